@@ -1,0 +1,46 @@
+/**
+ * The one error type of Hearsay. A `code` is stable and is what programs match on; the message is for people.
+ * Over RESP an error is sent as `-CODE message`, so a code is one upper-case word.
+ */
+
+/** Every code with the state it leaves behind. */
+export type ErrorCode =
+  /** The request was malformed or not allowed; nothing changed. */
+  | 'ERR'
+  /** The key holds another type; nothing changed. */
+  | 'WRONGTYPE'
+  /** Memory is full and eviction is off, or tombstones fill their share; nothing changed. */
+  | 'OOM'
+  /** The disk has no room for the log; nothing changed, reads go on. */
+  | 'NOSPACE'
+  /** The log cannot be made durable; this write may or may not survive a restart. */
+  | 'DISKFAILED'
+  /** Too many operations are pending here or at a peer; nothing changed. */
+  | 'BUSY'
+  /** No owner of the key's partition can be reached; the outcome of a write is unknown if it was sent. */
+  | 'UNAVAILABLE'
+  /** Fewer owners than the level asks for answered in time; a write is applied where it arrived and will spread. */
+  | 'NOQUORUM'
+  /** This node's clock is too far from its peers' median and no other owner could coordinate; nothing changed. */
+  | 'CLOCKDRIFT'
+  /** The connection has not authenticated; nothing changed. */
+  | 'NOAUTH'
+  | 'WRONGPASS'
+  /** The setting is not valid; the process does not start. */
+  | 'CONFIG'
+  /** The data directory is in use, foreign or unreadable; nothing in it was changed. */
+  | 'DATADIR'
+  /** The client was closed, or its connection was lost; the outcome of a pending write is unknown. */
+  | 'CLOSED'
+  /** No answer within the deadline; the outcome of a pending write is unknown. */
+  | 'TIMEOUT';
+
+export class HearsayError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.name = 'HearsayError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * What a command sees of the data: synchronous reads and writes of entries this node executes for. Replication, levels,
+ * the log and the index stand behind it; a command knows none of them.
+ * Law: between `lookup` and the next call the entry's bytes stay where they are; after any write they may move.
+ */
+export interface Keyspace {
+  /** Wall clock of this turn, ms. Expiry is judged by it. */
+  readonly wallMs: number;
+  /** After a `lookup` that returned true: where the live value lies, and its version. */
+  readonly entry: EntryView;
+  /** Finds the live value of `bytes[start, end)`: neither deleted, expired nor flushed. */
+  lookup(bytes: Buffer, start: number, end: number): boolean;
+  /**
+   * Writes a value under a new version. `expireAtMs` absolute, 0 for none. One in the past deletes.
+   * Throws HearsayError OOM, NOSPACE or BUSY, with nothing changed.
+   */
+  put(
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    value: Buffer,
+    valueStart: number,
+    valueEnd: number,
+    expireAtMs: number,
+  ): void;
+  /** Deletes by a tombstone; true if there was a live value. Throws as `put`. */
+  remove(key: Buffer, keyStart: number, keyEnd: number): boolean;
+  /** Changes the expiry of a live value by a metadata record (0: persist); false if there is none. A time in the past deletes. */
+  expire(key: Buffer, keyStart: number, keyEnd: number, expireAtMs: number): boolean;
+}
+
+export interface EntryView {
+  buffer: Buffer;
+  valueStart: number;
+  valueEnd: number;
+  /** Absolute ms, 0 for none. */
+  expireAtMs: number;
+  hlc: number;
+  actor: number;
+}

@@ -1,0 +1,234 @@
+/**
+ * The one record: the bytes of a versioned entry, the same in memory, in the log, in a datagram, on a stream and in a
+ * backup. Encoded once, by the node that coordinates the write; from then on copied and verified, never re-encoded
+ * (the fold of an expiry change into its value is the one exception, and it is canonical: see merge.ts).
+ *
+ * Layout, little endian, start 8-aligned wherever it is stored, padding not counted:
+ *
+ *     0  u32  CRC-32 of bytes [4, length)
+ *     4  u32  length in bytes, header included
+ *     8  u8   type          9  u8  flags          10 u16 key length
+ *     12 u32  HLC, low word 16 u32 HLC, high word (21 bits used)
+ *     20 u32  actor, low    24 u32 sequence, low  28 u16 actor, high   30 u16 sequence, high
+ *     32 ...  8 bytes   expiry, absolute ms: u32 low, u16 high, u16 zero          if flag EXPIRY
+ *        ...  16 bytes  version of the expiry: HLC as above, actor as u32, u16, u16 zero   if flag EXPIRY_VERSION
+ *        ...  8 bytes   sub-key length u32, zero u32                               if flag SUBKEY (refused in v0)
+ *        ...  8 bytes   version data length u32, zero u32                          if flag MERGE (refused in v0)
+ *        ...  key, then value
+ *
+ * An expiry without a version of its own was set together with the value, and has the record's version.
+ * A PERSIST is an expiry of 0 with a version of its own. Golden bytes in test/core/record pin this format (v0).
+ */
+import { crc32 } from '../base/crc32.js';
+
+export const RECORD_HEADER_BYTES = 32;
+export const KEY_BYTES_MAX = 0xffff;
+export const VALUE_BYTES_MAX = 16 * 1024 * 1024;
+/** Header, both expiry fields, longest key, longest value. */
+export const RECORD_BYTES_MAX = RECORD_HEADER_BYTES + 24 + KEY_BYTES_MAX + VALUE_BYTES_MAX;
+
+/** What a record is. 0 is never valid, so that zeroed bytes are no record. Append only. */
+export const TYPE_PUT = 1;
+export const TYPE_TOMBSTONE = 2;
+/** An expiry change: its value names the version it saw (8 bytes HLC, 8 bytes actor); its expiry is the new one. */
+export const TYPE_EXPIRY = 3;
+/** Everything whose key starts with this key (empty: everything) and whose version is at most this one is gone. */
+export const TYPE_FLUSH = 4;
+/** Local to one node's log, never sent: a hint; key = the entry's key, value = partition u16, 0 or 1 (owed, settled), id of the peer. */
+export const TYPE_HINT = 16;
+
+export const FLAG_EXPIRY = 1;
+export const FLAG_EXPIRY_VERSION = 2;
+export const FLAG_SUBKEY = 4;
+export const FLAG_MERGE = 8;
+
+export function align8(bytes: number): number {
+  return (bytes + 7) & ~7;
+}
+
+/** Bytes that a record of these parts takes, padding excluded. */
+export function recordLength(keyLength: number, valueLength: number, flags: number): number {
+  return RECORD_HEADER_BYTES + extensionBytes(flags) + keyLength + valueLength;
+}
+
+export function extensionBytes(flags: number): number {
+  return (flags & FLAG_EXPIRY ? 8 : 0) + (flags & FLAG_EXPIRY_VERSION ? 16 : 0);
+}
+
+/** The fields of a record's fixed part, as plain numbers. */
+export interface RecordFields {
+  type: number;
+  /** Stamp of the write: milliseconds x 2048 + counter. */
+  hlc: number;
+  /** Who stamped it: 48 bits. */
+  actor: number;
+  /** The dot's sequence in its partition: 48 bits. */
+  sequence: number;
+  /** Absolute ms, 0 for none. */
+  expireAtMs: number;
+  /** Version of the expiry; 0 when it is the record's own. */
+  expiryHlc: number;
+  expiryActor: number;
+}
+
+/**
+ * Writes a whole record at `offset` and seals it. `bytes` must have room for `recordLength(...)`.
+ * Returns the record's length.
+ */
+export function writeRecord(
+  bytes: Buffer,
+  offset: number,
+  fields: RecordFields,
+  key: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  value: Uint8Array,
+  valueStart: number,
+  valueEnd: number,
+): number {
+  const flags =
+    fields.expiryHlc !== 0 ? FLAG_EXPIRY | FLAG_EXPIRY_VERSION : fields.expireAtMs !== 0 ? FLAG_EXPIRY : 0;
+  const keyLength = keyEnd - keyStart;
+  const length = recordLength(keyLength, valueEnd - valueStart, flags);
+  writeWord(bytes, offset + 4, length);
+  bytes[offset + 8] = fields.type;
+  bytes[offset + 9] = flags;
+  bytes[offset + 10] = keyLength & 0xff;
+  bytes[offset + 11] = keyLength >>> 8;
+  writeHlc(bytes, offset + 12, fields.hlc);
+  writeWord(bytes, offset + 20, fields.actor % 0x100000000);
+  writeWord(bytes, offset + 24, fields.sequence % 0x100000000);
+  const actorHigh = Math.floor(fields.actor / 0x100000000);
+  const sequenceHigh = Math.floor(fields.sequence / 0x100000000);
+  writeWord(bytes, offset + 28, actorHigh | (sequenceHigh << 16));
+  let at = offset + RECORD_HEADER_BYTES;
+  if (flags & FLAG_EXPIRY) {
+    writeWord(bytes, at, fields.expireAtMs % 0x100000000);
+    writeWord(bytes, at + 4, Math.floor(fields.expireAtMs / 0x100000000) & 0xffff);
+    at += 8;
+  }
+  if (flags & FLAG_EXPIRY_VERSION) {
+    writeHlc(bytes, at, fields.expiryHlc);
+    writeWord(bytes, at + 8, fields.expiryActor % 0x100000000);
+    writeWord(bytes, at + 12, Math.floor(fields.expiryActor / 0x100000000));
+    at += 16;
+  }
+  copyBytes(key, keyStart, keyEnd, bytes, at);
+  copyBytes(value, valueStart, valueEnd, bytes, at + keyLength);
+  sealRecord(bytes, offset, length);
+  return length;
+}
+
+/** Computes and stores the checksum; the last step of writing a record. */
+export function sealRecord(bytes: Buffer, offset: number, length: number): void {
+  writeWord(bytes, offset, crc32(bytes, offset + 4, offset + length));
+}
+
+/**
+ * Length of the record at `offset` if it lies wholly within `limit`, is well formed and its checksum holds; otherwise 0.
+ * For bytes from outside: nothing is trusted before the checksum.
+ */
+export function verifyRecord(bytes: Buffer, offset: number, limit: number): number {
+  if (limit - offset < RECORD_HEADER_BYTES) return 0;
+  const length = readWord(bytes, offset + 4);
+  if (length < RECORD_HEADER_BYTES || length > limit - offset || length > RECORD_BYTES_MAX) return 0;
+  const flags = bytes[offset + 9];
+  if (flags & ~(FLAG_EXPIRY | FLAG_EXPIRY_VERSION)) return 0;
+  if (flags === FLAG_EXPIRY_VERSION) return 0;
+  const keyLength = bytes[offset + 10] | (bytes[offset + 11] << 8);
+  const fixed = RECORD_HEADER_BYTES + extensionBytes(flags) + keyLength;
+  if (fixed > length || length - fixed > VALUE_BYTES_MAX) return 0;
+  if (bytes[offset + 8] === 0) return 0;
+  if (readWord(bytes, offset + 16) > 0x1fffff) return 0;
+  if (crc32(bytes, offset + 4, offset + length) !== readWord(bytes, offset)) return 0;
+  return length;
+}
+
+export function recordType(bytes: Buffer, offset: number): number {
+  return bytes[offset + 8];
+}
+
+export function recordFlags(bytes: Buffer, offset: number): number {
+  return bytes[offset + 9];
+}
+
+/** Length as stored, padding excluded. */
+export function recordBytes(bytes: Buffer, offset: number): number {
+  return readWord(bytes, offset + 4);
+}
+
+export function recordHlc(bytes: Buffer, offset: number): number {
+  return readHlc(bytes, offset + 12);
+}
+
+export function recordActor(bytes: Buffer, offset: number): number {
+  return readWord(bytes, offset + 20) + (bytes[offset + 28] | (bytes[offset + 29] << 8)) * 0x100000000;
+}
+
+export function recordSequence(bytes: Buffer, offset: number): number {
+  return readWord(bytes, offset + 24) + (bytes[offset + 30] | (bytes[offset + 31] << 8)) * 0x100000000;
+}
+
+export function recordKeyLength(bytes: Buffer, offset: number): number {
+  return bytes[offset + 10] | (bytes[offset + 11] << 8);
+}
+
+export function recordKeyStart(bytes: Buffer, offset: number): number {
+  return offset + RECORD_HEADER_BYTES + extensionBytes(bytes[offset + 9]);
+}
+
+export function recordKeyEnd(bytes: Buffer, offset: number): number {
+  return recordKeyStart(bytes, offset) + recordKeyLength(bytes, offset);
+}
+
+/** The value lies in [recordKeyEnd, recordEnd). */
+export function recordEnd(bytes: Buffer, offset: number): number {
+  return offset + readWord(bytes, offset + 4);
+}
+
+/** Absolute expiry in ms; 0 for none. */
+export function recordExpireAtMs(bytes: Buffer, offset: number): number {
+  if ((bytes[offset + 9] & FLAG_EXPIRY) === 0) return 0;
+  return readWord(bytes, offset + 32) + (bytes[offset + 36] | (bytes[offset + 37] << 8)) * 0x100000000;
+}
+
+/** HLC of the expiry's version: its own, or the record's. */
+export function recordExpiryHlc(bytes: Buffer, offset: number): number {
+  return bytes[offset + 9] & FLAG_EXPIRY_VERSION ? readHlc(bytes, offset + 40) : recordHlc(bytes, offset);
+}
+
+export function recordExpiryActor(bytes: Buffer, offset: number): number {
+  if ((bytes[offset + 9] & FLAG_EXPIRY_VERSION) === 0) return recordActor(bytes, offset);
+  return readWord(bytes, offset + 48) + readWord(bytes, offset + 52) * 0x100000000;
+}
+
+/** Unsigned 32-bit little-endian read without bounds checks beyond the array's own. */
+export function readWord(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+}
+
+export function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word;
+  bytes[at + 1] = word >>> 8;
+  bytes[at + 2] = word >>> 16;
+  bytes[at + 3] = word >>> 24;
+}
+
+/** A stamp: eight bytes, two words, low first. */
+export function readHlc(bytes: Uint8Array, at: number): number {
+  return readWord(bytes, at) + readWord(bytes, at + 4) * 0x100000000;
+}
+
+export function writeHlc(bytes: Uint8Array, at: number, hlc: number): void {
+  writeWord(bytes, at, hlc % 0x100000000);
+  writeWord(bytes, at + 4, Math.floor(hlc / 0x100000000));
+}
+
+/** Copies bytes: a loop below 16 bytes, where it beats the call. */
+export function copyBytes(source: Uint8Array, start: number, end: number, target: Buffer, at: number): void {
+  if (end - start <= 16) {
+    for (let from = start, to = at; from < end; from++, to++) target[to] = source[from];
+  } else {
+    target.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
+  }
+}
