@@ -1,0 +1,126 @@
+/**
+ * The ring: which members may own partitions, as a set of records joined per id. The spine joins what peers send, proposes
+ * changes of its own with a higher version, and hands the members that are in to placement.ts; messages about entries carry
+ * `hash()`, so that two nodes with different rings notice and exchange records.
+ * Guarded: join is the maximum of one total order (version, state, zone, weight), so rings that saw the same records in any
+ * order, any number of times, are equal. Suspicion and death are no business of the ring; a slow node keeps its place.
+ */
+import { assert } from '../base/assert.js';
+import { crc32 } from '../base/crc32.js';
+
+export interface RingRecord {
+  id: string;
+  /** Failure domain: owners of a partition lie in distinct zones as far as there are any. May be empty. */
+  zone: string;
+  /** Relative share of partitions, in (0, 1024]. */
+  weight: number;
+  state: 'in' | 'out';
+  /** Raised by whoever changes the record. */
+  version: number;
+}
+
+/** What placement needs to know of a member. */
+export interface RingMember {
+  id: string;
+  zone: string;
+  weight: number;
+}
+
+/** Longest id or zone in characters. */
+export const RING_NAME_LENGTH_MAX = 128;
+export const RING_WEIGHT_MAX = 1024;
+const RECORDS_MAX = 4096;
+
+/** Order of two records of one id: negative, 0 or positive as left is before, equal to or after right. */
+export function compareRingRecords(left: RingRecord, right: RingRecord): number {
+  if (left.version !== right.version) return left.version - right.version;
+  if (left.state !== right.state) return left.state === 'out' ? 1 : -1;
+  if (left.zone !== right.zone) return left.zone < right.zone ? -1 : 1;
+  return left.weight - right.weight;
+}
+
+/** A record as it travels: `[id, zone, weight, state 0 in or 1 out, version]`. */
+export function encodeRingRecord(record: RingRecord): readonly unknown[] {
+  return [record.id, record.zone, record.weight, record.state === 'out' ? 1 : 0, record.version];
+}
+
+/** A record from outside, or null if any field is not what it must be. */
+export function decodeRingRecord(value: unknown): RingRecord | null {
+  if (!Array.isArray(value) || value.length < 5) return null;
+  const [id, zone, weight, state, version] = value as unknown[];
+  if (typeof id !== 'string' || id.length === 0 || id.length > RING_NAME_LENGTH_MAX) return null;
+  if (typeof zone !== 'string' || zone.length > RING_NAME_LENGTH_MAX) return null;
+  if (typeof weight !== 'number' || !(weight > 0) || weight > RING_WEIGHT_MAX) return null;
+  if (state !== 0 && state !== 1) return null;
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 0) return null;
+  return { id, zone, weight, state: state === 1 ? 'out' : 'in', version };
+}
+
+export class Ring {
+  /** Records refused because the ring was full of members that are in. */
+  refused = 0;
+  /** Records of members that are out, forgotten to make room. */
+  forgotten = 0;
+  private readonly byId = new Map<string, RingRecord>();
+  private readonly recordsMax: number;
+  private sorted: readonly RingRecord[] | null = null;
+  private cachedHash = -1;
+
+  constructor(recordsMax = RECORDS_MAX) {
+    this.recordsMax = recordsMax;
+  }
+
+  /** Takes a record over if it is later than the one held for its id; true if that changed anything. */
+  join(record: RingRecord): boolean {
+    assert(record.weight > 0 && record.id.length > 0, 'a ring record has an id and a positive weight');
+    const held = this.byId.get(record.id);
+    if (held !== undefined && compareRingRecords(record, held) <= 0) return false;
+    if (held === undefined && this.byId.size >= this.recordsMax && !this.makeRoom()) {
+      this.refused++;
+      return false;
+    }
+    this.byId.set(record.id, { ...record });
+    this.sorted = null;
+    this.cachedHash = -1;
+    return true;
+  }
+
+  get(id: string): Readonly<RingRecord> | undefined {
+    return this.byId.get(id);
+  }
+
+  /** All records, sorted by id. */
+  records(): readonly RingRecord[] {
+    this.sorted ??= [...this.byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+    return this.sorted;
+  }
+
+  /** The members that are in, sorted by id: what placement takes. */
+  members(): RingMember[] {
+    return this.records()
+      .filter((record) => record.state === 'in')
+      .map(({ id, zone, weight }) => ({ id, zone, weight }));
+  }
+
+  /** 32 bits over the members that are in: equal rings have equal hashes whatever their history. */
+  hash(): number {
+    if (this.cachedHash < 0) {
+      const text = JSON.stringify(this.members().map(({ id, zone, weight }) => [id, zone, weight]));
+      const bytes = Buffer.from(text, 'utf8');
+      this.cachedHash = crc32(bytes, 0, bytes.length);
+    }
+    return this.cachedHash;
+  }
+
+  /** Forgets the record that has been out longest by version; false if every member is in. */
+  private makeRoom(): boolean {
+    let oldest: RingRecord | null = null;
+    for (const record of this.records()) {
+      if (record.state === 'out' && (oldest === null || record.version < oldest.version)) oldest = record;
+    }
+    if (oldest === null) return false;
+    this.byId.delete(oldest.id);
+    this.forgotten++;
+    return true;
+  }
+}
