@@ -1,0 +1,67 @@
+/**
+ * The interface of a cache: what an application calls, whether the cache is a client of distant nodes or a node embedded in
+ * the process. Reads answer `undefined` for a miss; every call settles within its timeout.
+ *
+ * Errors are HearsayError with a `code`. Arguments that are not valid are refused with ERR before anything is sent. A write
+ * that fails with TIMEOUT, CLOSED or UNAVAILABLE says in its message whether it may have been applied.
+ */
+import type { Duration } from './durations.js';
+import type { ConsistencyLevel } from './greeting.js';
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the wait; the call rejects with the signal's reason. A write that was sent may still be applied. */
+  signal?: AbortSignal;
+  /** Time for this call, in place of the client's `requestTimeout`. */
+  timeout?: Duration;
+  /** How many owners must answer, in place of the client's `consistency`. */
+  consistency?: ConsistencyLevel;
+}
+
+export interface SetOptions extends CallOptions {
+  /** Time to live: milliseconds or '30s'. Without one the entry does not expire. */
+  ttl?: Duration;
+}
+
+export interface SetEntry {
+  /** At most 64 KiB of UTF-8. */
+  key: string;
+  /** Anything `set` takes. */
+  value: unknown;
+  ttl?: Duration;
+}
+
+export interface CloseOptions {
+  /** Wait for calls that are under way, at most their timeouts (true, the default), or fail them with CLOSED (false). */
+  drain?: boolean;
+}
+
+export interface Cache extends AsyncDisposable {
+  /**
+   * The value, or `undefined` if there is none. `null` is a value. What other clients wrote comes back as a number if it
+   * is the digits of a safe integer, as text if it is UTF-8, else as a Buffer.
+   */
+  get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined>;
+  /**
+   * Stores text, numbers, booleans, null, BigInt, Date, Map, Set, Buffer, typed arrays, and arrays and objects of these, to
+   * 100 levels and 16 MiB. Uint8Array comes back as Buffer, a class instance as a plain object, -0 as 0. Refuses, with
+   * ERR, `undefined`, functions, symbols, promises and errors.
+   */
+  set(key: string, value: unknown, options?: SetOptions): Promise<void>;
+  /** Whether there was a value to delete, as far as the node knew. */
+  delete(key: string, options?: CallOptions): Promise<boolean>;
+  has(key: string, options?: CallOptions): Promise<boolean>;
+  /** The values in the order of the keys, `undefined` for a miss. */
+  getMany<T = unknown>(keys: readonly string[], options?: CallOptions): Promise<(T | undefined)[]>;
+  /** Stores each entry on its own: if one fails the call rejects with its error, and the others may be stored. */
+  setMany(entries: readonly SetEntry[], options?: CallOptions): Promise<void>;
+  /** How many there were to delete. */
+  deleteMany(keys: readonly string[], options?: CallOptions): Promise<number>;
+  /** Milliseconds left to live; `Infinity` for a value without expiry, `undefined` for no value. */
+  ttl(key: string, options?: CallOptions): Promise<number | undefined>;
+  /** Adds to a whole number, from 0 if there is none; gives back the sum. Never retried once sent. */
+  increment(key: string, by?: number, options?: CallOptions): Promise<number>;
+  decrement(key: string, by?: number, options?: CallOptions): Promise<number>;
+  /** Ends it. Later reads are misses (or throw, as configured), later writes throw CLOSED. Never rejects. */
+  close(options?: CloseOptions): Promise<void>;
+}

@@ -1,0 +1,316 @@
+/**
+ * The client's spine: which link a call takes, what happens when its node fails, and how the slot map is kept fresh. The
+ * client's verbs hand it requests and get the promise of a reply.
+ *
+ *     dispatch -> choose a link -> send -> reply
+ *                    |               |-- lost or silent: once more, on another server, if it may be repeated
+ *                    |-- no link ready, one opening: wait for it, inside the deadline
+ *                    |-- none: UNAVAILABLE at once. There is no queue for a cluster that is down.
+ *
+ * Order of choice: the owners of the slot, then every other server, each if ready and not in doubt; then one in doubt.
+ * Guarded: at most `maxInFlight` calls are pending, and one is sent twice only if it may be repeated.
+ */
+import { HearsayError } from '../core/base/errors.js';
+import { Call, type CallOwner, type CallSettings, type Request } from './call.js';
+import type { ClientSettings } from './client-options.js';
+import { encodeCommand } from './command-bytes.js';
+import type { ClientTimer, Connector } from './connector.js';
+import type { ConsistencyLevel } from './greeting.js';
+import { Link, type LinkOwner } from './link.js';
+import type { Reply } from './reply-parser.js';
+import { Router } from './router.js';
+import type { StateListeners } from './state-listeners.js';
+
+export interface DispatcherPorts {
+  connector: Connector;
+  listeners: StateListeners;
+}
+
+/** Attempts for one call whose fate was never in doubt: each link that refused it, or was lost before it was sent. */
+const PLACEMENTS_MAX = 4;
+/** Attempts that may have been executed. */
+const SENDS_MAX = 2;
+/** Links opened at once in search of one that works. */
+const OPENINGS_MAX = 3;
+/** Servers of the slot map that are connected to ahead of need. */
+const WARM_SERVERS_MAX = 64;
+const REFRESH_TIMEOUT_MS = 1000;
+
+export class Dispatcher implements LinkOwner, CallOwner {
+  retries = 0;
+  timeouts = 0;
+  refusedBusy = 0;
+  lateReplies = 0;
+  badSlotMaps = 0;
+  private readonly router = new Router();
+  private readonly links = new Map<ConsistencyLevel | null, Map<string, Link>>();
+  private readonly pending = new Set<Call>();
+  /** Calls for which no link is ready but one is opening. */
+  private readonly waiting = new Set<Call>();
+  private servers: readonly string[];
+  private closed = false;
+  private refreshing = false;
+  private refreshTimer: ClientTimer | null = null;
+  private drained: (() => void) | null = null;
+  private retiredReconnects = 0;
+
+  constructor(
+    private readonly ports: DispatcherPorts,
+    private readonly settings: ClientSettings,
+  ) {
+    this.servers = settings.servers;
+    for (const server of this.servers) this.link(server, settings.level).open();
+  }
+
+  /** Calls of the application that are not settled. */
+  get inFlight(): number {
+    return this.pending.size;
+  }
+
+  get reconnects(): number {
+    let sum = this.retiredReconnects;
+    for (const link of this.allLinks()) sum += link.reconnects;
+    return sum;
+  }
+
+  /** Servers that answer, at the client's own level. */
+  get readyServers(): string[] {
+    return this.servers.filter((server) => this.links.get(this.settings.level)?.get(server)?.status === 'ready');
+  }
+
+  /** The server a slot's requests go to while all is well; '' when no slot map says. */
+  homeOf(slot: number): string {
+    return this.router.ownersOf(slot)[0] ?? '';
+  }
+
+  /** Sends a request. Rejects with HearsayError, or with the reason of its signal. */
+  dispatch(request: Request, settings: CallSettings): Promise<Reply> {
+    if (this.closed) return Promise.reject(new HearsayError('CLOSED', 'the client is closed; nothing was sent'));
+    if (settings.signal?.aborted) return Promise.reject(settings.signal.reason);
+    if (!settings.internal && this.pending.size >= this.settings.maxInFlight) {
+      this.refusedBusy++;
+      return Promise.reject(new HearsayError('BUSY', `${this.pending.size} calls are under way; nothing was sent`));
+    }
+    const call = new Call({ connector: this.ports.connector, owner: this }, request, settings);
+    if (!settings.internal) this.pending.add(call);
+    this.place(call);
+    return call.promise;
+  }
+
+  /** Settles once no call is pending, or at once by failing them; then every link is closed. */
+  async close(drain: boolean): Promise<void> {
+    const first = !this.closed;
+    this.closed = true;
+    this.refreshTimer?.cancel();
+    if (drain && this.pending.size > 0) {
+      await new Promise<void>((resolve) => {
+        const earlier = this.drained;
+        this.drained = () => {
+          earlier?.();
+          resolve();
+        };
+      });
+    }
+    const reason = new HearsayError('CLOSED', 'the client was closed');
+    for (const call of [...this.pending]) call.fail(withOutcome(call, reason));
+    for (const link of this.allLinks()) link.close(reason);
+    if (first) this.ports.listeners.tell({ type: 'closed' });
+  }
+
+  linkReady(link: Link): void {
+    if (link.level === this.settings.level) {
+      this.ports.listeners.tell({ type: 'node-up', server: link.server });
+      this.refresh();
+    }
+    this.placeWaiting();
+  }
+
+  linkDown(link: Link, reason: HearsayError): void {
+    if (link.level === this.settings.level) {
+      this.ports.listeners.tell({ type: 'node-down', server: link.server, reason });
+      this.refresh();
+    }
+    this.placeWaiting();
+  }
+
+  attemptLost(call: Call, sent: boolean, reason: HearsayError): void {
+    const repeatable = call.uncertain === 0 || (call.request.repeat !== 'once' && call.uncertain < SENDS_MAX);
+    if (repeatable && call.tried.length < PLACEMENTS_MAX && !this.closed) {
+      const link = this.choose(call);
+      if (link !== null) {
+        this.retries++;
+        this.take(call, link);
+        return;
+      }
+    }
+    call.fail(sent || call.uncertain > 0 ? withOutcome(call, reason) : reason);
+  }
+
+  halfTime(call: Call): void {
+    if (call.underway === 0) return;
+    call.tried.at(-1)?.doubt(call.sentAtMs);
+    if (call.underway + call.uncertain >= SENDS_MAX || this.closed) return;
+    const link = this.choose(call);
+    if (link === null || link === 'wait' || link.inDoubt) return;
+    this.retries++;
+    this.take(call, link);
+  }
+
+  deadline(call: Call): void {
+    if (call.underway > 0) call.tried.at(-1)?.doubt(call.sentAtMs);
+    if (!call.settings.internal) this.timeouts++;
+    const reason = new HearsayError('TIMEOUT', `no answer within ${call.settings.timeoutMs} ms`);
+    call.fail(withOutcome(call, reason));
+  }
+
+  settled(call: Call): void {
+    this.waiting.delete(call);
+    this.pending.delete(call);
+    if (this.pending.size > 0 || this.drained === null) return;
+    this.drained();
+    this.drained = null;
+  }
+
+  lateReply(): void {
+    this.lateReplies++;
+  }
+
+  private place(call: Call): void {
+    const link = this.choose(call);
+    if (link !== null) this.take(call, link);
+    else call.fail(this.unavailable(call));
+  }
+
+  private take(call: Call, link: Link | 'wait'): void {
+    if (link === 'wait') {
+      this.waiting.add(call);
+      return;
+    }
+    call.tried.push(link);
+    call.sentAtMs = this.ports.connector.nowMs();
+    if (link.send(call.request.bytes, call)) {
+      call.underway++;
+    } else if (call.underway === 0) {
+      this.refusedBusy++;
+      call.fail(withOutcome(call, new HearsayError('BUSY', `too much is queued for ${link.server}`)));
+    }
+  }
+
+  private placeWaiting(): void {
+    const calls = [...this.waiting];
+    this.waiting.clear();
+    for (const call of calls) this.place(call);
+  }
+
+  /** The link to take; 'wait' if one may soon be ready; null if none will. Servers already tried are left out. */
+  private choose(call: Call): Link | 'wait' | null {
+    const level = call.settings.level ?? this.settings.level;
+    const owners = this.router.ownersOf(call.request.slot);
+    let doubtful: Link | null = null;
+    let opening = 0;
+    for (let at = 0; at < owners.length + this.servers.length; at++) {
+      const link = this.link(at < owners.length ? owners[at] : this.servers[at - owners.length], level);
+      if (call.tried.includes(link)) continue;
+      if (link.status === 'ready') {
+        if (!link.inDoubt) return link;
+        doubtful ??= link;
+      }
+      if (link.status === 'idle' && opening < OPENINGS_MAX) link.open();
+      if (link.status === 'opening') opening++;
+    }
+    return opening > 0 ? 'wait' : doubtful;
+  }
+
+  private link(server: string, level: ConsistencyLevel | null): Link {
+    let ofLevel = this.links.get(level);
+    if (ofLevel === undefined) {
+      ofLevel = new Map();
+      this.links.set(level, ofLevel);
+    }
+    let link = ofLevel.get(server);
+    if (link === undefined) {
+      link = new Link({ connector: this.ports.connector, owner: this }, server, level, this.settings);
+      ofLevel.set(server, link);
+    }
+    return link;
+  }
+
+  private *allLinks(): Generator<Link> {
+    for (const ofLevel of this.links.values()) yield* ofLevel.values();
+  }
+
+  /** Why no server will do: what a server said of us before that it does not answer. */
+  private unavailable(call: Call): HearsayError {
+    const level = call.settings.level ?? this.settings.level;
+    const errors: HearsayError[] = [];
+    for (const link of this.links.get(level)?.values() ?? []) if (link.lastError !== null) errors.push(link.lastError);
+    const refused = errors.find((error) => error.code !== 'CLOSED' && error.code !== 'TIMEOUT');
+    if (refused !== undefined) return new HearsayError(refused.code, `${refused.message}; nothing was sent`);
+    const why = errors.length > 0 ? errors[0].message : 'no server is known';
+    return new HearsayError('UNAVAILABLE', `no server answers (${why}); nothing was sent`);
+  }
+
+  /** Asks a ready server for the slot map; one question at a time, then again after the interval. */
+  private refresh(): void {
+    if (this.closed || this.refreshing) return;
+    this.refreshing = true;
+    this.refreshTimer?.cancel();
+    const request: Request = { bytes: encodeCommand(['CLUSTER', 'SLOTS']), slot: -1, repeat: 'read' };
+    const call = new Call({ connector: this.ports.connector, owner: this }, request, {
+      timeoutMs: REFRESH_TIMEOUT_MS,
+      level: null,
+      signal: null,
+      internal: true,
+    });
+    this.place(call);
+    call.promise.then(
+      (reply) => this.takeSlotMap(reply, call.tried.at(-1)?.server ?? ''),
+      () => this.refreshLater(),
+    );
+  }
+
+  private refreshLater(): void {
+    this.refreshing = false;
+    if (this.closed) return;
+    this.refreshTimer?.cancel();
+    this.refreshTimer = this.ports.connector.startTimer(this.settings.refreshIntervalMs, false, () => this.refresh());
+  }
+
+  private takeSlotMap(reply: Reply, askedServer: string): void {
+    this.refreshLater();
+    if (this.closed) return;
+    const before = this.router.servers;
+    // A server that knows no slots refuses: then every key may go to any of the servers given.
+    if (reply instanceof HearsayError || (Array.isArray(reply) && reply.length === 0)) this.router.clear();
+    else if (!this.router.update(reply, askedServer)) {
+      this.badSlotMaps++;
+      return;
+    }
+    const after = this.router.servers;
+    if (after.length === before.length && after.every((server) => before.includes(server))) return;
+    this.servers = [...new Set([...after, ...this.settings.servers])];
+    this.retireLinks();
+    for (const server of this.servers.slice(0, WARM_SERVERS_MAX)) this.link(server, this.settings.level).open();
+    this.ports.listeners.tell({ type: 'servers-changed', servers: after });
+  }
+
+  /** Closes links to servers that are neither given nor in the slot map. What they had under way goes elsewhere. */
+  private retireLinks(): void {
+    const reason = new HearsayError('CLOSED', 'the server has left the slot map');
+    for (const ofLevel of this.links.values()) {
+      for (const [server, link] of ofLevel) {
+        if (this.servers.includes(server)) continue;
+        ofLevel.delete(server);
+        this.retiredReconnects += link.reconnects;
+        link.close(reason);
+      }
+    }
+  }
+}
+
+/** The reason, with what it means for a write. */
+function withOutcome(call: Call, reason: HearsayError): HearsayError {
+  if (call.underway + call.uncertain === 0) return new HearsayError(reason.code, `${reason.message}; nothing was sent`);
+  if (call.request.repeat === 'read') return reason;
+  return new HearsayError(reason.code, `${reason.message}; the write may have been applied or not`);
+}

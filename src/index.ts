@@ -1,0 +1,10 @@
+/** The package's door: what `import ... from 'hearsay'` gives. */
+export type { Cache, CallOptions, CloseOptions, SetEntry, SetOptions } from './client/cache.js';
+export type { Client, ClientStats, CommandWord } from './client/client.js';
+export type { ClientOptions } from './client/client-options.js';
+export { createClient } from './client/create-client.js';
+export type { Duration } from './client/durations.js';
+export type { ConsistencyLevel } from './client/greeting.js';
+export type { Reply } from './client/reply-parser.js';
+export type { StateChange, StateListener } from './client/state-listeners.js';
+export { type ErrorCode, HearsayError } from './core/base/errors.js';
