@@ -1,0 +1,239 @@
+/**
+ * The log's files: the one that is written, those behind it whose bytes are not yet known durable, those behind them, and
+ * the spares that wait to be next. The log asks for room, moves on to the next file and retires old ones after a checkpoint.
+ * Guarded: a file number is never used twice by one run, so a salt never is; a file's name is durable before its first
+ * batch is; a spare is zero-filled and synced, or recycled, before it is needed, so that a write within it finds its blocks.
+ */
+import type { Disk, FileHandle } from '../../ports/disk.js';
+import { DiskError } from '../../ports/disk.js';
+import { mix32 } from '../base/hash.js';
+import { alignPosition8, alignPositionSector } from './frame.js';
+import { fileName, writeZeros } from './names.js';
+
+export interface LogFile {
+  readonly number: number;
+  readonly handle: FileHandle;
+  readonly salt: number;
+  readonly capacity: number;
+  /** Its blocks are allocated up to `capacity`. */
+  filled: boolean;
+  /** Where the next frame may start, before alignment. */
+  position: number;
+  /** A sync was started since the last frame: the next one begins a sector. */
+  sectorNext: boolean;
+  /** The last batch written to it, and the last one that a returned sync covers; 0 for none. */
+  lastBatch: number;
+  syncedBatch: number;
+}
+
+const SPARES_MAX = 8;
+const PREPARE_RETRY_MS = 1000;
+
+export class LogFiles {
+  /** The file that is written; null before the first, and while none could be made. */
+  current: LogFile | null = null;
+  /** Files with bytes not yet known durable, oldest first, the current one last. */
+  readonly open: LogFile[] = [];
+  nextNumber = 1;
+  /** Why the last attempt to make a file failed. */
+  failure: DiskError | null = null;
+  recycled = 0;
+  rolls = 0;
+  private readonly disk: Disk;
+  private readonly fileBytes: number;
+  private readonly runSalt: number;
+  private spares: string[] = [];
+  private closed: { number: number; bytes: number }[] = [];
+  private preparing: { token: number; name: string } | null = null;
+  private prepareFailed = false;
+  private retryAtMs = 0;
+
+  constructor(ports: { disk: Disk }, options: { fileBytes: number; runSalt: number }) {
+    this.disk = ports.disk;
+    this.fileBytes = options.fileBytes;
+    this.runSalt = options.runSalt;
+  }
+
+  /** Takes over what recovery found. */
+  adopt(logs: readonly { number: number; bytes: number }[], spares: readonly string[], nextNumber: number): void {
+    this.closed = [...logs];
+    this.spares = [...spares];
+    this.nextNumber = nextNumber;
+  }
+
+  get spareCount(): number {
+    return this.spares.length;
+  }
+
+  /** Bytes that the log takes since its start. */
+  get bytes(): number {
+    let sum = 0;
+    for (const file of this.closed) sum += file.bytes;
+    for (const file of this.open) sum += file.position;
+    return sum;
+  }
+
+  get count(): number {
+    return this.closed.length + this.open.length;
+  }
+
+  /** Where a frame of `bytes` would start in the current file; -1 if it does not fit. */
+  place(bytes: number): number {
+    const file = this.current;
+    if (file === null) return -1;
+    const start = file.sectorNext ? alignPositionSector(file.position) : alignPosition8(file.position);
+    return start + bytes <= file.capacity ? start : -1;
+  }
+
+  /** Whether a frame of `bytes` will find room, as far as can be known before it is written. */
+  hasRoom(bytes: number): boolean {
+    if (this.place(bytes) >= 0) return true;
+    return !this.prepareFailed || (this.spares.length > 0 && bytes <= this.fileBytes);
+  }
+
+  /** Moves on to a new file with room for `frameBytes` at least. False, and the old one stays, if the disk refuses. */
+  roll(frameBytes: number): boolean {
+    const capacity = Math.max(this.fileBytes, alignPositionSector(frameBytes));
+    const number = this.nextNumber++;
+    const name = fileName('log', number);
+    const spare = capacity === this.fileBytes ? this.spares.pop() : undefined;
+    let handle: FileHandle | null = null;
+    try {
+      if (spare !== undefined) this.disk.rename(spare, name);
+      handle = this.disk.open(name, spare === undefined);
+      this.disk.syncDirectory();
+    } catch (error) {
+      this.note(error);
+      if (handle !== null) this.disk.close(handle);
+      this.closed.push({ number, bytes: 0 });
+      return false;
+    }
+    this.begin(number, handle, capacity, spare !== undefined);
+    return true;
+  }
+
+  /** The first file of a run: at a start there is time to fill it with zeros, if no spare is there. */
+  rollFirst(): boolean {
+    if (!this.roll(0)) return false;
+    const file = this.current;
+    if (file === null || file.filled) return true;
+    try {
+      writeZeros(this.disk, file.handle, 0, file.capacity);
+      this.disk.syncNow(file.handle);
+    } catch (error) {
+      this.note(error);
+      this.discard(file);
+      this.prepareFailed = true;
+      return false;
+    }
+    file.filled = true;
+    return true;
+  }
+
+  /** A frame could not be written at the position of `file`: nothing of it stays to be read. */
+  withdraw(file: LogFile): void {
+    if (file.position === 0) {
+      this.discard(file);
+      return;
+    }
+    try {
+      if (file.filled) writeZeros(this.disk, file.handle, file.position, Math.min(file.position + 512, file.capacity));
+      else this.disk.truncate(file.handle, file.position);
+    } catch (error) {
+      this.note(error);
+    }
+  }
+
+  /** Has a spare made when there is none and the current file is in use. */
+  prepareSpare(monotonicMs: number, token: () => number): void {
+    if (this.preparing !== null || this.spares.length > 0) return;
+    if (this.current !== null && this.current.position === 0) return;
+    if (this.prepareFailed && monotonicMs < this.retryAtMs) return;
+    this.retryAtMs = monotonicMs + PREPARE_RETRY_MS;
+    this.preparing = { token: token(), name: fileName('spare', this.nextNumber++) };
+    this.disk.prepare(this.preparing.name, this.fileBytes, this.preparing.token);
+  }
+
+  /** A preparation completed; false if the token is none of ours. */
+  prepared(token: number, error: Error | null): boolean {
+    if (this.preparing === null || this.preparing.token !== token) return false;
+    if (error === null) this.spares.push(this.preparing.name);
+    else if (error instanceof DiskError) this.failure = error;
+    this.prepareFailed = error !== null;
+    this.preparing = null;
+    return true;
+  }
+
+  /** The oldest file with unsynced batches; files before it that have none are closed. */
+  firstUnsynced(): LogFile | null {
+    for (;;) {
+      const file = this.open[0];
+      if (file === undefined) return null;
+      if (file.lastBatch > file.syncedBatch) return file;
+      if (file === this.current) return null;
+      this.shut(file);
+    }
+  }
+
+  /** Nothing that is open is synced any more: its batches stand elsewhere, or no one asks for it. The current file stays. */
+  abandonOlder(): void {
+    for (const file of [...this.open]) if (file !== this.current) this.shut(file);
+  }
+
+  /** Files below `walStart` are needed no more: those of the usual size become spares, the others go. */
+  retire(walStart: number): void {
+    for (const file of [...this.open]) if (file.number < walStart && file !== this.current) this.shut(file);
+    const old = this.closed.filter((file) => file.number < walStart);
+    this.closed = this.closed.filter((file) => file.number >= walStart);
+    for (const { number, bytes } of old) {
+      const name = fileName('log', number);
+      try {
+        if (bytes === this.fileBytes && this.spares.length < SPARES_MAX) {
+          const spare = fileName('spare', number);
+          this.disk.rename(name, spare);
+          this.spares.unshift(spare);
+          this.recycled++;
+          this.prepareFailed = false;
+        } else this.disk.remove(name);
+      } catch (error) {
+        this.note(error);
+      }
+    }
+  }
+
+  /** Closes every handle; the files stay. */
+  shutAll(): void {
+    this.current = null;
+    for (const file of [...this.open]) this.shut(file);
+  }
+
+  private begin(number: number, handle: FileHandle, capacity: number, filled: boolean): void {
+    const salt = mix32(this.runSalt, number);
+    const start = { position: 0, sectorNext: false, lastBatch: 0, syncedBatch: 0 };
+    this.current = { number, handle, salt, capacity, filled, ...start };
+    this.open.push(this.current);
+    this.rolls++;
+  }
+
+  private shut(file: LogFile): void {
+    this.disk.close(file.handle);
+    this.open.splice(this.open.indexOf(file), 1);
+    this.closed.push({ number: file.number, bytes: file.filled ? file.capacity : file.position });
+  }
+
+  private discard(file: LogFile): void {
+    this.open.splice(this.open.indexOf(file), 1);
+    this.current = null;
+    this.disk.close(file.handle);
+    try {
+      this.disk.remove(fileName('log', file.number));
+    } catch (error) {
+      this.note(error);
+    }
+  }
+
+  private note(error: unknown): void {
+    if (!(error instanceof DiskError)) throw error;
+    this.failure = error;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The manifest: the only root of a data directory. It says who the node is, which image holds the past, where the log
+ * starts and with which salt each run wrote. The log reads it at start and replaces it whole: draft, sync, rename,
+ * sync of the directory. Guarded: whatever a manifest names is durable before the manifest is, and nothing it replaces is
+ * removed before it is. Two lines: JSON, and the CRC-32 of that line in hexadecimal.
+ */
+
+import type { Disk } from '../../ports/disk.js';
+import { DiskError } from '../../ports/disk.js';
+import { crc32 } from '../base/crc32.js';
+import { HearsayError } from '../base/errors.js';
+import { mix32 } from '../base/hash.js';
+import { MANIFEST_DRAFT_NAME, MANIFEST_NAME, writeWhole } from './names.js';
+
+/** What the node keeps here for itself. `nodeId` is empty in a directory that no node has used yet. */
+export interface ManifestState {
+  nodeId: string;
+  clusterId: string;
+  /** Starts so far. */
+  boot: number;
+  incarnation: number;
+  /** 48 bits; minted at every start and made durable before its first use. */
+  actor: number;
+  formatVersion: 0;
+}
+
+/** The image that stands for every batch before `walBatch`. */
+export interface ImageRef {
+  number: number;
+  salt: number;
+  frames: number;
+  records: number;
+}
+
+/** From log file `from` on, one run of the process wrote with this salt. */
+export interface RunRef {
+  from: number;
+  salt: number;
+}
+
+export interface Manifest {
+  state: ManifestState;
+  image: ImageRef | null;
+  /** The first log file that counts, and the number of its first batch. */
+  walStart: number;
+  walBatch: number;
+  /** Ascending by `from`. */
+  runs: RunRef[];
+}
+
+const MANIFEST_BYTES_MAX = 1024 * 1024;
+
+export function freshManifest(): Manifest {
+  const state = { nodeId: '', clusterId: '', boot: 0, incarnation: 0, actor: 0, formatVersion: 0 as const };
+  return { state, image: null, walStart: 1, walBatch: 1, runs: [] };
+}
+
+/** The salt of one use of one log file: no two runs share it, so what an earlier use left behind is never read. */
+export function saltOf(runs: readonly RunRef[], number: number): number {
+  let salt = 0;
+  for (const run of runs) if (run.from <= number) salt = run.salt;
+  return mix32(salt, number);
+}
+
+/** The runs that wrote any of `logs`, and a new one that writes from file `from` on. */
+export function withRun(runs: readonly RunRef[], logs: readonly number[], from: number, salt: number): RunRef[] {
+  const wrote = (run: RunRef, index: number) => {
+    const until = index + 1 < runs.length ? runs[index + 1].from : from;
+    return logs.some((number) => number >= run.from && number < until);
+  };
+  return [...runs.filter(wrote), { from, salt }];
+}
+
+/** The runs that wrote files at or above `walStart`, or still do. */
+export function pruneRuns(runs: readonly RunRef[], walStart: number): RunRef[] {
+  return runs.filter((_run, index) => index === runs.length - 1 || runs[index + 1].from > walStart);
+}
+
+/** The manifest of the directory; null if there is none. Throws HearsayError DATADIR if it is damaged or of another format. */
+export function readManifest(disk: Disk): Manifest | null {
+  let file: number;
+  try {
+    file = disk.open(MANIFEST_NAME, false);
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const size = disk.size(file);
+    if (size > MANIFEST_BYTES_MAX) throw new HearsayError('DATADIR', `the manifest is ${size} bytes long`);
+    const bytes = Buffer.alloc(size);
+    let filled = 0;
+    while (filled < size) {
+      const count = disk.read(file, filled, bytes, filled, size - filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return decodeManifest(bytes.subarray(0, filled));
+  } finally {
+    disk.close(file);
+  }
+}
+
+/** Replaces the manifest; durable when it returns. Throws DiskError; then either the old or the new one stands. */
+export function writeManifest(disk: Disk, manifest: Manifest): void {
+  const bytes = encodeManifest(manifest);
+  const file = disk.open(MANIFEST_DRAFT_NAME, true);
+  try {
+    disk.truncate(file, 0);
+    writeWhole(disk, file, 0, bytes, 0, bytes.length);
+    disk.syncNow(file);
+  } finally {
+    disk.close(file);
+  }
+  disk.rename(MANIFEST_DRAFT_NAME, MANIFEST_NAME);
+  disk.syncDirectory();
+}
+
+export function encodeManifest(manifest: Manifest): Buffer {
+  const line = Buffer.from(JSON.stringify(manifest), 'utf8');
+  const seal = crc32(line, 0, line.length).toString(16).padStart(8, '0');
+  return Buffer.concat([line, Buffer.from(`\n${seal}\n`, 'latin1')]);
+}
+
+export function decodeManifest(bytes: Buffer): Manifest {
+  const end = bytes.indexOf(0x0a);
+  const damaged = new HearsayError('DATADIR', 'the manifest is damaged; restore it from a backup or start empty');
+  if (end <= 0 || bytes.length !== end + 10) throw damaged;
+  const seal = crc32(bytes, 0, end).toString(16).padStart(8, '0');
+  if (bytes.toString('latin1', end) !== `\n${seal}\n`) throw damaged;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8', 0, end));
+  } catch {
+    throw damaged;
+  }
+  if (hasFields(parsed, {}) && hasFields(parsed.state, {}) && parsed.state.formatVersion !== 0) {
+    throw new HearsayError('DATADIR', `the data is of format ${String(parsed.state.formatVersion)}, not 0`);
+  }
+  if (!isManifest(parsed)) throw damaged;
+  return parsed;
+}
+
+function isManifest(value: unknown): value is Manifest {
+  if (!hasFields(value, { state: 'object', walStart: 'number', walBatch: 'number', runs: 'object' })) return false;
+  const texts = { nodeId: 'string', clusterId: 'string' };
+  if (!hasFields(value.state, { ...texts, boot: 'number', incarnation: 'number', actor: 'number' })) return false;
+  const image = { number: 'number', salt: 'number', frames: 'number', records: 'number' };
+  if (value.image !== null && !hasFields(value.image, image)) return false;
+  return Array.isArray(value.runs) && value.runs.every((run) => hasFields(run, { from: 'number', salt: 'number' }));
+}
+
+function hasFields(value: unknown, types: Record<string, string>): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const record = value as Record<string, unknown>;
+  return Object.entries(types).every(([name, type]) => {
+    const field = record[name];
+    return typeof field === type && field !== null && (type !== 'number' || Number.isSafeInteger(field));
+  });
+}

@@ -1,0 +1,242 @@
+/**
+ * Recovery: a fold over the bytes of a data directory. The log calls it at start: `foldDirectory` reads the image and then
+ * the log files in order and hands every verified record out; `repairDirectory` then writes what has to be written.
+ * Guarded: the fold writes nothing, so a crash within it changes nothing, and folding twice gives the same.
+ *
+ * Batches are numbered without gaps, over all files. A file is read up to the first batch of any later file, which is how
+ * batches written again after a failed sync take the place of the doubtful ones. A batch that is missing or damaged is rot if
+ * any valid header says it was durable: it is counted and set aside, and reading goes on behind it. Otherwise a crash may
+ * leave exactly this behind: a torn tail, which is cut there, with all that follows.
+ */
+import type { Disk } from '../../ports/disk.js';
+import { HearsayError } from '../base/errors.js';
+import { recordHlc } from '../record/record.js';
+import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN } from './frame.js';
+import { chainCrc, FOOTER_BODY_BYTES } from './image.js';
+import type { ImageRef, Manifest } from './manifest.js';
+import { saltOf } from './manifest.js';
+import { fileName, namedFiles } from './names.js';
+import type { RecordVisitor } from './reader.js';
+import { FrameReader } from './reader.js';
+
+/** Bytes `[from, to)` of a log or image that do not hold. */
+export interface Region {
+  kind: 'log' | 'image';
+  number: number;
+  from: number;
+  to: number;
+}
+
+export interface Fold {
+  records: number;
+  batches: number;
+  /** The last batch that counts; the next one written follows it. */
+  lastBatch: number;
+  /** Batches or image frames that were durable and are not readable. */
+  rotFrames: number;
+  rot: Region[];
+  /** Where the log is cut, and up to where its bytes were read as frames; null for a log that ends in order. */
+  torn: Region | null;
+  tornTailBytes: number;
+  cleanShutdown: boolean;
+  maxHlc: number;
+  notes: string[];
+  /** Numbers of the log files that count, ascending. */
+  logs: number[];
+  /** Files at the end in which nothing was ever written. */
+  blank: number[];
+}
+
+const NOTES_MAX = 32;
+const REGIONS_MAX = 32;
+
+/** Reads everything the manifest names. Throws HearsayError DATADIR if a file it names is missing; DiskError if unreadable. */
+export function foldDirectory(disk: Disk, manifest: Manifest, visit: RecordVisitor): Fold {
+  const numbers = namedFiles(disk.list())
+    .filter((file) => file.kind === 'log' && file.number >= manifest.walStart)
+    .map((file) => file.number);
+  const fold = new Folder(disk, manifest, numbers, visit);
+  if (manifest.image !== null) fold.foldImage(manifest.image);
+  fold.foldLog();
+  return fold.result;
+}
+
+class Folder {
+  readonly result: Fold;
+  private readonly disk: Disk;
+  private readonly manifest: Manifest;
+  private readonly numbers: number[];
+  private readonly visit: RecordVisitor;
+  private provenDurable = -1;
+
+  constructor(disk: Disk, manifest: Manifest, numbers: number[], visit: RecordVisitor) {
+    this.disk = disk;
+    this.manifest = manifest;
+    this.numbers = numbers;
+    const counts = { records: 0, batches: 0, rotFrames: 0, tornTailBytes: 0, maxHlc: 0 };
+    const lists = { rot: [], notes: [], logs: numbers, blank: [] };
+    this.result = { ...counts, ...lists, lastBatch: manifest.walBatch - 1, torn: null, cleanShutdown: false };
+    this.visit = (buffer, offset, length) => {
+      const hlc = recordHlc(buffer, offset);
+      if (hlc > this.result.maxHlc) this.result.maxHlc = hlc;
+      visit(buffer, offset, length);
+    };
+  }
+
+  foldImage(image: ImageRef): void {
+    const name = fileName('image', image.number);
+    if (!this.disk.list().includes(name)) {
+      throw new HearsayError('DATADIR', `${name}, which the manifest names, is missing`);
+    }
+    this.withReader('image', image.number, image.salt, (reader) => {
+      let frames = 0;
+      let chain = 0;
+      let footer = false;
+      let end = 0;
+      for (let from = 0; reader.find(from); ) {
+        if (!reader.bodyHolds()) {
+          from = reader.position + 8;
+          continue;
+        }
+        const { kind, batch, bodyCrc, bodyBytes } = reader.header;
+        if (batch > frames + 1) this.noteRot('image', image.number, end, reader.position, batch - frames - 1);
+        end = reader.end;
+        from = end;
+        if (kind === KIND_FOOTER && bodyBytes === FOOTER_BODY_BYTES) {
+          const counted = reader.bodyWord(0) === image.frames && reader.bodyWord(8) === image.records;
+          footer = batch === image.frames + 1 && counted && (batch > frames + 1 || reader.bodyWord(16) === chain);
+          frames = batch - 1;
+          break;
+        }
+        if (kind !== KIND_IMAGE) continue;
+        frames = batch;
+        chain = chainCrc(chain, bodyCrc);
+        this.visitRecords(reader, 'image', image.number);
+      }
+      if (!footer) this.noteRot('image', image.number, end, reader.fileBytes, Math.max(1, image.frames - frames));
+    });
+  }
+
+  foldLog(): void {
+    const limits = this.limits();
+    let goodFile = -1;
+    let goodEnd = 0;
+    let damaged: Region | null = null;
+    let lastUsed = -1;
+    for (let index = 0; index < this.numbers.length && this.result.torn === null; index++) {
+      const number = this.numbers[index];
+      this.withReader('log', number, saltOf(this.manifest.runs, number), (reader) => {
+        let from = 0;
+        while (this.result.lastBatch + 1 < limits[index] && reader.find(from)) {
+          lastUsed = index;
+          const gapFrom = goodFile === number ? goodEnd : 0;
+          if (!reader.bodyHolds()) {
+            damaged ??= { kind: 'log', number, from: gapFrom, to: 0 };
+            if (damaged.number === number) damaged.to = Math.min(reader.end, reader.fileBytes);
+            from = reader.position + 8;
+            continue;
+          }
+          const missing = reader.header.batch - this.result.lastBatch - 1;
+          if (missing > 0) {
+            if (this.result.lastBatch >= this.proven(index)) {
+              this.cut(damaged ?? { kind: 'log', number, from: gapFrom, to: reader.end });
+              return;
+            }
+            this.noteRot('log', number, gapFrom, reader.position, missing);
+          }
+          damaged = null;
+          this.takeFrame(reader, number);
+          goodFile = number;
+          goodEnd = reader.end;
+          from = goodEnd;
+        }
+      });
+    }
+    if (this.result.torn !== null) return;
+    if (damaged !== null) this.endDamaged(damaged);
+    this.result.blank = this.result.logs.slice(lastUsed + 1);
+    this.result.logs = this.result.logs.slice(0, lastUsed + 1);
+  }
+
+  private takeFrame(reader: FrameReader, number: number): void {
+    const { kind, batch } = reader.header;
+    this.result.cleanShutdown = kind === KIND_SHUTDOWN;
+    this.result.lastBatch = Math.max(this.result.lastBatch, batch);
+    if (kind !== KIND_BATCH) return;
+    this.result.batches++;
+    this.visitRecords(reader, 'log', number);
+  }
+
+  private visitRecords(reader: FrameReader, kind: 'log' | 'image', number: number): void {
+    const { records, whole } = reader.visitRecords(this.visit);
+    this.result.records += records;
+    if (!whole) this.noteRot(kind, number, reader.position, reader.end, 1);
+  }
+
+  /** Nothing good follows the damage: it is rot if a header proves its first batch durable, else a torn tail. */
+  private endDamaged(damaged: Region): void {
+    const missing = this.proven(this.numbers.indexOf(damaged.number)) - this.result.lastBatch;
+    if (missing <= 0) {
+      this.cut(damaged);
+      return;
+    }
+    this.noteRot('log', damaged.number, damaged.from, damaged.to, missing);
+    this.result.lastBatch += missing;
+    this.result.cleanShutdown = false;
+  }
+
+  private cut(region: Region): void {
+    this.result.torn = region;
+    this.result.cleanShutdown = false;
+    this.result.logs = this.numbers.slice(0, this.numbers.indexOf(region.number) + 1);
+    this.result.tornTailBytes = region.to - region.from;
+    this.note(`${fileName('log', region.number)} is cut at ${region.from}: its tail was not written whole`);
+  }
+
+  /** For each file the first batch of any later one: from there on the file is superseded. */
+  private limits(): number[] {
+    const limits: number[] = new Array(this.numbers.length);
+    let limit = Number.POSITIVE_INFINITY;
+    for (let index = this.numbers.length - 1; index >= 0; index--) {
+      limits[index] = limit;
+      const number = this.numbers[index];
+      this.withReader('log', number, saltOf(this.manifest.runs, number), (reader) => {
+        if (reader.find(0) && reader.position === 0 && reader.bodyHolds()) limit = Math.min(limit, reader.header.batch);
+      });
+    }
+    return limits;
+  }
+
+  /** The highest batch that any header in the files from `index` on says was durable. */
+  private proven(index: number): number {
+    if (this.provenDurable >= 0) return this.provenDurable;
+    this.provenDurable = 0;
+    for (const number of this.numbers.slice(index)) {
+      this.withReader('log', number, saltOf(this.manifest.runs, number), (reader) => {
+        for (let from = 0; reader.find(from); from = reader.position + 8) {
+          this.provenDurable = Math.max(this.provenDurable, reader.header.durable);
+        }
+      });
+    }
+    return this.provenDurable;
+  }
+
+  private noteRot(kind: 'log' | 'image', number: number, from: number, to: number, frames: number): void {
+    this.result.rotFrames += frames;
+    if (this.result.rot.length < REGIONS_MAX) this.result.rot.push({ kind, number, from, to });
+    this.note(`${fileName(kind, number)} is damaged between ${from} and ${to}: ${frames} durable frames are lost`);
+  }
+
+  private note(text: string): void {
+    if (this.result.notes.length < NOTES_MAX) this.result.notes.push(text);
+  }
+
+  private withReader(kind: 'log' | 'image', number: number, salt: number, run: (reader: FrameReader) => void): void {
+    const file = this.disk.open(fileName(kind, number), false);
+    try {
+      run(new FrameReader({ disk: this.disk }, file, number, salt));
+    } finally {
+      this.disk.close(file);
+    }
+  }
+}

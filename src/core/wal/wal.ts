@@ -1,0 +1,482 @@
+/**
+ * The write-ahead log of one node: records go in during a turn, leave as one frame when it ends, and are durable when a sync
+ * that was started after the write has returned. The node's spine drives it and releases what waits for `durableBatch`.
+ * Guarded: `durableBatch` never passes a batch whose bytes no returned sync (or no durable image) covers; a write that
+ * may not find room is refused before it is applied; after a failed sync its file is never synced again, and what it held
+ * is written to a new file from memory (Rebello et al., "Can Applications Recover from fsync Failures?", ATC'20).
+ * Recovery is in recovery.ts, the frame in frame.ts, the root in manifest.ts.
+ */
+import type { Disk } from '../../ports/disk.js';
+import { DiskError } from '../../ports/disk.js';
+import type { Log } from '../../ports/log.js';
+import { assert } from '../base/assert.js';
+import { HearsayError } from '../base/errors.js';
+import type { Random } from '../base/random.js';
+import { align8 } from '../record/record.js';
+import type { Batch } from './batches.js';
+import { BatchMemory } from './batches.js';
+import type { LogFile } from './files.js';
+import { LogFiles } from './files.js';
+import { BATCH_BYTES_MAX, FRAME_HEADER_BYTES, KIND_BATCH, KIND_SHUTDOWN, SECTOR_BYTES, sealFrame } from './frame.js';
+import { ImageWriter } from './image.js';
+import type { Manifest, ManifestState } from './manifest.js';
+import { freshManifest, pruneRuns, readManifest, withRun, writeManifest } from './manifest.js';
+import { fileName, namedFiles, writeWhole } from './names.js';
+import type { RecordVisitor } from './reader.js';
+import { foldDirectory } from './recovery.js';
+import { repairDirectory } from './repair.js';
+
+export type { ManifestState } from './manifest.js';
+export type { RecordVisitor } from './reader.js';
+
+export interface WalOptions {
+  /** `always`: a sync whenever something is unsynced and none is in flight. `interval`: one per interval. `off`: none. */
+  durability: 'always' | 'interval' | 'off';
+  /** Between starts of syncs under `interval`. */
+  intervalMs: number;
+  /** Size of one log file, from 4 KiB; also bounds what is kept in memory for the case that a sync fails (twice this). */
+  fileBytes: number;
+  /** The log asks for no checkpoint before it has this size. */
+  checkpointMinBytes: number;
+  random: Random;
+}
+
+export interface WalRecovery {
+  manifest: ManifestState;
+  /** Records handed out, those of the image included. */
+  records: number;
+  batches: number;
+  tornTailBytes: number;
+  /** Durable frames that can not be read: the node has lost data and must ask its peers. */
+  rotFrames: number;
+  cleanShutdown: boolean;
+  /** Greatest HLC of any record handed out. */
+  maxHlc: number;
+  notes: string[];
+}
+
+/** Why the log takes nothing now. NOSPACE and BUSY heal, DISKFAILED stays. */
+export type WalRefusal = 'NOSPACE' | 'BUSY' | 'DISKFAILED';
+
+const RETRY_MS = 1000;
+const CHECKPOINT_RETRY_MS = 5000;
+const RUNS_MAX = 64;
+
+export class Wal {
+  /** Number of the batch that collects now. */
+  batch = 1;
+  /** The last batch handed to the operating system, and the last one known durable. */
+  writtenBatch = 0;
+  durableBatch = 0;
+  private readonly disk: Disk;
+  private readonly log: Log;
+  private readonly options: WalOptions;
+  private readonly memory = new BatchMemory();
+  private readonly files: LogFiles;
+  private readonly runSalt: number;
+  private readonly keptBytesMax: number;
+  private manifest: Manifest = freshManifest();
+  private image: ImageWriter | null = null;
+  private imageStart = { file: 0, batch: 0 };
+  private nextImage = 1;
+  private checkpointNotBeforeMs = 0;
+  private sync: { token: number; file: LogFile; through: number } | null = null;
+  private lastSyncMs = Number.NEGATIVE_INFINITY;
+  private nextToken = 1;
+  private nowMs = 0;
+  private full = false;
+  private stuckUntilMs = Number.NEGATIVE_INFINITY;
+  private busy = false;
+  private failed = false;
+  private closed = false;
+  /** Batches up to here are being written again after a failed sync; 0 for none. A second failure ends the log. */
+  private rescuedThrough = 0;
+  /** Batches up to here may be lost from disk and are no more in memory: only a checkpoint makes them durable. */
+  private holeThrough = 0;
+  private syncedThrough = 0;
+  private readonly counts = {
+    records: 0,
+    bytesWritten: 0,
+    syncs: 0,
+    syncsFailed: 0,
+    batchesNotKept: 0,
+    refused: 0,
+    checkpoints: 0,
+    checkpointsAbandoned: 0,
+  };
+
+  constructor(ports: { disk: Disk; log: Log }, options: WalOptions) {
+    assert(options.fileBytes >= 4096 && options.fileBytes % SECTOR_BYTES === 0, 'a log file has whole sectors');
+    this.disk = ports.disk;
+    this.log = ports.log;
+    this.options = options;
+    this.runSalt = options.random.uint32();
+    this.keptBytesMax = options.durability === 'off' ? 0 : options.fileBytes * 2;
+    this.files = new LogFiles({ disk: ports.disk }, { fileBytes: options.fileBytes, runSalt: this.runSalt });
+  }
+
+  /**
+   * At start, before anything else: reads manifest, image and log, hands every verified record to `visit`, repairs the
+   * tail and opens the log. Reads only, until all is read. Throws HearsayError DATADIR with one line.
+   */
+  recover(visit: RecordVisitor): WalRecovery {
+    try {
+      return this.recoverDirectory(visit);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      throw new HearsayError('DATADIR', `the data directory can not be used: ${error.code} ${error.message}`);
+    }
+  }
+
+  /** Copies a record into the batch of this turn. False, and nothing taken, if there is no room for it. */
+  append(buffer: Buffer, offset: number, length: number): boolean {
+    const padded = align8(length);
+    const body = this.memory.collecting.bodyBytes;
+    const bodyMax = Math.min(BATCH_BYTES_MAX, this.options.fileBytes - FRAME_HEADER_BYTES);
+    if (body > 0 && body + padded > bodyMax && !this.full) this.writeBatch();
+    if (!this.hasRoom(length)) return false;
+    this.memory.add(buffer, offset, length);
+    this.counts.records++;
+    return true;
+  }
+
+  /** Whether `bytes` more can be appended; asked before a write is applied. If not, `refusal` says why. */
+  hasRoom(bytes: number): boolean {
+    const frameBytes = FRAME_HEADER_BYTES + this.memory.collecting.bodyBytes + align8(bytes);
+    if (!this.full && !this.failed && !this.closed) {
+      const kept = this.memory.keptBytes;
+      this.busy = this.options.durability === 'always' && kept > 0 && kept + frameBytes > this.keptBytesMax;
+      if (!this.busy && this.files.hasRoom(frameBytes)) return true;
+      if (!this.busy) this.refuseForRoom();
+    }
+    this.counts.refused++;
+    return false;
+  }
+
+  get refusal(): WalRefusal | null {
+    if (this.failed || this.closed) return 'DISKFAILED';
+    if (this.full) return 'NOSPACE';
+    return this.busy ? 'BUSY' : null;
+  }
+
+  /** Writes the batch, starts the sync that the policy asks for, sees to the next file. */
+  turnEnded(monotonicMs: number): void {
+    this.nowMs = monotonicMs;
+    if (this.failed || this.closed) return;
+    if (!this.memory.empty && monotonicMs >= this.stuckUntilMs) this.writeBatch();
+    if (this.full && this.memory.empty && this.files.spareCount > 0) this.hasRoomAgain();
+    this.startSync();
+    this.syncImage();
+    this.files.prepareSpare(monotonicMs, () => this.nextToken++);
+  }
+
+  /** A disk event. False if the token is none of the log's. */
+  completed(token: number, error: Error | null): boolean {
+    if (this.sync !== null && this.sync.token === token) {
+      this.syncCompleted(error);
+      return true;
+    }
+    if (this.image !== null && this.image.syncToken === token) {
+      this.image.syncToken = 0;
+      if (error !== null) this.abandonCheckpoint(error.message);
+      else if (this.image.durable) this.switchRoot(this.image);
+      return true;
+    }
+    return this.files.prepared(token, error) || (token > 0 && token < this.nextToken);
+  }
+
+  /** True when the log has outgrown what is live, so that an image is cheaper to keep. */
+  wantsCheckpoint(liveBytes: number): boolean {
+    if (this.image !== null || this.failed || this.closed || this.nowMs < this.checkpointNotBeforeMs) return false;
+    if (this.holeThrough > 0 || this.manifest.runs.length > RUNS_MAX) return true;
+    return this.files.bytes > Math.max(this.options.checkpointMinBytes, liveBytes);
+  }
+
+  get checkpointing(): boolean {
+    return this.image !== null;
+  }
+
+  /** Moves on to a new log file and starts an image; every record that is live from now on goes to `checkpointRecord`. */
+  beginCheckpoint(): void {
+    if (this.image !== null || this.failed || this.closed) return;
+    const written = this.memory.empty || (!this.full && this.writeBatch());
+    if (!written || (this.files.current?.position !== 0 && !this.files.roll(0))) {
+      this.postponeCheckpoint('no room for the log');
+      return;
+    }
+    const current = this.files.current;
+    assert(current !== null, 'a file was opened');
+    try {
+      const options = { number: this.nextImage++, salt: this.options.random.uint32() };
+      this.image = new ImageWriter({ disk: this.disk }, options);
+      this.imageStart = { file: current.number, batch: this.batch };
+    } catch (error) {
+      this.postponeCheckpoint(messageOf(error));
+    }
+  }
+
+  /** Puts a live record into the image. False: the checkpoint is abandoned, what stood before it stays valid. */
+  checkpointRecord(buffer: Buffer, offset: number, length: number): boolean {
+    if (this.image === null || this.image.finished) return false;
+    try {
+      this.image.add(buffer, offset, length);
+      return true;
+    } catch (error) {
+      this.abandonCheckpoint(messageOf(error));
+      return false;
+    }
+  }
+
+  /** All live records were given. The image becomes the root when it is durable; until then `checkpointing` stays true. */
+  endCheckpoint(): void {
+    if (this.image === null || this.image.finished) return;
+    try {
+      this.image.finish();
+      this.syncImage();
+    } catch (error) {
+      this.abandonCheckpoint(messageOf(error));
+    }
+  }
+
+  /** Changes what the manifest says of the node; durable before it returns. Throws HearsayError NOSPACE or DISKFAILED. */
+  setState(patch: Partial<ManifestState>): void {
+    const next = { ...this.manifest, state: { ...this.manifest.state, ...patch } };
+    try {
+      writeManifest(this.disk, next);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      const code = error.code === 'ENOSPC' ? 'NOSPACE' : 'DISKFAILED';
+      throw new HearsayError(code, `the manifest could not be written: ${error.message}`);
+    }
+    this.manifest = next;
+  }
+
+  /** Writes and syncs what is left, and a frame that says the log was closed in order. */
+  close(): void {
+    if (this.closed) return;
+    if (this.image !== null) this.abandonCheckpoint('the log is closed');
+    try {
+      if (!this.failed && (this.memory.empty || this.writeBatch())) {
+        if (this.writeFrame(this.memory.collecting, this.batch, KIND_SHUTDOWN)) this.writtenBatch = this.batch++;
+        for (const file of this.files.open) this.disk.syncNow(file.handle);
+        if (this.holeThrough === 0) this.durableBatch = this.writtenBatch;
+      }
+    } catch (error) {
+      this.log.error('log not synced at close', { why: messageOf(error) });
+    }
+    this.closed = true;
+    this.files.shutAll();
+  }
+
+  stats(): Record<string, number> {
+    return {
+      ...this.counts,
+      batch: this.batch,
+      writtenBatch: this.writtenBatch,
+      durableBatch: this.durableBatch,
+      logBytes: this.files.bytes,
+      logFiles: this.files.count,
+      spares: this.files.spareCount,
+      filesRecycled: this.files.recycled,
+      keptBytes: this.memory.keptBytes,
+      imageRecords: this.manifest.image?.records ?? 0,
+    };
+  }
+
+  private recoverDirectory(visit: RecordVisitor): WalRecovery {
+    const read = readManifest(this.disk);
+    const names = namedFiles(this.disk.list());
+    const orphan = names.find((file) => file.kind === 'log' || file.kind === 'image');
+    if (read === null && orphan !== undefined) {
+      throw new HearsayError('DATADIR', `the data directory holds ${orphan.name} but no manifest`);
+    }
+    const manifest = read ?? freshManifest();
+    const fold = foldDirectory(this.disk, manifest, visit);
+    const { logs, spares, nextNumber } = repairDirectory(this.disk, manifest, fold, this.options.fileBytes);
+    const runs = withRun(manifest.runs, fold.logs, nextNumber, this.runSalt);
+    this.manifest = { ...manifest, runs };
+    writeManifest(this.disk, this.manifest);
+    this.files.adopt(logs, spares, nextNumber);
+    this.nextImage = nextNumber;
+    this.batch = fold.lastBatch + 1;
+    this.writtenBatch = fold.lastBatch;
+    this.durableBatch = fold.lastBatch;
+    this.syncedThrough = fold.lastBatch;
+    if (!this.files.rollFirst()) this.refuseForRoom();
+    for (const note of fold.notes) this.log.warn('log damaged', { note });
+    const { records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes } = fold;
+    return { manifest: manifest.state, records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes };
+  }
+
+  private writeBatch(): boolean {
+    if (!this.writeFrame(this.memory.collecting, this.batch, KIND_BATCH)) {
+      this.stuckUntilMs = this.nowMs + RETRY_MS;
+      this.refuseForRoom();
+      return false;
+    }
+    this.memory.seal(this.batch);
+    this.writtenBatch = this.batch++;
+    if (this.options.durability === 'interval') this.counts.batchesNotKept += this.memory.dropBeyond(this.keptBytesMax);
+    if (this.options.durability === 'off') this.memory.dropBeyond(0);
+    if (this.stuckUntilMs > Number.NEGATIVE_INFINITY) {
+      this.stuckUntilMs = Number.NEGATIVE_INFINITY;
+      this.hasRoomAgain();
+    }
+    return true;
+  }
+
+  /** Writes one frame from memory where the log stands, moving on to a new file if it must. False if the disk refuses. */
+  private writeFrame(batch: Batch, number: number, kind: number): boolean {
+    const length = FRAME_HEADER_BYTES + batch.bodyBytes;
+    let position = this.files.place(length);
+    if (position < 0) {
+      if (!this.files.roll(length)) return false;
+      position = 0;
+    }
+    const file = this.files.current;
+    assert(file !== null, 'a frame has a file to go to');
+    const place = { file: file.number, offset: position, salt: file.salt };
+    sealFrame(batch.chunk.bytes, batch.start, kind, batch.bodyBytes, number, this.durableBatch, place);
+    try {
+      writeWhole(this.disk, file.handle, position, batch.chunk.bytes, batch.start, batch.start + length);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.files.failure = error;
+      this.files.withdraw(file);
+      return false;
+    }
+    file.position = position + length;
+    file.sectorNext = false;
+    file.lastBatch = number;
+    this.counts.bytesWritten += length;
+    return true;
+  }
+
+  /** One sync in flight at a time, the oldest file first, so that durability advances in order. */
+  private startSync(): void {
+    if (this.sync !== null || this.failed) return;
+    if (this.options.durability === 'off' && this.rescuedThrough === 0) {
+      this.files.abandonOlder();
+      return;
+    }
+    const file = this.files.firstUnsynced();
+    if (file === null) return;
+    const urgent = this.options.durability === 'always' || this.rescuedThrough > 0 || file !== this.files.current;
+    const due = this.nowMs - this.lastSyncMs >= this.options.intervalMs;
+    if (!urgent && !due && this.memory.keptBytes * 2 < this.keptBytesMax) return;
+    this.lastSyncMs = this.nowMs;
+    this.sync = { token: this.nextToken++, file, through: file.lastBatch };
+    file.sectorNext = true;
+    this.counts.syncs++;
+    this.disk.sync(file.handle, this.sync.token);
+  }
+
+  private syncCompleted(error: Error | null): void {
+    const { file, through } = this.sync as NonNullable<typeof this.sync>;
+    this.sync = null;
+    if (this.failed || this.closed) return;
+    if (error === null) {
+      file.syncedBatch = through;
+      this.syncedThrough = Math.max(this.syncedThrough, through);
+      this.memory.release(through);
+      this.advanceDurable();
+      return;
+    }
+    this.counts.syncsFailed++;
+    if (through <= this.durableBatch) return;
+    this.log.error('sync of the log failed', { file: file.number, why: error.message });
+    if (this.rescuedThrough > 0 || !this.rescue()) {
+      this.failed = true;
+      this.log.error('log failed', { durableBatch: this.durableBatch, writtenBatch: this.writtenBatch });
+    }
+  }
+
+  private advanceDurable(): void {
+    if (this.holeThrough === 0) this.durableBatch = Math.max(this.durableBatch, this.syncedThrough);
+    if (this.syncedThrough >= this.rescuedThrough) this.rescuedThrough = 0;
+  }
+
+  /** Writes every batch that is not known durable to a new file, from memory, and syncs that. */
+  private rescue(): boolean {
+    const kept = this.memory.keptBatches();
+    const firstKept = kept.length > 0 ? kept[0].number : this.writtenBatch + 1;
+    if (firstKept > this.syncedThrough + 1) this.holeThrough = firstKept - 1;
+    if (!this.files.roll(0)) return false;
+    this.files.abandonOlder();
+    for (const batch of kept) if (!this.writeFrame(batch, batch.number, KIND_BATCH)) return false;
+    this.rescuedThrough = this.writtenBatch;
+    this.startSync();
+    return true;
+  }
+
+  private syncImage(): void {
+    if (this.image?.wantsSync) this.image.startSync(this.nextToken++);
+  }
+
+  /** The image is durable: its name first, then the manifest that names it, and only then what it replaces goes. */
+  private switchRoot(image: ImageWriter): void {
+    const { file: walStart, batch: walBatch } = this.imageStart;
+    const previous = this.manifest.image;
+    const runs = pruneRuns(this.manifest.runs, walStart);
+    const next = { ...this.manifest, image: image.reference, walStart, walBatch, runs };
+    try {
+      this.disk.syncDirectory();
+      writeManifest(this.disk, next);
+    } catch (error) {
+      this.image = null;
+      image.close();
+      this.postponeCheckpoint(messageOf(error));
+      return;
+    }
+    this.manifest = next;
+    this.image = null;
+    image.close();
+    this.counts.checkpoints++;
+    if (this.holeThrough < walBatch) this.holeThrough = 0;
+    this.syncedThrough = Math.max(this.syncedThrough, walBatch - 1);
+    this.memory.release(walBatch - 1);
+    this.advanceDurable();
+    if (previous !== null) this.removeImage(previous.number);
+    this.files.retire(walStart);
+  }
+
+  private abandonCheckpoint(why: string): void {
+    const image = this.image;
+    if (image === null) return;
+    this.image = null;
+    image.close();
+    this.removeImage(image.number);
+    this.postponeCheckpoint(why);
+  }
+
+  private removeImage(number: number): void {
+    try {
+      this.disk.remove(fileName('image', number));
+    } catch (error) {
+      this.log.warn('image not removed', { image: number, why: messageOf(error) });
+    }
+  }
+
+  private postponeCheckpoint(why: string): void {
+    this.counts.checkpointsAbandoned++;
+    this.checkpointNotBeforeMs = this.nowMs + CHECKPOINT_RETRY_MS;
+    this.log.warn('checkpoint abandoned', { why });
+  }
+
+  private refuseForRoom(): void {
+    if (!this.full)
+      this.log.error('log has no room', { why: this.files.failure?.message ?? 'the next file is not ready' });
+    this.full = true;
+  }
+
+  private hasRoomAgain(): void {
+    if (this.full) this.log.info('log has room again');
+    this.full = false;
+  }
+}
+
+/** The message of a disk's refusal; anything else is our own mistake and goes on. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof DiskError)) throw error;
+  return `${error.code} ${error.message}`;
+}

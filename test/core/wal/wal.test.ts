@@ -1,0 +1,243 @@
+import { describe, expect, it } from 'vitest';
+import { Bench, range, record } from './harness.js';
+
+describe('the log under its policies', () => {
+  it('calls a batch durable only when a sync started after its write has returned', () => {
+    const bench = new Bench({}, { syncMsMin: 5, syncMsMax: 5 }).start();
+    bench.turn([1]);
+    expect(bench.wal).toMatchObject({ batch: 2, writtenBatch: 1, durableBatch: 0 });
+    bench.pass(2);
+    bench.turn([2]);
+    bench.turn([3]);
+    bench.pass(3);
+    expect(bench.wal.durableBatch).toBe(1);
+    bench.pass(5);
+    expect(bench.wal.durableBatch).toBe(3);
+    const { syncs } = bench.wal.stats();
+    bench.pass(100);
+    expect(bench.wal.stats().syncs).toBe(syncs);
+  });
+
+  it('syncs once per interval, and never when it is off', () => {
+    const bench = new Bench({ durability: 'interval', intervalMs: 100 }).start();
+    for (const id of range(1, 40)) {
+      bench.turn([id]);
+      bench.pass(10);
+    }
+    expect(bench.wal.stats().syncs).toBeGreaterThanOrEqual(4);
+    expect(bench.wal.stats().syncs).toBeLessThanOrEqual(6);
+    bench.pass(200);
+    expect(bench.wal.durableBatch).toBe(40);
+    const off = new Bench({ durability: 'off' }).start();
+    off.turn(range(1, 300));
+    off.pass(500);
+    expect(off.wal.stats()).toMatchObject({ syncs: 0, durableBatch: 0, keptBytes: 0 });
+    off.disk.kill();
+    expect(off.start().ids).toEqual(range(1, 300));
+  });
+
+  it('splits a turn that outgrows a file, and takes one record that is larger than any file', () => {
+    const bench = new Bench({ fileBytes: 4096 }).start();
+    expect(bench.turn(range(1, 60))).toBe(true);
+    expect(bench.wal.writtenBatch).toBeGreaterThan(1);
+    bench.pass(100);
+    expect(bench.turn([61], 100_000)).toBe(true);
+    bench.pass(100);
+    bench.turn([62]);
+    bench.pass(100);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual(range(1, 62));
+  });
+
+  it('acknowledges nothing of a failed sync, writes it again elsewhere and syncs that', () => {
+    const bench = new Bench({}, { syncMsMin: 2, syncMsMax: 2 }).start();
+    bench.turn([1]);
+    bench.pass(10);
+    bench.disk.failNextSyncs(1);
+    bench.turn([2]);
+    bench.turn([3]);
+    bench.pass(2);
+    expect(bench.wal.durableBatch).toBe(1);
+    expect(bench.wal.refusal).toBeNull();
+    bench.turn([4]);
+    bench.pass(10);
+    expect(bench.wal.durableBatch).toBe(4);
+    expect(bench.wal.stats()).toMatchObject({ syncsFailed: 1, keptBytes: 0 });
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual([1, 2, 3, 4]);
+    expect(bench.recovery.rotFrames).toBe(0);
+  });
+
+  it('fails for good when the second sync fails too, and what was durable is there after a restart', () => {
+    const bench = new Bench().start();
+    bench.turn([1]);
+    bench.pass(10);
+    bench.disk.failNextSyncs(2);
+    bench.turn([2]);
+    bench.pass(50);
+    expect(bench.wal.refusal).toBe('DISKFAILED');
+    expect(bench.turn([3])).toBe(false);
+    bench.pass(5000);
+    expect(bench.wal).toMatchObject({ refusal: 'DISKFAILED', durableBatch: 1 });
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual([1]);
+  });
+
+  it('asks for a checkpoint when a sync failed for bytes it keeps no more, and is durable again by it', () => {
+    const bench = new Bench({ durability: 'interval', fileBytes: 4096 }, { syncMsMin: 50, syncMsMax: 50 }).start();
+    bench.disk.failNextSyncs(1);
+    for (const id of range(1, 60)) bench.turn([id], 300);
+    expect(bench.wal.stats().batchesNotKept).toBeGreaterThan(0);
+    bench.pass(300);
+    expect(bench.wal.durableBatch).toBe(0);
+    expect(bench.wal.wantsCheckpoint(Number.MAX_SAFE_INTEGER)).toBe(true);
+    bench.checkpoint(range(1, 60));
+    expect(bench.wal.wantsCheckpoint(Number.MAX_SAFE_INTEGER)).toBe(false);
+    expect(bench.wal.durableBatch).toBe(60);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual(range(1, 60));
+  });
+
+  it('refuses with BUSY under always when too much waits for a slow disk, and heals', () => {
+    const bench = new Bench({ fileBytes: 4096 }, { syncMsMin: 100, syncMsMax: 100 }).start();
+    let id = 1;
+    while (bench.turn([id], 300)) id++;
+    expect(bench.wal.refusal).toBe('BUSY');
+    bench.pass(1000);
+    expect(bench.wal.hasRoom(300)).toBe(true);
+    expect(bench.wal).toMatchObject({ refusal: null, durableBatch: id - 1 });
+  });
+
+  it('refuses before applying when there is no room for the next file, and heals when there is', () => {
+    const bench = new Bench({ fileBytes: 4096 }, { capacityBytes: 14_000 }).start();
+    let id = 1;
+    while (id < 200 && bench.wal.hasRoom(200)) {
+      expect(bench.turn([id], 150)).toBe(true);
+      bench.pass(10);
+      id++;
+    }
+    expect(bench.wal.refusal).toBe('NOSPACE');
+    expect(bench.wal.durableBatch).toBe(id - 1);
+    expect(bench.turn([999])).toBe(false);
+    bench.pass(5000);
+    expect(bench.wal.refusal).toBe('NOSPACE');
+    bench.disk.options.capacityBytes = 100_000;
+    bench.pass(2500);
+    expect(bench.wal.refusal).toBeNull();
+    bench.turn([id]);
+    bench.pass(20);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual(range(1, id));
+  });
+
+  it('keeps a batch whose write failed, takes no more, and writes it when the disk does', () => {
+    for (const code of ['ENOSPC', 'EIO'] as const) {
+      const bench = new Bench().start();
+      bench.turn([1]);
+      bench.pass(10);
+      bench.disk.failNextWrite(code);
+      bench.turn([2]);
+      expect(bench.wal).toMatchObject({ refusal: 'NOSPACE', writtenBatch: 1 });
+      expect(bench.turn([3])).toBe(false);
+      bench.pass(1000);
+      expect(bench.wal).toMatchObject({ refusal: null, writtenBatch: 2 });
+      bench.turn([4]);
+      bench.pass(10);
+      bench.disk.crash({ below: () => 0 });
+      expect(bench.start().ids).toEqual([1, 2, 4]);
+    }
+  });
+
+  it('starts on a full disk, reads everything and takes nothing', () => {
+    const bench = new Bench({ fileBytes: 4096 }).start();
+    for (const id of range(1, 30)) {
+      bench.turn([id], 300);
+      bench.pass(10);
+    }
+    bench.wal.close();
+    for (const name of bench.disk.list()) if (name.startsWith('spare-')) bench.disk.remove(name);
+    bench.disk.options.capacityBytes = bench.disk
+      .list()
+      .reduce((sum, name) => sum + bench.disk.contents(name).length, 1000);
+    bench.start();
+    expect(bench.ids).toEqual(range(1, 30));
+    expect(bench.turn([31])).toBe(false);
+    expect(bench.wal.refusal).toBe('NOSPACE');
+    bench.disk.options.capacityBytes = 1_000_000;
+    bench.pass(3000);
+    expect(bench.turn([31])).toBe(true);
+  });
+});
+
+describe('a checkpoint', () => {
+  it('replaces the log by an image, recycles its files and keeps what came meanwhile', () => {
+    const bench = new Bench({ fileBytes: 4096, checkpointMinBytes: 8192 }).start();
+    for (const id of range(1, 80)) {
+      bench.turn([id]);
+      bench.pass(5);
+    }
+    expect(bench.wal.wantsCheckpoint(0)).toBe(true);
+    expect(bench.wal.wantsCheckpoint(1_000_000)).toBe(false);
+    const before = bench.wal.stats().logBytes;
+    bench.wal.beginCheckpoint();
+    expect(bench.wal.checkpointing).toBe(true);
+    for (const id of range(41, 80)) {
+      const bytes = record(id);
+      expect(bench.wal.checkpointRecord(bytes, 0, bytes.length)).toBe(true);
+      if (id % 10 === 0) bench.turn([id + 1000]);
+    }
+    bench.wal.endCheckpoint();
+    bench.pass(50);
+    expect(bench.wal.checkpointing).toBe(false);
+    expect(bench.wal.stats().logBytes).toBeLessThan(before);
+    bench.disk.crash({ below: () => 0 });
+    bench.start();
+    expect(bench.ids).toEqual([...range(41, 80), 1050, 1060, 1070, 1080]);
+    expect(bench.disk.list().filter((name) => name.startsWith('image-'))).toHaveLength(1);
+  });
+
+  it('makes batches durable that no sync covered', () => {
+    const bench = new Bench({ durability: 'off' }).start();
+    bench.turn([1, 2, 3]);
+    bench.checkpoint([1, 2, 3]);
+    expect(bench.wal.durableBatch).toBe(1);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual([1, 2, 3]);
+  });
+
+  it('is abandoned without harm when its sync fails or there is no room', () => {
+    for (const fault of ['sync', 'room'] as const) {
+      const bench = new Bench({ durability: 'off' }).start();
+      bench.turn([1, 2, 3]);
+      bench.pass(10);
+      bench.wal.beginCheckpoint();
+      const bytes = record(9, 300_000);
+      if (fault === 'sync') bench.disk.failNextSyncs(1);
+      else bench.disk.options.capacityBytes = 50_000;
+      const taken = [1, 2].map(() => bench.wal.checkpointRecord(bytes, 0, bytes.length));
+      expect(taken).toEqual(fault === 'sync' ? [true, true] : [true, false]);
+      bench.wal.endCheckpoint();
+      bench.pass(50);
+      expect(bench.wal.checkpointing).toBe(false);
+      expect(bench.wal.stats()).toMatchObject({ checkpoints: 0, checkpointsAbandoned: 1 });
+      expect(bench.disk.list().some((name) => name.startsWith('image-'))).toBe(false);
+      expect(bench.wal.wantsCheckpoint(0)).toBe(false);
+      bench.disk.kill();
+      expect(bench.start().ids).toEqual([1, 2, 3]);
+    }
+  });
+
+  it('bounds the directory over many starts and checkpoints', () => {
+    const bench = new Bench({ fileBytes: 4096, checkpointMinBytes: 16_384 });
+    for (let life = 0; life < 40; life++) {
+      bench.start();
+      bench.turn([life + 1]);
+      bench.pass(20);
+      if (bench.wal.wantsCheckpoint(0)) bench.checkpoint([life + 1]);
+      if (life % 2 === 0) bench.wal.close();
+      else bench.disk.kill();
+    }
+    expect(bench.disk.list().length).toBeLessThan(20);
+    expect(bench.disk.contents('manifest').length).toBeLessThan(1000);
+  });
+});
