@@ -1,0 +1,48 @@
+/**
+ * This node's own health, as Lifeguard's local health multiplier has it, for an event loop: Membership asks on every tick
+ * how long the loop stood still, and stretches its probes by the score. Guarded: silence of others is never inferred from
+ * time in which we did not run; the score stays in 0..7. Lifeguard, section IV.A; formulas.ts holds the threshold.
+ */
+import { HEALTH_SCORE_MAX, stallThresholdMs } from './formulas.js';
+
+const LAG_SMOOTHING = 0.1;
+const SLEPT_MS = 1_000;
+
+export class Health {
+  /** 0 is healthy. */
+  score = 0;
+  /** Smoothed lateness of ticks, ms; acks carry it. */
+  loopLagMs = 0;
+  stalls = 0;
+  private readonly tickIntervalMs: number;
+  private lastTickMs: number | null = null;
+  private lastWallMs = 0;
+
+  constructor(tickIntervalMs: number) {
+    this.tickIntervalMs = tickIntervalMs;
+  }
+
+  /**
+   * Notes a tick. Returns the time since the one before if the loop stood still in it, else 0. A wall clock that ran away
+   * from the monotonic one counts as standing still too: the machine slept, and the monotonic clock with it.
+   */
+  ticked(nowMs: number, wallMs: number): number {
+    const gapMs = this.lastTickMs === null ? 0 : nowMs - this.lastTickMs;
+    const sleptMs = this.lastTickMs === null ? 0 : Math.abs(wallMs - this.lastWallMs - gapMs);
+    this.lastTickMs = nowMs;
+    this.lastWallMs = wallMs;
+    const lagMs = Math.max(0, gapMs - this.tickIntervalMs);
+    this.loopLagMs += lagMs > this.loopLagMs ? lagMs - this.loopLagMs : LAG_SMOOTHING * (lagMs - this.loopLagMs);
+    if (gapMs <= stallThresholdMs(this.tickIntervalMs) && sleptMs <= SLEPT_MS) return 0;
+    this.stalls++;
+    return gapMs;
+  }
+
+  better(): void {
+    this.score = Math.max(0, this.score - 1);
+  }
+
+  worse(by: number): void {
+    this.score = Math.min(HEALTH_SCORE_MAX, this.score + by);
+  }
+}

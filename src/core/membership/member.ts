@@ -1,0 +1,169 @@
+/**
+ * One member as this node sees it, and the record of it that travels. Rooms outside read `Member`; only the rooms of
+ * membership write through `Held`. Links (round trips, clock offset) are measured here and never sent.
+ * Guarded: identity is id, boot and incarnation; the address is a property, and may change with a newer record.
+ */
+import { median } from './formulas.js';
+import { MEMBER_STATES, type MemberState, rankOf } from './precedence.js';
+
+export interface Member {
+  readonly id: string;
+  /** Random id of this run of the process. */
+  readonly actor: number;
+  /** Starts of this id, counted durably. */
+  readonly boot: number;
+  /** Raised by the member itself to refute. */
+  readonly incarnation: number;
+  readonly state: MemberState;
+  /** Gossip address: datagrams and peer streams. */
+  readonly host: string;
+  readonly port: number;
+  readonly respPort: number;
+  readonly zone: string;
+  readonly weight: number;
+  /** Monotonic ms of this node's clock since when the state holds; for news from others, less its age on arrival. */
+  readonly stateSinceMs: number;
+  /** Since when it is steadily alive; of no meaning in another state. */
+  readonly aliveSinceMs: number;
+  /** Smoothed round trip of direct datagram probes; 0 before the first. */
+  readonly rttMs: number;
+  /** A decaying upper estimate of the round trip, near its 99th percentile. */
+  readonly rttP99Ms: number;
+  /** The peer's wall clock minus ours, ms, the median of the latest probes; null before the first. */
+  readonly clockOffsetMs: number | null;
+  /** How late the peer's ticks came, by its own word, ms. */
+  readonly loopLagMs: number;
+  /** Monotonic ms of the latest authentic traffic; -Infinity if none yet. */
+  readonly lastHeardMs: number;
+}
+
+/** A member as the rooms of membership hold it. */
+export type Held = { -readonly [Field in keyof Member]: Member[Field] } & {
+  offsets: number[];
+  /** When it was last told directly how it is held. */
+  toldMs: number;
+};
+
+/** The part of a member that travels. `ageMs`: how long the sender has held the state. */
+export interface MemberRecord {
+  id: string;
+  actor: number;
+  boot: number;
+  incarnation: number;
+  state: MemberState;
+  host: string;
+  port: number;
+  respPort: number;
+  zone: string;
+  weight: number;
+  ageMs: number;
+}
+
+export const ID_LENGTH_MAX = 128;
+const HOST_LENGTH_MAX = 255;
+const ACTOR_END = 2 ** 48;
+const COUNTER_END = 2 ** 40;
+const WEIGHT_MAX = 1024;
+const RECORD_FIELDS = 11;
+const SMOOTHING = 0.125;
+const P99_DECAY = 0.02;
+const OFFSETS_KEPT = 5;
+
+export function holdRecord(record: MemberRecord, nowMs: number): Held {
+  const since = nowMs - record.ageMs;
+  return {
+    id: record.id,
+    actor: record.actor,
+    boot: record.boot,
+    incarnation: record.incarnation,
+    state: record.state,
+    host: record.host,
+    port: record.port,
+    respPort: record.respPort,
+    zone: record.zone,
+    weight: record.weight,
+    stateSinceMs: since,
+    aliveSinceMs: since,
+    rttMs: 0,
+    rttP99Ms: 0,
+    clockOffsetMs: null,
+    loopLagMs: 0,
+    lastHeardMs: Number.NEGATIVE_INFINITY,
+    offsets: [],
+    toldMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+/** Takes a later record over. A new run of the process starts with no measurements. */
+export function adoptRecord(held: Held, record: MemberRecord, nowMs: number): void {
+  if (held.actor !== record.actor) {
+    Object.assign(held, holdRecord(record, nowMs));
+    return;
+  }
+  const since = nowMs - record.ageMs;
+  if (record.state === 'alive') held.aliveSinceMs = since;
+  held.stateSinceMs = since;
+  held.boot = record.boot;
+  held.incarnation = record.incarnation;
+  held.state = record.state;
+  held.host = record.host;
+  held.port = record.port;
+  held.respPort = record.respPort;
+  held.zone = record.zone;
+  held.weight = record.weight;
+}
+
+export function recordOf(member: Member, nowMs: number): MemberRecord {
+  const { id, actor, boot, incarnation, state, host, port, respPort, zone, weight } = member;
+  const ageMs = Math.max(0, Math.round(nowMs - member.stateSinceMs));
+  return { id, actor, boot, incarnation, state, host, port, respPort, zone, weight, ageMs };
+}
+
+/** `[id, actor, boot, incarnation, state, host, port, respPort, zone, weight, ageMs]`; later versions append. */
+export function encodeRecord(record: MemberRecord): readonly unknown[] {
+  return [
+    record.id,
+    record.actor,
+    record.boot,
+    record.incarnation,
+    rankOf(record.state),
+    record.host,
+    record.port,
+    record.respPort,
+    record.zone,
+    record.weight,
+    record.ageMs,
+  ];
+}
+
+/** A record from outside, or null if any field is not what it must be. */
+export function decodeRecord(value: unknown): MemberRecord | null {
+  if (!Array.isArray(value) || value.length < RECORD_FIELDS) return null;
+  const [id, actor, boot, incarnation, rank, host, port, respPort, zone, weight, ageMs] = value as unknown[];
+  if (!isText(id, 1, ID_LENGTH_MAX) || !isText(host, 1, HOST_LENGTH_MAX) || !isText(zone, 0, ID_LENGTH_MAX))
+    return null;
+  if (!isCount(actor, 1, ACTOR_END) || !isCount(boot, 0, COUNTER_END) || !isCount(incarnation, 0, COUNTER_END))
+    return null;
+  if (!isCount(rank, 0, MEMBER_STATES.length) || !isCount(ageMs, 0, Number.MAX_SAFE_INTEGER)) return null;
+  if (!isCount(port, 1, 0x10000) || !isCount(respPort, 0, 0x10000)) return null;
+  if (typeof weight !== 'number' || !(weight > 0) || weight > WEIGHT_MAX) return null;
+  return { id, actor, boot, incarnation, state: MEMBER_STATES[rank], host, port, respPort, zone, weight, ageMs };
+}
+
+/** Notes one direct probe answered: round trip and, from the peer's wall clock in its middle, the offset of clocks. */
+export function noteRoundTrip(held: Held, rttMs: number, peerWallMs: number, wallMs: number): void {
+  held.rttMs = held.rttMs === 0 ? rttMs : held.rttMs + SMOOTHING * (rttMs - held.rttMs);
+  held.rttP99Ms = Math.max(rttMs, held.rttP99Ms + P99_DECAY * (rttMs - held.rttP99Ms));
+  held.offsets.push(peerWallMs - (wallMs - rttMs / 2));
+  if (held.offsets.length > OFFSETS_KEPT) held.offsets.shift();
+  held.clockOffsetMs = median(held.offsets);
+}
+
+export function isText(value: unknown, lengthMin: number, lengthMax: number): value is string {
+  return typeof value === 'string' && value.length >= lengthMin && value.length <= lengthMax;
+}
+
+/** An integer in [first, end). */
+export function isCount(value: unknown, first: number, end: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= first && value < end;
+}

@@ -1,0 +1,59 @@
+/**
+ * Which of two statements about one member stands: one total order, (boot, incarnation, rank of the state), and the maximum
+ * is the join. The roster calls `judge` for every record that arrives, whatever its way in, so members that heard the same
+ * statements in any order hold the same. Compare `can_change` in the literature of SWIM implementations.
+ *
+ *     held \ offered, same boot     alive      suspect    dead       left
+ *     alive@i                       j > i      j >= i     j >= i     j >= i
+ *     suspect@i                     j > i      j > i      j >= i     j >= i
+ *     dead@i                        j > i      j > i      j > i      j >= i
+ *     left@i                        j > i      j > i      j > i      j > i
+ *
+ * A higher boot stands over any statement about a lower one: a restart. The same boot under another actor is no later
+ * statement but another process of the same name; it is never joined while the first is there.
+ */
+
+export type MemberState = 'alive' | 'suspect' | 'dead' | 'left';
+
+/** States in the order of their rank, which is also their number on the wire. */
+export const MEMBER_STATES: readonly MemberState[] = ['alive', 'suspect', 'dead', 'left'];
+
+const RANK: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 };
+
+export interface Standing {
+  boot: number;
+  incarnation: number;
+  state: MemberState;
+}
+
+export type Verdict = 'newer' | 'same' | 'older' | 'duplicate';
+
+export function rankOf(state: MemberState): number {
+  return RANK[state];
+}
+
+/** Dead or left: not probed, not gossiped to, kept as a tombstone. */
+export function isGone(state: MemberState): boolean {
+  return state === 'dead' || state === 'left';
+}
+
+/** Negative, 0 or positive as left is before, equal to or after right. */
+export function compareStandings(left: Standing, right: Standing): number {
+  if (left.boot !== right.boot) return left.boot - right.boot;
+  if (left.incarnation !== right.incarnation) return left.incarnation - right.incarnation;
+  return RANK[left.state] - RANK[right.state];
+}
+
+/** What is offered, measured against what is held about the same id. */
+export function judge(held: Standing & { actor: number }, offered: Standing & { actor: number }): Verdict {
+  if (held.boot === offered.boot && held.actor !== offered.actor) {
+    return isGone(held.state) && !isGone(offered.state) ? 'newer' : 'duplicate';
+  }
+  const order = compareStandings(offered, held);
+  return order > 0 ? 'newer' : order < 0 ? 'older' : 'same';
+}
+
+/** The incarnation that refutes an accusation: above it and above the own. */
+export function refutingIncarnation(own: number, accused: number): number {
+  return Math.max(own, accused) + 1;
+}

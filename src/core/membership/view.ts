@@ -1,0 +1,197 @@
+/**
+ * What this node believes of every member: records arrive by any way, precedence.ts judges them, and what is news changes the
+ * roster, the suspicions, the rumors and the list of changes, all at once and nowhere else. Membership calls it and sends.
+ * Guarded: only news is spread, so no update echoes; an expired tombstone is neither applied nor spread; the first of two
+ * processes of one name stays; this node's own standing is changed by itself alone.
+ */
+import { assert } from '../base/assert.js';
+import { adoptRecord, type Held, holdRecord, type Member, type MemberRecord, recordOf } from './member.js';
+import { isGone, judge, type MemberState, refutingIncarnation, type Verdict } from './precedence.js';
+import type { Roster } from './roster.js';
+import type { Rumors } from './rumors.js';
+import type { Suspicions } from './suspicions.js';
+
+/** One step of a member as this node saw it. */
+export interface MemberChange {
+  member: Member;
+  /** null: it was not known. */
+  from: MemberState | null;
+  /** null: its tombstone expired or made room, and it is forgotten. */
+  to: MemberState | null;
+  /** A later run of the process under the same id; `priorActor` has ended. */
+  restarted: boolean;
+  priorActor: number;
+  /** Its gossip or RESP address is another one than before. */
+  moved: boolean;
+}
+
+/** `unknown`: not held before; `refused`: expired, or no room. */
+export type Applied = Verdict | 'unknown' | 'refused';
+
+const CHANGES_MAX = 16_384;
+/** How long after its start a node takes a record of its own address for its past life. */
+const PAST_LIFE_MS = 60_000;
+
+export class View {
+  readonly counters = { stale: 0, expired: 0, duplicates: 0, refutations: 0, changesDropped: 0 };
+  /** Another process with our id that was first; null as long as there is none. */
+  duplicate: MemberRecord | null = null;
+  private readonly roster: Roster;
+  private readonly suspicions: Suspicions;
+  private readonly rumors: Rumors;
+  private readonly tombstoneMs: number;
+  private startMs = 0;
+  private changes: MemberChange[] = [];
+
+  constructor(rooms: { roster: Roster; suspicions: Suspicions; rumors: Rumors }, tombstoneMs: number) {
+    this.roster = rooms.roster;
+    this.suspicions = rooms.suspicions;
+    this.rumors = rooms.rumors;
+    this.tombstoneMs = tombstoneMs;
+  }
+
+  /** This node is alive from now on, on the clock that all later calls use. */
+  begin(nowMs: number): void {
+    this.startMs = nowMs;
+    this.roster.self.stateSinceMs = nowMs;
+    this.roster.self.aliveSinceMs = nowMs;
+  }
+
+  /** Takes in a record about another member; `accuser` for a suspicion whose accuser is known. */
+  apply(record: MemberRecord, accuser: string, nowMs: number): Applied {
+    assert(record.id !== this.roster.self.id, 'records about this node go to `applyOwn`');
+    const held = this.roster.get(record.id);
+    if (isGone(record.state) && record.ageMs >= this.tombstoneMs) {
+      this.counters.expired++;
+      return 'refused';
+    }
+    if (held === undefined) return this.admit(record, accuser, nowMs);
+    const verdict = judge(held, record);
+    if (verdict === 'newer') this.adopt(held, record, accuser, nowMs);
+    else if (verdict === 'older') this.counters.stale++;
+    else if (verdict === 'duplicate') this.counters.duplicates++;
+    else if (held.state === 'suspect' && this.suspicions.confirm(held.id, accuser)) {
+      this.rumors.add(recordOf(held, nowMs), accuser);
+    }
+    return verdict;
+  }
+
+  /**
+   * Takes in what others hold about this node's id. An accusation is refuted by a higher incarnation; an earlier life of
+   * this node is overtaken by a higher boot; another live process of the name is a duplicate, and one of the two yields:
+   * the one of the lower boot, the one not yet joined, the one of the greater actor.
+   */
+  applyOwn(record: MemberRecord, joined: boolean, nowMs: number): void {
+    const { self } = this.roster;
+    if (self.state === 'left') return;
+    if (record.actor === self.actor) {
+      const accused = record.incarnation === self.incarnation && record.state !== 'alive';
+      if (accused || record.incarnation > self.incarnation) this.refute(record.incarnation, nowMs);
+      return;
+    }
+    if (record.boot < self.boot) {
+      if (!isGone(record.state)) this.rumors.add(recordOf(self, nowMs), '');
+      return;
+    }
+    const ownAddress = record.host === self.host && record.port === self.port;
+    if (isGone(record.state) || (ownAddress && nowMs - this.startMs < PAST_LIFE_MS)) {
+      self.boot = record.boot + 1;
+      this.refute(self.incarnation, nowMs);
+      return;
+    }
+    this.counters.duplicates++;
+    if (record.boot > self.boot || !joined || self.actor > record.actor) this.duplicate ??= record;
+  }
+
+  /** Raises this node's incarnation above `accusedIncarnation`, and says so. */
+  refute(accusedIncarnation: number, nowMs: number): void {
+    const { self } = this.roster;
+    self.incarnation = refutingIncarnation(self.incarnation, accusedIncarnation);
+    self.stateSinceMs = nowMs;
+    self.aliveSinceMs = nowMs;
+    this.counters.refutations++;
+    this.rumors.add(recordOf(self, nowMs), '');
+  }
+
+  /** This node's own probe of a member failed. True if that is news. */
+  accuse(member: Held, nowMs: number): boolean {
+    const { self } = this.roster;
+    if (member.state === 'alive') {
+      this.adopt(member, { ...recordOf(member, nowMs), state: 'suspect', ageMs: 0 }, self.id, nowMs);
+      return true;
+    }
+    if (member.state !== 'suspect' || !this.suspicions.confirm(member.id, self.id)) return false;
+    this.rumors.add(recordOf(member, nowMs), self.id);
+    return true;
+  }
+
+  /** Declares the suspects dead that are overdue. */
+  declareDeaths(nowMs: number): void {
+    for (const id of [...this.suspicions.ids()]) {
+      const member = this.roster.get(id);
+      if (member === undefined) continue;
+      const { aliveCount, liveCount } = this.roster;
+      if (nowMs < this.suspicions.deadlineMs(id, member.lastHeardMs, aliveCount, liveCount)) continue;
+      this.adopt(member, { ...recordOf(member, nowMs), state: 'dead', ageMs: 0 }, '', nowMs);
+    }
+  }
+
+  /** Graceful departure of this node itself. */
+  leave(nowMs: number): void {
+    const { self } = this.roster;
+    if (self.state === 'left') return;
+    self.state = 'left';
+    self.incarnation++;
+    self.stateSinceMs = nowMs;
+    this.roster.changed(self, self.actor);
+    this.rumors.add(recordOf(self, nowMs), '');
+  }
+
+  forgetExpired(nowMs: number): void {
+    for (const gone of this.roster.expire(nowMs, this.tombstoneMs)) this.noteForgotten(gone);
+  }
+
+  drainChanges(): MemberChange[] {
+    if (this.changes.length === 0) return [];
+    const drained = this.changes;
+    this.changes = [];
+    return drained;
+  }
+
+  private admit(record: MemberRecord, accuser: string, nowMs: number): Applied {
+    const member = holdRecord(record, nowMs);
+    const evicted = this.roster.add(member);
+    if (evicted === false) return 'refused';
+    if (evicted !== null) this.noteForgotten(evicted);
+    if (member.state === 'suspect') this.suspicions.open(member.id, accuser, nowMs);
+    // A tombstone of someone we never knew is remembered, but it is no news to spread.
+    if (!isGone(member.state)) this.rumors.add(record, accuser);
+    this.note(member, null, member.actor, false);
+    return 'unknown';
+  }
+
+  private adopt(member: Held, record: MemberRecord, accuser: string, nowMs: number): void {
+    const { state: from, actor: priorActor, host, port, respPort } = member;
+    adoptRecord(member, record, nowMs);
+    this.roster.changed(member, priorActor);
+    if (member.state === 'suspect') this.suspicions.open(member.id, accuser, nowMs);
+    else this.suspicions.close(member.id);
+    this.rumors.add(record, member.state === 'suspect' ? accuser : '');
+    const moved = member.host !== host || member.port !== port || member.respPort !== respPort;
+    if (from !== member.state || moved || priorActor !== member.actor) this.note(member, from, priorActor, moved);
+  }
+
+  private note(member: Held, from: MemberState | null, priorActor: number, moved: boolean): void {
+    this.push({ member, from, to: member.state, restarted: priorActor !== member.actor, priorActor, moved });
+  }
+
+  private noteForgotten(gone: Held): void {
+    this.suspicions.close(gone.id);
+    this.push({ member: gone, from: gone.state, to: null, restarted: false, priorActor: gone.actor, moved: false });
+  }
+
+  private push(change: MemberChange): void {
+    if (this.changes.length < CHANGES_MAX) this.changes.push(change);
+    else this.counters.changesDropped++;
+  }
+}
