@@ -1,6 +1,6 @@
 /**
  * Port: disturbances of the traffic between nodes, for tests and chaos runs; clients are never touched.
- * Laws: `command` acts at once or throws HearsayError ERR with nothing changed; a fault stands until it is cleared.
+ * Laws: `run` acts at once or throws HearsayError ERR with nothing changed; a fault stands until it is cleared.
  * A world without fault injection hands in null.
  */
 import type { StreamId } from './streams.js';
@@ -11,7 +11,7 @@ export interface Faults {
    * `DROP|DELAY|DUP|REORDER peer IN|OUT|BOTH value [DATAGRAMS|STREAMS]`, `STALL ms`, `CLOCK offset-ms`, `LIST`,
    * `CLEAR [peer]`. The value is a percentage, ms for DELAY; 0 lifts the fault. Returns lines.
    */
-  command(words: string[]): string[];
+  run(words: string[]): string[];
   /**
    * Says which node an accepted peer stream comes from (its own port tells nothing): `host:port` of its gossip address.
    * False if a fault keeps everything that comes from there out: what the stream has said counts as not arrived.

@@ -3,8 +3,10 @@
  * it calls. Time is an argument: `turnStarted` gives both clocks once, before the first event of a turn; every event until
  * `turnEnded` happens at that time. Randomness is a seed, drawn once.
  */
+import type { Faults } from './faults.js';
 import type { Datagrams } from './datagrams.js';
 import type { Disk } from './disk.js';
+import type { DistinctCounter } from './distinct.js';
 import type { Log } from './log.js';
 import type { Resolver } from './resolver.js';
 import type { StreamId, Streams } from './streams.js';
@@ -15,12 +17,18 @@ export interface Ports {
   disk: Disk;
   resolver: Resolver;
   log: Log;
+  /** Fault injection, where it is on. */
+  faults: Faults | null;
+  /** Estimates distinct keys. */
+  distinct: DistinctCounter;
 }
 
 /** The events a world delivers. None of them may throw for bytes from outside. */
 export interface Machine {
   /** Both clocks in ms: monotonic (any origin, never steps back) and wall (may step). */
   turnStarted(monotonicMs: number, wallMs: number): void;
+  /** There is input left to work on: the world gives another turn as soon as waiting events have been delivered. */
+  readonly wantsTurn: boolean;
   /** No more events in this turn: flush sockets, log batch, datagrams and digests, once each. */
   turnEnded(): void;
   /** A regular pulse, every `tickIntervalMs`; may come late, and then says so by the clock. */

@@ -36,6 +36,8 @@ export const TYPE_EXPIRY = 3;
 export const TYPE_FLUSH = 4;
 /** Local to one node's log, never sent: a hint; key = the entry's key, value = partition u16, 0 or 1 (owed, settled), id of the peer. */
 export const TYPE_HINT = 16;
+/** Local to one node's log: a member's place in the ring and its address; key = its id. */
+export const TYPE_RING = 17;
 
 export const FLAG_EXPIRY = 1;
 export const FLAG_EXPIRY_VERSION = 2;
@@ -86,8 +88,7 @@ export function writeRecord(
   valueStart: number,
   valueEnd: number,
 ): number {
-  const flags =
-    fields.expiryHlc !== 0 ? FLAG_EXPIRY | FLAG_EXPIRY_VERSION : fields.expireAtMs !== 0 ? FLAG_EXPIRY : 0;
+  const flags = fields.expiryHlc !== 0 ? FLAG_EXPIRY | FLAG_EXPIRY_VERSION : fields.expireAtMs !== 0 ? FLAG_EXPIRY : 0;
   const keyLength = keyEnd - keyStart;
   const length = recordLength(keyLength, valueEnd - valueStart, flags);
   writeWord(bytes, offset + 4, length);

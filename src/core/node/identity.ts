@@ -1,0 +1,56 @@
+/**
+ * What makes a cluster one: its name and its fixed settings, hashed. The id stands on every datagram, the settings in every
+ * HELLO; the key of the index is drawn from them too, so that all owners hash alike.
+ */
+import { Hasher } from '../base/hash.js';
+import type { NodeConfig } from '../config.js';
+import { WIRE_VERSION, type ClusterId } from '../gossip/packet.js';
+
+/** Fixed keys of the derivations: one per purpose, so that no result tells another. */
+const ID_KEY: readonly [number, number] = [0x48656172, 0x73617931];
+const INDEX_KEY: readonly [number, number] = [0x696e6465, 0x78206b31];
+const HEX_KEYS: readonly (readonly [number, number])[] = [
+  [1, 0x6e6f6465],
+  [2, 0x6e6f6465],
+  [3, 0x6e6f6465],
+];
+
+export interface ClusterIdentity {
+  readonly clusterId: ClusterId;
+  /** The same in 16 hexadecimal digits, as the manifest keeps it. */
+  readonly clusterIdText: string;
+  readonly hashKey: readonly [number, number];
+  /** The settings that every node must share, in words for a refusal. */
+  readonly settings: string;
+}
+
+export function clusterIdentity(config: Pick<NodeConfig, 'clusterName' | 'partitions' | 'replicas'>): ClusterIdentity {
+  const settings = `partitions ${config.partitions}, replicas ${config.replicas}`;
+  const text = Buffer.from(`${config.clusterName}\n${settings}\nwire ${WIRE_VERSION}`, 'utf8');
+  const id = new Hasher(ID_KEY);
+  id.hash(text, 0, text.length);
+  const key = new Hasher(INDEX_KEY);
+  key.hash(text, 0, text.length);
+  return {
+    clusterId: [id.low, id.high],
+    clusterIdText: hex(id.high) + hex(id.low),
+    hashKey: [key.low, key.high],
+    settings,
+  };
+}
+
+/** The 40 hexadecimal digits that the cluster protocol knows a node by. */
+export function hexIdOf(nodeId: string): string {
+  const bytes = Buffer.from(nodeId, 'utf8');
+  let text = '';
+  for (const key of HEX_KEYS) {
+    const hasher = new Hasher(key);
+    hasher.hash(bytes, 0, bytes.length);
+    text += hex(hasher.low) + hex(hasher.high);
+  }
+  return text.slice(0, 40);
+}
+
+function hex(word: number): string {
+  return word.toString(16).padStart(8, '0');
+}

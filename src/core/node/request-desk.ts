@@ -1,0 +1,195 @@
+/**
+ * Requests from peers and answers to ours: reads their heads, hands each to its room, and sends what is to be answered once it
+ * may leave. The spine calls it for REQUEST and RESPONSE frames and at the end of a turn.
+ * Guarded: malformed requests are counted and dropped; replies that wait are bounded.
+ */
+import type { HybridClock } from '../base/hlc.js';
+import type { CommandHost } from '../commands/host.js';
+import type { CommandTable } from '../commands/table.js';
+import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
+import { slotOf } from '../partitions/slots.js';
+import { recordType } from '../record/record.js';
+import type { Coordinator } from '../replication/coordinator.js';
+import { type Forwarding, PeerCaller } from '../replication/forwarding.js';
+import type { Peer, Peers } from '../replication/peers.js';
+import type { QuorumReads } from '../replication/reads.js';
+import type { Replicator } from '../replication/replicator.js';
+import {
+  compareFullVersions,
+  encodeKeyRequest,
+  encodeVersionResponse,
+  NO_VERSION,
+  type RequestHead,
+  readForwardArgs,
+  readKeyRequest,
+  readRequestHead,
+  readResponseHead,
+  readVersionResponse,
+  readWait,
+  REQUEST_FORWARD,
+  REQUEST_READ,
+  REQUEST_VERSION,
+  REQUEST_WAIT,
+  REQUEST_WANT,
+  STATUS_NEWER,
+  STATUS_OLDER,
+  STATUS_UNKNOWN,
+  versionOf,
+} from '../replication/requests.js';
+import type { Store } from '../store/store.js';
+
+/** Forwarded commands whose reply waits here. */
+const CALLERS_MAX = 65_536;
+
+export class RequestDesk {
+  private readonly callers = new Set<PeerCaller>();
+  readonly stats = { requests: 0, malformed: 0, refused: 0 };
+
+  constructor(
+    private readonly store: Store,
+    private readonly peers: Peers,
+    private readonly replicator: Replicator,
+    private readonly reads: QuorumReads,
+    private readonly forwarding: Forwarding,
+    private readonly table: CommandTable,
+  ) {}
+
+  request(host: CommandHost, peer: Peer, body: Buffer, coordinator: Coordinator, clock: HybridClock): void {
+    const head = readRequestHead(body);
+    if (head === null) {
+      this.stats.malformed++;
+      return;
+    }
+    this.stats.requests++;
+    clock.observe(head.hlc, host.wallMs);
+    switch (head.what) {
+      case REQUEST_FORWARD:
+        this.forwarded(host, peer, head, body, coordinator, clock);
+        break;
+      case REQUEST_WAIT: {
+        const wait = readWait(body);
+        if (wait === null) break;
+        const caller = this.caller(peer, head, clock);
+        if (caller === null) break;
+        caller.wrote.coordinator = coordinator.actor;
+        caller.wrote.count = wait.writes;
+        host.wait(wait.count, wait.timeoutMs, caller);
+        break;
+      }
+      case REQUEST_READ:
+      case REQUEST_VERSION:
+      case REQUEST_WANT:
+        this.keyAsked(peer, head, body, clock);
+        break;
+      default:
+        this.stats.malformed++;
+    }
+  }
+
+  response(host: CommandHost, peer: Peer, body: Buffer, clock: HybridClock): void {
+    const head = readResponseHead(body);
+    if (head === null) {
+      this.stats.malformed++;
+      return;
+    }
+    clock.observe(head.hlc, host.wallMs);
+    if (!this.reads.owns(head.id)) {
+      this.forwarding.answered(head.id, head.status, body);
+      return;
+    }
+    const answer = readVersionResponse(body);
+    if (answer === null) {
+      this.stats.malformed++;
+      return;
+    }
+    if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
+      this.replicator.adopt(body, answer.recordStart, body.length);
+    }
+    this.reads.answered(host, peer, head.id, head.status, answer.version, answer.type);
+  }
+
+  /** A peer sent an expiry change to a value that is not here: it is asked for the whole record. */
+  askFor(peer: Peer, key: Buffer, clock: HybridClock): void {
+    const head: RequestHead = {
+      id: 0,
+      what: REQUEST_WANT,
+      protocol: 2,
+      readLevel: 'one',
+      writeLevel: 'one',
+      hops: 0,
+      hlc: clock.last,
+      partition: 0,
+    };
+    this.peers.sendFrame(peer, FRAME_REQUEST, encodeKeyRequest(head, NO_VERSION, key, 0, key.length));
+  }
+
+  /** Replies whose commands are done and whose log batch is safe leave. */
+  release(releasedBatch: number): void {
+    for (const caller of this.callers) if (caller.release(releasedBatch)) this.callers.delete(caller);
+  }
+
+  private forwarded(
+    host: CommandHost,
+    peer: Peer,
+    head: RequestHead,
+    body: Buffer,
+    coordinator: Coordinator,
+    clock: HybridClock,
+  ): void {
+    const args = readForwardArgs(body);
+    const index = args === null ? -1 : this.table.find(args);
+    const caller = args === null || index < 0 ? null : this.caller(peer, head, clock);
+    if (args === null || index < 0 || caller === null) {
+      this.stats.refused++;
+      return;
+    }
+    const command = this.table.commands[index];
+    let partition = head.partition;
+    if (command.firstKey > 0 && command.firstKey < args.count) {
+      const slot = slotOf(args.buffer, args.starts[command.firstKey], args.ends[command.firstKey]);
+      partition = this.replicator.partition(slot);
+    }
+    coordinator.submitTo(host, partition, command, args, caller, head.hops);
+  }
+
+  private keyAsked(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {
+    const asked = readKeyRequest(body);
+    if (asked === null) {
+      this.stats.malformed++;
+      return;
+    }
+    const { keyStart } = asked;
+    const partition = this.replicator.partition(slotOf(body, keyStart, body.length));
+    const hash = this.store.hasher.hash(body, keyStart, body.length);
+    const found = this.store.find(partition, hash, body, keyStart, body.length);
+    const { buffer, offset } = this.store;
+    if (head.what === REQUEST_WANT) {
+      if (found) this.replicator.offer(peer, buffer, offset);
+      return;
+    }
+    const version = found ? versionOf(buffer, offset) : NO_VERSION;
+    const newer = found && compareFullVersions(version, asked.version) > 0;
+    const status = newer
+      ? STATUS_NEWER
+      : found || this.reads.isDefinite(partition)
+        ? STATUS_OLDER
+        : STATUS_UNKNOWN;
+    const record = newer && head.what === REQUEST_READ ? buffer : null;
+    const type = found ? recordType(buffer, offset) : 0;
+    const answer = encodeVersionResponse({ id: head.id, status, hlc: clock.last }, version, type, record, offset);
+    this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
+  }
+
+  private caller(peer: Peer, head: RequestHead, clock: HybridClock): PeerCaller | null {
+    if (this.callers.size >= CALLERS_MAX) return null;
+    const { id, protocol, readLevel, writeLevel } = head;
+    const caller = new PeerCaller(this.peers, peer, id, protocol, readLevel, writeLevel, clock);
+    this.callers.add(caller);
+    return caller;
+  }
+
+  /** Forwarded commands in hand. */
+  get size(): number {
+    return this.callers.size;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The ring as this node keeps it: joined from what peers say, written to the log so that a restart places keys as before, and
+ * told to whoever holds another one. The spine feeds it frames and asks it to announce.
+ * Guarded: this node is in its own ring while it runs; a member leaves it only after `memberGraceMs` of death or absence.
+ */
+import { decodeControl, encodeControl } from '../gossip/codec.js';
+import { FRAME_RING } from '../gossip/frames.js';
+import type { Member } from '../membership/member.js';
+import type { Membership } from '../membership/membership.js';
+import { decodeRingRecord, encodeRingRecord, Ring, type RingRecord } from '../partitions/ring.js';
+import { recordEnd, recordKeyEnd, TYPE_RING, writeRecord } from '../record/record.js';
+import type { Peer, Peers } from '../replication/peers.js';
+import type { Wal } from '../wal/wal.js';
+
+const CHECK_INTERVAL_MS = 1000;
+const RECORDS_PER_FRAME_MAX = 4096;
+
+export class RingBook {
+  readonly ring = new Ring();
+  private readonly addressOf = new Map<string, string>();
+  private readonly owed = new Set<string>();
+  private changed = true;
+  private nextCheckAtMs = 0;
+
+  constructor(
+    private readonly wal: Wal,
+    private readonly selfId: string,
+    private readonly zone: string,
+    recovered: readonly Buffer[],
+  ) {
+    for (const bytes of recovered) {
+      const value = decodeControl(bytes, recordKeyEnd(bytes, 0), recordEnd(bytes, 0));
+      const record = value === null ? null : decodeRingRecord(value[0]);
+      if (value === null || record === null) continue;
+      this.ring.join(record);
+      const address = value[1];
+      if (typeof address === 'string' && address !== '') this.addressOf.set(record.id, address);
+    }
+  }
+
+  /** Last known gossip addresses of other members of the ring: contact points beside the configured ones. */
+  addresses(): string[] {
+    return this.ring
+      .records()
+      .filter((record) => record.id !== this.selfId && record.state === 'in')
+      .flatMap((record) => this.addressOf.get(record.id) ?? []);
+  }
+
+  /** Takes this node's place, or takes it again after others had given it up. */
+  joinSelf(): void {
+    const mine = this.ring.records().find((record) => record.id === this.selfId);
+    if (mine !== undefined && mine.state === 'in' && mine.zone === this.zone) return;
+    this.join({ id: this.selfId, zone: this.zone, weight: 1, state: 'in', version: (mine?.version ?? 0) + 1 });
+  }
+
+  /** A peer's ring. */
+  arrived(body: Buffer, membership: Membership): void {
+    const value = decodeControl(body, 0, body.length);
+    if (value === null || value.length > RECORDS_PER_FRAME_MAX) return;
+    for (const item of value) {
+      const record = decodeRingRecord(item);
+      if (record !== null) this.join(record);
+    }
+    this.joinSelf();
+    for (const member of membership.members()) this.remember(member);
+  }
+
+  /** Keeps a member's address for the next start. */
+  remember(member: Member): void {
+    const address = `${member.host}:${member.port}`;
+    if (this.addressOf.get(member.id) === address) return;
+    this.addressOf.set(member.id, address);
+    const record = this.ring.records().find((held) => held.id === member.id);
+    if (record !== undefined) this.write(record);
+  }
+
+  /** Members dead or gone past the grace lose their place; everybody who notices writes the same record. */
+  tick(membership: Membership, nowMs: number, memberGraceMs: number): void {
+    if (nowMs < this.nextCheckAtMs) return;
+    this.nextCheckAtMs = nowMs + CHECK_INTERVAL_MS;
+    for (const record of this.ring.records()) {
+      if (record.state !== 'in' || record.id === this.selfId) continue;
+      const member = membership.get(record.id);
+      if (member === undefined || (member.state !== 'dead' && member.state !== 'left')) continue;
+      if (nowMs - member.stateSinceMs < memberGraceMs) continue;
+      this.join({ ...record, state: 'out', version: record.version + 1 });
+    }
+  }
+
+  /** True once after each change. */
+  takeChanged(): boolean {
+    const changed = this.changed;
+    this.changed = false;
+    return changed;
+  }
+
+  announceTo(peers: Peers, peer: Peer): void {
+    peers.sendFrame(peer, FRAME_RING, this.encode());
+  }
+
+  announceToAll(peers: Peers): void {
+    const body = this.encode();
+    for (const peer of peers.all()) if (peer.connected) peers.sendFrame(peer, FRAME_RING, body);
+  }
+
+  /** A message showed that this peer holds another ring: it is told ours with the next tick, once. */
+  announceSoon(peerId: string): void {
+    this.owed.add(peerId);
+  }
+
+  flush(peers: Peers): void {
+    if (this.owed.size === 0) return;
+    for (const id of this.owed) {
+      const peer = peers.get(id);
+      if (peer !== undefined) this.announceTo(peers, peer);
+    }
+    this.owed.clear();
+  }
+
+  /** Hands every record to `write`, for a checkpoint. */
+  dump(write: (bytes: Buffer, length: number) => void): void {
+    for (const record of this.ring.records()) {
+      const bytes = this.encodeRecord(record);
+      write(bytes, recordEnd(bytes, 0));
+    }
+  }
+
+  private join(record: RingRecord): void {
+    if (!this.ring.join(record)) return;
+    this.changed = true;
+    this.write(record);
+  }
+
+  private write(record: RingRecord): void {
+    const bytes = this.encodeRecord(record);
+    this.wal.append(bytes, 0, recordEnd(bytes, 0));
+  }
+
+  private encodeRecord(record: RingRecord): Buffer {
+    const key = Buffer.from(record.id, 'utf8');
+    const value = encodeControl([encodeRingRecord(record), this.addressOf.get(record.id) ?? '']);
+    const fields = { type: TYPE_RING, hlc: 0, actor: 0, sequence: 0, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
+    const bytes = Buffer.alloc(64 + key.length + value.length);
+    writeRecord(bytes, 0, fields, key, 0, key.length, value, 0, value.length);
+    return bytes;
+  }
+
+  private encode(): Buffer {
+    return encodeControl(this.ring.records().map((record) => encodeRingRecord(record)));
+  }
+}

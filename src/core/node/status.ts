@@ -1,0 +1,159 @@
+/**
+ * What a node says of itself in HEARSAY.STATUS and INFO: plain numbers read when asked, and one line a member.
+ * Guarded: no key, value or secret is in it; every bounded queue stands here with its size and what it dropped.
+ */
+import type { DistinctCounter } from '../../ports/distinct.js';
+import type { CommandHost, HostSettings } from '../commands/host.js';
+import type { NodeConfig } from '../config.js';
+import type { Member } from '../membership/member.js';
+import type { Membership } from '../membership/membership.js';
+import type { AntiEntropy } from '../replication/anti-entropy.js';
+import type { Forwarding } from '../replication/forwarding.js';
+import type { LocalKeyspace } from '../replication/local-keyspace.js';
+import type { Operations } from '../replication/operations.js';
+import type { Ownership } from '../replication/ownership.js';
+import type { Peer, Peers } from '../replication/peers.js';
+import type { QuorumReads } from '../replication/reads.js';
+import type { Replicator } from '../replication/replicator.js';
+import type { Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
+
+export interface StatusParts {
+  config: NodeConfig;
+  settings: HostSettings;
+  store: Store;
+  wal: Wal;
+  peers: Peers;
+  membership: Membership;
+  ownership: Ownership;
+  antiEntropy: AntiEntropy;
+  replicator: Replicator;
+  operations: Operations;
+  forwarding: Forwarding;
+  reads: QuorumReads;
+  distinct: DistinctCounter;
+  keyspace: LocalKeyspace;
+  drifted: boolean;
+  boot: number;
+  upMs: number;
+  nowMs: number;
+  packets: { packets: number; packetsMalformed: number; packetsForeign: number; packetsUnknownSender: number };
+}
+
+/** A round of anti-entropy with every live peer found nothing within this time: converged. */
+const CONVERGED_WITHIN_MS = 10_000;
+
+type Status = ReturnType<CommandHost['status']>;
+
+export function nodeStatus(parts: StatusParts): Status {
+  const { store, wal, peers, membership, ownership, antiEntropy, replicator } = parts;
+  const memory = store.stats();
+  const hints = { pending: 0, created: 0, settled: 0, dropped: 0, bytes: 0 };
+  let unackedMessages = 0;
+  let resent = 0;
+  for (const peer of peers.all()) {
+    hints.pending += peer.hints.pending;
+    hints.created += peer.hints.created;
+    hints.settled += peer.hints.settled;
+    hints.dropped += peer.hints.dropped;
+    hints.bytes += peer.hints.bytes;
+    unackedMessages += peer.link.unackedMessages;
+    resent += peer.link.resent;
+  }
+  const live = peers.all().filter((peer) => peer.state === 'alive');
+  const converged = live.every((peer) => parts.nowMs - peer.equalAtMs < CONVERGED_WITHIN_MS);
+  let partitionsOwned = 0;
+  for (let partition = 0; partition < parts.config.partitions; partition++) {
+    if (ownership.owns(partition)) partitionsOwned++;
+  }
+  return {
+    node: parts.settings.nodeId,
+    version: parts.settings.version,
+    cluster: parts.settings.clusterName,
+    boot: parts.boot,
+    uptime_seconds: Math.floor(parts.upMs / 1000),
+    // A node alone is ready once it runs; one that joins, once it has met somebody and caught up.
+    ready: membership.hasJoined && ownership.unready === 0,
+    joined: membership.hasJoined,
+    converged: converged && hints.pending === 0,
+    clock_drifted: parts.drifted,
+    clock_offset_ms: Math.round(membership.clockOffsetMedianMs() ?? 0),
+    log_refusal: wal.refusal ?? '',
+    members_alive: membership.aliveCount,
+    members_known: membership.members().length,
+    partitions_owned: partitionsOwned,
+    partitions_catching_up: ownership.unready,
+    keys: memory.keys,
+    tombstones: memory.tombstones,
+    distinct_keys: Math.round(parts.distinct.estimate()),
+    memory_bytes: memory.memoryBytes,
+    memory_bytes_max: parts.config.maxMemory,
+    live_bytes: memory.liveBytes,
+    evictions: memory.evictions,
+    expired: memory.expired,
+    refused: memory.refused,
+    keyspace_hits: parts.keyspace.hits,
+    keyspace_misses: parts.keyspace.misses,
+    writes_coordinated: replicator.writes,
+    records_sent: replicator.stats.recordsSent,
+    records_received: replicator.stats.recordsReceived,
+    records_applied: replicator.stats.recordsApplied,
+    records_stale: replicator.stats.recordsStale,
+    records_refused: replicator.stats.recordsRefused,
+    records_drifted: replicator.stats.recordsDrifted,
+    records_malformed: replicator.stats.recordsMalformed,
+    messages_unacknowledged: unackedMessages,
+    messages_resent: resent,
+    messages_abandoned: replicator.stats.messagesAbandoned,
+    hints_pending: hints.pending,
+    hints_created: hints.created,
+    hints_settled: hints.settled,
+    hints_dropped: hints.dropped,
+    hints_bytes: hints.bytes,
+    operations_waiting: parts.operations.size,
+    operations_timed_out: parts.operations.timeouts,
+    commands_forwarded: parts.forwarding.stats.forwarded,
+    commands_forwarding: parts.forwarding.size,
+    commands_forward_retried: parts.forwarding.stats.retried,
+    commands_forward_timeouts: parts.forwarding.stats.timeouts,
+    reads_gathering: parts.reads.size,
+    reads_repaired: parts.reads.stats.repaired,
+    repair_rounds: antiEntropy.stats.rounds,
+    repair_rounds_equal: antiEntropy.stats.equalRounds,
+    repair_partitions_differing: antiEntropy.stats.differingPartitions,
+    repair_records_sent: antiEntropy.stats.pushed,
+    repair_records_wanted: antiEntropy.stats.wanted,
+    repair_records_dropped: antiEntropy.stats.dropped,
+    repair_records_queued: antiEntropy.queued,
+    partitions_handed_off: antiEntropy.stats.handedOff,
+    packets_received: parts.packets.packets,
+    packets_malformed: parts.packets.packetsMalformed,
+    packets_foreign: parts.packets.packetsForeign,
+    packets_unknown_sender: parts.packets.packetsUnknownSender,
+    frames_dropped: peers.framesDropped,
+    hello_refused: peers.helloRefused,
+    log: [wal.stats()],
+    gossip: [membership.stats()],
+    members: membership.members().map((member) => describeMember(member, peers.get(member.id), parts)),
+  };
+}
+
+function describeMember(member: Member, peer: Peer | undefined, parts: StatusParts) {
+  return {
+    id: member.id,
+    state: member.state,
+    address: `${member.host}:${member.respPort}`,
+    gossip: `${member.host}:${member.port}`,
+    zone: member.zone,
+    self: peer === undefined,
+    boot: member.boot,
+    incarnation: member.incarnation,
+    rtt_ms: Math.round(member.rttMs * 1000) / 1000,
+    clock_offset_ms: Math.round(member.clockOffsetMs ?? 0),
+    hints_pending: peer?.hints.pending ?? 0,
+    unacknowledged_bytes: peer?.link.unackedBytes ?? 0,
+    stream: peer === undefined || peer.connected,
+    equal_seconds_ago:
+      peer === undefined || peer.equalAtMs < 0 ? -1 : Math.floor((parts.nowMs - peer.equalAtMs) / 1000),
+  };
+}

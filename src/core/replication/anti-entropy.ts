@@ -1,0 +1,432 @@
+/**
+ * The backstop of convergence: two owners compare hashes of what they hold and give each other what differs. Rounds run one at a
+ * time, this node asking one peer; every step can be lost, the next round begins anew.
+ *
+ *     asker                                          peer
+ *     ROOTS: a hash per shared partition       ->    compares with its own
+ *                                              <-    LEAVES: 256 sums of each partition that differs, then "that was all"
+ *     LIST: versions in the leaves that differ ->    sends what is newer here, and
+ *                                              <-    WANT: what is newer there
+ *     sends those records
+ *
+ * Cost: 12 bytes a partition when nothing differs; 2 KiB a partition that does; 36 bytes an entry of a leaf that does; then the
+ * records. Records travel over the links, window and all, so repair yields to writes.
+ * Guarded: a digest is a hint, never an order: every record that arrives is merged by its version. Entries younger than the
+ * settle time are left to the links. A partition that has evicted is lossy and is compared only to fill an owner that is new.
+ * The same rounds carry what this node holds but does not own to the owners, and tell when it may go.
+ */
+import type { Random } from '../base/random.js';
+import { hlcFromMs } from '../base/hlc.js';
+import { FRAME_LEAVES, FRAME_LIST, FRAME_ROOTS, FRAME_WANT } from '../gossip/frames.js';
+import { recordHlc, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import type { Store } from '../store/store.js';
+import type { Ownership } from './ownership.js';
+import type { Peer, Peers } from './peers.js';
+import type { Replicator } from './replicator.js';
+import { compareFullVersions, type Version, versionOf } from './requests.js';
+
+const LEAVES = 256;
+const ROOTS_HEADER_BYTES = 24;
+const ROOT_BYTES = 12;
+const ENTRY_BYTES = 36;
+const FLAG_LOSSY = 1;
+const FLAG_SYNCING = 2;
+const END = 0xffff;
+/** Partitions compared leaf by leaf in one round. */
+const PARTITIONS_PER_ROUND = 16;
+/** Writes younger than this are still on their way; repair leaves them alone. */
+const SETTLE_MS = 1000;
+/** A round without an end for this long is given up. */
+const ROUND_MS = 5000;
+/** The pause after a round that found differences. */
+const EAGER_MS = 100;
+/** Records waiting to be sent to one peer for repair; past it the next round finds the rest. */
+const QUEUE_MAX = 100_000;
+const WINDOW_FOR_REPAIR_BYTES = 1024 * 1024;
+const REPAIRS_PER_TICK = 2000;
+/** A partition is ready when an owner had no more than this to add to it. */
+const READY_WITHIN_RECORDS = 16;
+
+interface Round {
+  readonly peer: Peer;
+  readonly endsAtMs: number;
+  /** Partitions named in ROOTS and not yet found to differ. */
+  readonly asked: Set<number>;
+  differing: number;
+}
+
+export interface AntiEntropyOptions {
+  partitions: number;
+  intervalMs: number;
+  random: Random;
+  mutations: ReadonlySet<string>;
+}
+
+export class AntiEntropy {
+  nowMs = 0;
+  wallMs = 0;
+  private round: Round | null = null;
+  private nextRoundAtMs = 0;
+  /** Per peer id: keys to send it. */
+  private readonly queues = new Map<string, { partition: number; key: Buffer }[]>();
+  /** Partitions held and not owned: which owners are known to have everything of them. */
+  private readonly covered = new Map<number, Set<string>>();
+  readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, pushed: 0, wanted: 0, dropped: 0, handedOff: 0 };
+
+  constructor(
+    private readonly store: Store,
+    private readonly ownership: Ownership,
+    private readonly peers: Peers,
+    private readonly replicator: Replicator,
+    private readonly options: AntiEntropyOptions,
+  ) {}
+
+  get queued(): number {
+    let total = 0;
+    for (const queue of this.queues.values()) total += queue.length;
+    return total;
+  }
+
+  tick(): void {
+    this.drain();
+    if (this.options.mutations.has('no-anti-entropy')) return;
+    if (this.round !== null && this.nowMs >= this.round.endsAtMs) this.endRound(EAGER_MS);
+    if (this.round === null && this.nowMs >= this.nextRoundAtMs) this.beginRound();
+  }
+
+  /** A new start with this peer: what was known of it may be gone. */
+  peerRestarted(peer: Peer): void {
+    this.queues.delete(peer.id);
+    for (const owners of this.covered.values()) owners.delete(peer.id);
+    this.peerLost(peer);
+    this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.nowMs + EAGER_MS);
+  }
+
+  peerLost(peer: Peer): void {
+    if (this.round?.peer === peer) this.endRound(this.options.intervalMs);
+  }
+
+  /** Rounds begin soon: the ring or the members changed. */
+  hasten(): void {
+    this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.nowMs + EAGER_MS);
+  }
+
+  private beginRound(): void {
+    const peer = this.choosePeer();
+    if (peer === null) {
+      this.nextRoundAtMs = this.nowMs + this.options.intervalMs;
+      return;
+    }
+    const asked = new Set<number>();
+    const body = Buffer.alloc(ROOTS_HEADER_BYTES + this.options.partitions * ROOT_BYTES);
+    body.writeUInt32LE(this.ownership.ringHash, 0);
+    body.writeDoubleLE(this.store.flushedHlc, 4);
+    body.writeDoubleLE(this.store.flushedActor, 12);
+    let at = ROOTS_HEADER_BYTES;
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      const flags = this.sharedFlags(partition, peer);
+      if (flags < 0) continue;
+      asked.add(partition);
+      if (!this.ownership.owns(partition)) this.replicator.foreignTouched[partition] = 0;
+      this.store.digest(partition);
+      body.writeUInt16LE(partition, at);
+      body[at + 2] = flags;
+      body.writeUInt32LE(this.store.digestLow, at + 4);
+      body.writeUInt32LE(this.store.digestHigh, at + 8);
+      at += ROOT_BYTES;
+    }
+    body.writeUInt16LE(asked.size, 20);
+    this.stats.rounds++;
+    this.round = { peer, endsAtMs: this.nowMs + ROUND_MS, asked, differing: 0 };
+    if (!this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at))) this.endRound(this.options.intervalMs);
+  }
+
+  /** A live peer to compare with: one that can make partitions ready, or take what is not ours, before any other. */
+  private choosePeer(): Peer | null {
+    const live = this.peers.all().filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.has(peer.id));
+    if (live.length === 0) return null;
+    return live[this.options.random.below(live.length)];
+  }
+
+  /** Flags of a partition in ROOTS to a peer; -1 if the two do not compare it. */
+  private sharedFlags(partition: number, peer: Peer): number {
+    const mine = this.ownership.owns(partition);
+    const syncing = mine && !this.ownership.isReady(partition);
+    const theirs = this.ownership.otherOwners(partition).includes(peer);
+    const held = mine || this.store.holdsAny(partition);
+    if (!held || !(theirs || syncing)) return -1;
+    const lossy = this.store.isLossy(partition);
+    if (lossy && !syncing && mine) return -1;
+    return (lossy ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0);
+  }
+
+  /** ROOTS from a peer: answers with the leaves of what differs. */
+  roots(peer: Peer, body: Buffer): void {
+    if (body.length < ROOTS_HEADER_BYTES) return;
+    const flushedHlc = body.readDoubleLE(4);
+    const flushedActor = body.readDoubleLE(12);
+    if (Number.isSafeInteger(flushedHlc) && Number.isSafeInteger(flushedActor) && flushedHlc > 0) {
+      this.replicator.adoptFlush(flushedHlc, flushedActor);
+    }
+    let sent = 0;
+    let remaining = 0;
+    const busy = this.queues.has(peer.id);
+    for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
+      const partition = body.readUInt16LE(at);
+      if (partition >= this.options.partitions) continue;
+      const flags = body[at + 2];
+      const lossy = this.store.isLossy(partition);
+      if (lossy && (flags & FLAG_SYNCING) === 0) continue;
+      this.store.digest(partition);
+      if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
+        continue;
+      }
+      if (sent >= PARTITIONS_PER_ROUND) {
+        remaining++;
+        continue;
+      }
+      sent++;
+      this.sendLeaves(peer, partition, lossy);
+    }
+    const end = Buffer.alloc(8);
+    end.writeUInt16LE(END, 0);
+    end.writeUInt32LE(busy ? END : remaining, 4);
+    this.peers.sendFrame(peer, FRAME_LEAVES, end);
+  }
+
+  private sendLeaves(peer: Peer, partition: number, lossy: boolean): void {
+    const reply = Buffer.alloc(8 + LEAVES * 8);
+    reply.writeUInt16LE(partition, 0);
+    reply[2] = lossy ? FLAG_LOSSY : 0;
+    const sums = this.store.leafSums(partition);
+    for (let index = 0; index < LEAVES * 2; index++) reply.writeUInt32LE(sums[index] >>> 0, 8 + index * 4);
+    this.peers.sendFrame(peer, FRAME_LEAVES, reply);
+  }
+
+  /** LEAVES from the peer asked: lists what lies in those that differ; at the end, closes the round. */
+  leaves(peer: Peer, body: Buffer): void {
+    const round = this.round;
+    if (round === null || round.peer !== peer || body.length < 8) return;
+    const partition = body.readUInt16LE(0);
+    if (partition === END) {
+      this.allCompared(round, body.readUInt32LE(4));
+      return;
+    }
+    if (body.length !== 8 + LEAVES * 8 || !round.asked.delete(partition)) return;
+    round.differing++;
+    this.stats.differingPartitions++;
+    const sums = this.store.leafSums(partition);
+    const differing: number[] = [];
+    for (let leaf = 0; leaf < LEAVES; leaf++) {
+      const low = body.readUInt32LE(8 + leaf * 8);
+      const high = body.readUInt32LE(12 + leaf * 8);
+      if (low !== sums[leaf * 2] >>> 0 || high !== sums[leaf * 2 + 1] >>> 0) differing.push(leaf);
+    }
+    this.peers.sendFrame(peer, FRAME_LIST, this.list(partition, differing));
+  }
+
+  /** LIST: u16 partition, u8 flags, u8 zero, then per leaf u16 leaf, u16 zero, u32 count and its entries. */
+  private list(partition: number, leaves: readonly number[]): Buffer {
+    const syncing = this.ownership.owns(partition) && !this.ownership.isReady(partition);
+    const head = Buffer.alloc(4);
+    head.writeUInt16LE(partition, 0);
+    head[2] = (this.store.isLossy(partition) ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0);
+    const pieces: Buffer[] = [head];
+    for (const leaf of leaves) {
+      const entries: Buffer[] = [];
+      this.store.visitLeaf(partition, leaf, (bytes, offset) => {
+        const entry = Buffer.alloc(ENTRY_BYTES);
+        this.store.hasher.hash(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+        entry.writeUInt32LE(this.store.hasher.low, 0);
+        entry.writeUInt32LE(this.store.hasher.high, 4);
+        const version = versionOf(bytes, offset);
+        entry.writeDoubleLE(version.hlc, 8);
+        entry.writeUIntLE(version.actor, 16, 6);
+        entry.writeDoubleLE(version.expiryHlc, 22);
+        entry.writeUIntLE(version.expiryActor, 30, 6);
+        entries.push(entry);
+      });
+      const leafHead = Buffer.alloc(8);
+      leafHead.writeUInt16LE(leaf, 0);
+      leafHead.writeUInt32LE(entries.length, 4);
+      pieces.push(leafHead, ...entries);
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** LIST from an asker: sends it what is newer here, and names what is newer there. */
+  listed(peer: Peer, body: Buffer): void {
+    if (body.length < 4) return;
+    const partition = body.readUInt16LE(0);
+    if (partition >= this.options.partitions) return;
+    const flags = body[2];
+    const settled = hlcFromMs(this.wallMs - SETTLE_MS);
+    const mayWant = (flags & FLAG_LOSSY) === 0 && !this.store.isLossy(partition) && this.ownership.owns(partition);
+    const wanted: number[] = [];
+    let pushed = 0;
+    for (let at = 4; at + 8 <= body.length; ) {
+      const leaf = body.readUInt16LE(at);
+      const count = body.readUInt32LE(at + 4);
+      at += 8;
+      if (leaf >= LEAVES || count > (body.length - at) / ENTRY_BYTES) return;
+      const theirs = readEntries(body, at, count);
+      at += count * ENTRY_BYTES;
+      this.store.visitLeaf(partition, leaf, (bytes, offset) => {
+        const keyStart = recordKeyStart(bytes, offset);
+        const keyEnd = recordKeyEnd(bytes, offset);
+        this.store.hasher.hash(bytes, keyStart, keyEnd);
+        const name = entryName(this.store.hasher.low, this.store.hasher.high);
+        const their = theirs.get(name);
+        const order = their === undefined ? 1 : compareFullVersions(versionOf(bytes, offset), their.version);
+        if (order >= 0) theirs.delete(name);
+        const syncing = (flags & FLAG_SYNCING) !== 0;
+        if (order > 0 && (syncing || recordHlc(bytes, offset) <= settled)) {
+          if (this.enqueue(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)))) pushed++;
+        }
+      });
+      if (!mayWant) continue;
+      for (const entry of theirs.values()) if (entry.version.hlc <= settled) wanted.push(entry.low, entry.high);
+    }
+    this.stats.wanted += wanted.length / 2;
+    const reply = Buffer.alloc(8 + wanted.length * 4);
+    reply.writeUInt16LE(partition, 0);
+    reply.writeUInt32LE(pushed, 4);
+    for (let index = 0; index < wanted.length; index++) reply.writeUInt32LE(wanted[index], 8 + index * 4);
+    this.peers.sendFrame(peer, FRAME_WANT, reply);
+  }
+
+  /** WANT: what the peer lacks of a partition; u16 partition, u16 zero, u32 how many it sends us, hashes. */
+  wanted(peer: Peer, body: Buffer): void {
+    if (body.length < 8) return;
+    const partition = body.readUInt16LE(0);
+    if (partition >= this.options.partitions) return;
+    const pushed = body.readUInt32LE(4);
+    const byLeaf = new Map<number, Set<string>>();
+    for (let at = 8; at + 8 <= body.length; at += 8) {
+      const low = body.readUInt32LE(at);
+      const leaf = low >>> 24;
+      let names = byLeaf.get(leaf);
+      if (names === undefined) {
+        names = new Set();
+        byLeaf.set(leaf, names);
+      }
+      names.add(entryName(low, body.readUInt32LE(at + 4)));
+    }
+    for (const [leaf, names] of byLeaf) {
+      this.store.visitLeaf(partition, leaf, (bytes, offset) => {
+        const keyStart = recordKeyStart(bytes, offset);
+        const keyEnd = recordKeyEnd(bytes, offset);
+        this.store.hasher.hash(bytes, keyStart, keyEnd);
+        if (names.has(entryName(this.store.hasher.low, this.store.hasher.high))) {
+          this.enqueue(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
+        }
+      });
+    }
+    if (byLeaf.size === 0) this.cover(partition, peer);
+    if (pushed <= READY_WITHIN_RECORDS && this.ownership.owns(partition)) this.ownership.markReady(partition);
+  }
+
+  /** The peer has said what differs: everything else it was asked about is equal. */
+  private allCompared(round: Round, remaining: number): void {
+    if (remaining === 0) {
+      for (const partition of round.asked) {
+        if (this.ownership.owns(partition)) this.ownership.markReady(partition);
+        else this.cover(partition, round.peer);
+      }
+      if (round.differing === 0) {
+        this.stats.equalRounds++;
+        round.peer.equalAtMs = this.nowMs;
+      }
+    }
+    this.endRound(round.differing > 0 || this.ownership.unready > 0 ? EAGER_MS : this.options.intervalMs);
+  }
+
+  private endRound(pauseMs: number): void {
+    this.round = null;
+    this.nextRoundAtMs = this.nowMs + pauseMs;
+  }
+
+  /** An owner has everything of a partition that is not ours; when all have, it goes. */
+  private cover(partition: number, peer: Peer): void {
+    if (this.ownership.owns(partition) || this.replicator.foreignTouched[partition] === 1) {
+      this.covered.delete(partition);
+      return;
+    }
+    let owners = this.covered.get(partition);
+    if (owners === undefined) {
+      owners = new Set();
+      this.covered.set(partition, owners);
+    }
+    owners.add(peer.id);
+    const all = this.ownership.otherOwners(partition);
+    for (const owner of all) if (!owners.has(owner.id) || owner.state !== 'alive') return;
+    if (all.length === 0) return;
+    this.covered.delete(partition);
+    this.store.clearPartition(partition);
+    this.stats.handedOff++;
+  }
+
+  private enqueue(peer: Peer, partition: number, key: Buffer): boolean {
+    let queue = this.queues.get(peer.id);
+    if (queue === undefined) {
+      queue = [];
+      this.queues.set(peer.id, queue);
+    }
+    if (queue.length >= QUEUE_MAX) {
+      this.stats.dropped++;
+      return false;
+    }
+    queue.push({ partition, key });
+    return true;
+  }
+
+  /** Sends queued records while the peers' windows have room. */
+  private drain(): void {
+    for (const [id, queue] of this.queues) {
+      const peer = this.peers.get(id);
+      if (peer === undefined || peer.state === 'dead' || peer.state === 'left') {
+        this.queues.delete(id);
+        continue;
+      }
+      let sent = 0;
+      while (sent < queue.length && sent < REPAIRS_PER_TICK && peer.link.unackedBytes < WINDOW_FOR_REPAIR_BYTES) {
+        const { partition, key } = queue[sent++];
+        const hash = this.store.hasher.hash(key, 0, key.length);
+        if (this.store.find(partition, hash, key, 0, key.length)) {
+          this.replicator.offer(peer, this.store.buffer, this.store.offset);
+          this.stats.pushed++;
+        }
+      }
+      if (sent === queue.length) this.queues.delete(id);
+      else queue.splice(0, sent);
+    }
+  }
+}
+
+interface ListedEntry {
+  low: number;
+  high: number;
+  version: Version;
+}
+
+/** A 64-bit hash of a key as a map's key. */
+function entryName(low: number, high: number): string {
+  return `${low}.${high}`;
+}
+
+function readEntries(body: Buffer, at: number, count: number): Map<string, ListedEntry> {
+  const entries = new Map<string, ListedEntry>();
+  for (let index = 0; index < count; index++) {
+    const from = at + index * ENTRY_BYTES;
+    const low = body.readUInt32LE(from);
+    const high = body.readUInt32LE(from + 4);
+    const version = {
+      hlc: body.readDoubleLE(from + 8),
+      actor: body.readUIntLE(from + 16, 6),
+      expiryHlc: body.readDoubleLE(from + 22),
+      expiryActor: body.readUIntLE(from + 30, 6),
+    };
+    entries.set(entryName(low, high), { low, high, version });
+  }
+  return entries;
+}

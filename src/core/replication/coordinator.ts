@@ -1,0 +1,205 @@
+/**
+ * One operation across owners: decides where a command runs, runs it here when it may, waits for as many owners as its level
+ * asks, and otherwise hands it to an owner. Sessions and peers submit commands; each gets exactly one reply.
+ *
+ * Where a command runs (DESIGN section 5): what reads before it writes, at the first owner not suspected; other writes, at any
+ * owner; reads, at any owner that is ready. No owner reachable: a write is kept here as a stand-in until one is, a read is
+ * answered only from what is here.
+ * Guarded: at level one on an owner nothing is allocated, deferred or sent before the reply is written.
+ */
+import {
+  type Command,
+  type CommandContext,
+  execute,
+  lastKeyOf,
+  READ,
+  readsFirst,
+  WRITE,
+} from '../commands/command.js';
+import type { Caller, CommandHost } from '../commands/host.js';
+import type { CommandStats } from '../commands/stats.js';
+import type { Args } from '../resp/args.js';
+import type { Wal } from '../wal/wal.js';
+import type { Forwarding } from './forwarding.js';
+import type { LocalKeyspace } from './local-keyspace.js';
+import type { Operation, Operations } from './operations.js';
+import type { Ownership } from './ownership.js';
+import type { Peer, Peers } from './peers.js';
+import type { QuorumReads } from './reads.js';
+import type { Replicator } from './replicator.js';
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+export interface CoordinatorOptions {
+  actor: number;
+  replicas: number;
+  partitions: number;
+  operationTimeoutMs: number;
+  mutations: ReadonlySet<string>;
+}
+
+/** Floor(N / 2) + 1 of the configured number of owners. */
+export function quorumOf(replicas: number): number {
+  return Math.floor(replicas / 2) + 1;
+}
+
+export class Coordinator {
+  nowMs = 0;
+  /** This node's clock is too far from its peers': it lets others coordinate. */
+  drifted = false;
+  /** One for all commands, so that none is made per command. */
+  private context: Writable<CommandContext> | null = null;
+
+  constructor(
+    private readonly keyspace: LocalKeyspace,
+    private readonly ownership: Ownership,
+    private readonly replicator: Replicator,
+    private readonly operations: Operations,
+    private readonly forwarding: Forwarding,
+    private readonly reads: QuorumReads,
+    private readonly peers: Peers,
+    private readonly wal: Wal,
+    private readonly options: CoordinatorOptions,
+    private readonly stats: CommandStats,
+  ) {}
+
+  get actor(): number {
+    return this.options.actor;
+  }
+
+  /** True if every key's command may run here and now at the caller's level. */
+  canRunHere(command: Command, args: Args, caller: Caller): boolean {
+    if ((command.flags & READ) !== 0 && caller.readLevel !== 'one') return false;
+    if ((command.flags & WRITE) !== 0 && caller.writeLevel !== 'one') return false;
+    const last = lastKeyOf(command, args.count);
+    for (let index = command.firstKey; index <= last; index += command.step) {
+      const partition = this.keyspace.focus(args.buffer, args.starts[index], args.ends[index]);
+      if (this.route(command, args, partition) !== null) {
+        this.keyspace.unfocus();
+        return false;
+      }
+    }
+    this.keyspace.unfocus();
+    return true;
+  }
+
+  submit(host: CommandHost, command: Command, args: Args, caller: Caller): void {
+    const key = command.firstKey;
+    const partition = this.keyspace.focus(args.buffer, args.starts[key], args.ends[key]);
+    this.submitTo(host, partition, command, args, caller, 0);
+    this.keyspace.unfocus();
+  }
+
+  /** `hops`: how many nodes have passed the command on already; after two it runs where it is, or is refused. */
+  submitTo(
+    host: CommandHost,
+    partition: number,
+    command: Command,
+    args: Args,
+    caller: Caller,
+    hops: number,
+  ): void {
+    const target = hops >= 2 ? null : this.route(command, args, partition);
+    if (target !== null) {
+      this.forwarding.forward(target, partition, command, args, caller, hops);
+      return;
+    }
+    if (!this.ownership.owns(partition) && (command.flags & WRITE) === 0 && command.firstKey > 0) {
+      const held = this.keyspace.lookup(args.buffer, args.starts[command.firstKey], args.ends[command.firstKey]);
+      if (!held) {
+        caller.reply.error('UNAVAILABLE', "no owner of this key's partition can be reached");
+        return;
+      }
+    }
+    if (this.drifted && (command.flags & WRITE) !== 0) {
+      caller.reply.error('CLOCKDRIFT', "this node's clock is too far from its peers' median, and no other owner is up");
+      return;
+    }
+    const reads = (command.flags & READ) !== 0 || readsFirst(command, args);
+    if (reads && caller.readLevel !== 'one' && command.firstKey > 0) {
+      this.reads.begin(host, partition, command, args, caller);
+      return;
+    }
+    this.runHere(host, partition, command, args, caller);
+  }
+
+  /** Runs a command on this node's data, now; the reply waits if the write level or the log asks for it. */
+  runHere(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller): void {
+    const context = this.contextFor(host, caller);
+    const before = this.replicator.writes;
+    if ((command.flags & WRITE) === 0 || caller.writeLevel === 'one') {
+      execute(command, context, args, caller.reply);
+      if (this.replicator.writes !== before) {
+        this.noteWrite(caller);
+        caller.holdUntilDurable(this.options.mutations.has('ack-before-log') ? 0 : this.wal.batch);
+      }
+      return;
+    }
+    const operation = this.beginOperation(partition, caller);
+    if (operation === null) return;
+    this.keyspace.operation = operation;
+    execute(command, context, args, operation.deferred.reply);
+    this.keyspace.operation = null;
+    if (this.replicator.writes === before) operation.needed = 0;
+    else this.noteWrite(caller);
+  }
+
+  /** Opens an operation for a write above level one; null if it was refused with a reply. */
+  beginOperation(partition: number, caller: Caller): Operation | null {
+    if (this.operations.full) {
+      caller.reply.error('BUSY', 'too many operations wait for other owners');
+      return null;
+    }
+    const all = caller.writeLevel === 'all';
+    const owners = this.ownership.ownerCount(partition);
+    const wanted = all ? Math.max(owners, 1) : quorumOf(this.options.replicas);
+    let reachable = 1;
+    for (const peer of this.ownership.otherOwners(partition)) if (peer.state === 'alive') reachable++;
+    if (!all) reachable += this.ownership.fallbacks(partition, wanted).length;
+    if (reachable < wanted) {
+      caller.reply.error('NOQUORUM', `${reachable} of the ${wanted} nodes that this level asks for can be reached`);
+      return null;
+    }
+    const deferred = caller.defer();
+    return this.operations.begin(deferred, wanted - 1, this.wal.batch, this.nowMs + this.options.operationTimeoutMs);
+  }
+
+  noteWrite(caller: Caller): void {
+    caller.wrote.coordinator = this.options.actor;
+    caller.wrote.count = this.replicator.writes;
+  }
+
+  /** Peers that have acknowledged every write this node coordinated up to `count`. */
+  acknowledgedBy(count: number): number {
+    let peers = 0;
+    for (const peer of this.peers.all()) {
+      if (peer.state === 'dead' || peer.state === 'left' || peer.hints.pending > 0) continue;
+      if (peer.link.ackedThrough(this.replicator.writes) >= count) peers++;
+    }
+    return Math.min(peers, this.options.replicas - 1);
+  }
+
+  /** Null: run it here. Otherwise the owner to run it at. */
+  private route(command: Command, args: Args, partition: number): Peer | null {
+    const ownership = this.ownership;
+    if (this.drifted && (command.flags & WRITE) !== 0) return ownership.otherOwner(partition, null) ?? null;
+    if (readsFirst(command, args)) {
+      const first = ownership.firstOwner(partition);
+      return first === undefined ? (ownership.otherOwner(partition, null) ?? null) : first;
+    }
+    if (ownership.owns(partition)) {
+      if ((command.flags & WRITE) !== 0 || ownership.isReady(partition)) return null;
+      return ownership.otherOwner(partition, null) ?? null;
+    }
+    return ownership.otherOwner(partition, null) ?? null;
+  }
+
+  private contextFor(host: CommandHost, caller: Caller): CommandContext {
+    if (this.context === null) {
+      this.context = { host, keyspace: this.keyspace, stats: this.stats, caller, connection: null };
+    } else {
+      this.context.caller = caller;
+    }
+    return this.context;
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * Commands handed to another owner, and commands that other nodes hand to us. The coordinator forwards; answers come back from
+ * the spine. Guarded: every forwarded command gets exactly one reply: the owner's, another owner's, or an error at the deadline.
+ * What reads before it writes is never sent twice: its outcome is unknown once it was sent.
+ */
+import type { HybridClock } from '../base/hlc.js';
+import { type Command, readsFirst } from '../commands/command.js';
+import type { Caller, Deferred, Level, WriteMark } from '../commands/host.js';
+import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
+import type { Args } from '../resp/args.js';
+import { Reply } from '../resp/reply.js';
+import type { Ownership } from './ownership.js';
+import type { Peer, Peers } from './peers.js';
+import {
+  encodeForward,
+  encodeReplyResponse,
+  encodeWait,
+  readReplyResponse,
+  type RequestHead,
+  REQUEST_FORWARD,
+  REQUEST_WAIT,
+  STATUS_OK,
+  STATUS_REFUSED,
+} from './requests.js';
+
+/** Commands waiting for another node's answer; past it -BUSY. */
+const PENDING_MAX = 65_536;
+const ATTEMPTS_MAX = 3;
+
+interface Pending {
+  readonly id: number;
+  peer: Peer;
+  readonly partition: number;
+  /** Whether it may be sent to a second owner when the first may have run it. */
+  readonly repeatable: boolean;
+  readonly body: Buffer;
+  readonly caller: Caller;
+  readonly deferred: Deferred;
+  readonly expiresAtMs: number;
+  attemptEndsAtMs: number;
+  attempts: number;
+  tried: Set<string> | null;
+}
+
+export interface ForwardingOptions {
+  partitions: number;
+  operationTimeoutMs: number;
+}
+
+export class Forwarding {
+  nowMs = 0;
+  private nextId = 1;
+  private readonly pending = new Map<number, Pending>();
+  readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0 };
+
+  constructor(
+    private readonly peers: Peers,
+    private readonly ownership: Ownership,
+    private readonly clock: HybridClock,
+    private readonly options: ForwardingOptions,
+  ) {}
+
+  get size(): number {
+    return this.pending.size;
+  }
+
+  forward(peer: Peer, partition: number, command: Command, args: Args, caller: Caller, hops: number): void {
+    if (this.pending.size >= PENDING_MAX) {
+      caller.reply.error('BUSY', 'too many commands wait for other owners');
+      return;
+    }
+    const head = this.head(REQUEST_FORWARD, partition, caller, hops + 1);
+    // What writes without reading first leaves the same when it runs twice; what reads first does not.
+    const repeatable = !readsFirst(command, args);
+    this.begin(peer, partition, repeatable, encodeForward(head, args), caller, this.options.operationTimeoutMs);
+  }
+
+  /** WAIT for writes that another node coordinated. */
+  forwardWait(peer: Peer, count: number, timeoutMs: number, caller: Caller): void {
+    const head = this.head(REQUEST_WAIT, 0, caller, 0);
+    const body = encodeWait(head, count, timeoutMs, caller.wrote.count);
+    this.begin(peer, 0, false, body, caller, timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs);
+  }
+
+  /** The answer to one of ours. */
+  answered(id: number, status: number, body: Buffer): void {
+    const pending = this.pending.get(id);
+    if (pending === undefined) return;
+    const answer = status === STATUS_OK ? readReplyResponse(body) : null;
+    if (answer === null) {
+      this.failed(pending, 'the owner refused the command');
+      return;
+    }
+    this.pending.delete(id);
+    this.stats.answered++;
+    pending.caller.wrote.coordinator = answer.coordinator || pending.caller.wrote.coordinator;
+    pending.caller.wrote.count = answer.coordinator === 0 ? pending.caller.wrote.count : answer.writes;
+    pending.deferred.reply.raw(body, answer.replyStart, body.length);
+    pending.deferred.done();
+  }
+
+  /** Our stream to a peer broke: what it had may or may not have arrived. */
+  peerLost(peer: Peer): void {
+    for (const pending of this.pending.values()) {
+      if (pending.peer === peer) this.failed(pending, 'the connection to the owner was lost; the outcome is unknown');
+    }
+  }
+
+  tick(): void {
+    for (const pending of this.pending.values()) {
+      if (pending.attemptEndsAtMs > this.nowMs) continue;
+      this.stats.timeouts++;
+      this.failed(pending, 'the owner did not answer in time; the outcome is unknown');
+    }
+  }
+
+  private head(what: number, partition: number, caller: Caller, hops: number): RequestHead {
+    const id = this.nextId;
+    this.nextId = (this.nextId + 1) >>> 0 || 1;
+    return {
+      id,
+      what,
+      protocol: caller.protocol,
+      readLevel: caller.readLevel,
+      writeLevel: caller.writeLevel,
+      hops,
+      hlc: this.clock.last,
+      partition,
+    };
+  }
+
+  private begin(
+    peer: Peer,
+    partition: number,
+    repeatable: boolean,
+    body: Buffer,
+    caller: Caller,
+    timeoutMs: number,
+  ): void {
+    const expiresAtMs = this.nowMs + timeoutMs;
+    const pending: Pending = {
+      id: body.readUInt32LE(0),
+      peer,
+      partition,
+      repeatable,
+      body,
+      caller,
+      deferred: caller.defer(),
+      expiresAtMs,
+      attemptEndsAtMs: repeatable ? Math.min(expiresAtMs, this.nowMs + timeoutMs / 2) : expiresAtMs,
+      attempts: 1,
+      tried: null,
+    };
+    this.pending.set(pending.id, pending);
+    this.stats.forwarded++;
+    if (!this.peers.sendFrame(peer, FRAME_REQUEST, body)) this.failed(pending, 'the owner can not be reached');
+  }
+
+  /** An attempt came to nothing: another owner, or the error. */
+  private failed(pending: Pending, why: string): void {
+    if (pending.repeatable && pending.attempts < ATTEMPTS_MAX && this.nowMs < pending.expiresAtMs) {
+      pending.tried ??= new Set();
+      pending.tried.add(pending.peer.id);
+      const next = this.ownership.otherOwner(pending.partition, pending.tried);
+      if (next !== undefined) {
+        pending.peer = next;
+        pending.attempts++;
+        pending.attemptEndsAtMs = pending.expiresAtMs;
+        this.stats.retried++;
+        if (this.peers.sendFrame(next, FRAME_REQUEST, pending.body)) return;
+      }
+    }
+    this.pending.delete(pending.id);
+    pending.deferred.reply.error('UNAVAILABLE', why);
+    pending.deferred.done();
+  }
+}
+
+
+/** A peer as the caller of a command: its one reply goes back in a RESPONSE frame once whole and as durable as asked. */
+export class PeerCaller implements Caller {
+  readonly reply: Reply;
+  readonly wrote: WriteMark = { coordinator: 0, count: 0 };
+  /** The log batch that the reply waits for; 0 for none. */
+  batch = 0;
+  private deferrals = 0;
+  private sent = false;
+
+  constructor(
+    private readonly peers: Peers,
+    readonly peer: Peer,
+    private readonly id: number,
+    readonly protocol: 2 | 3,
+    readonly readLevel: Level,
+    readonly writeLevel: Level,
+    private readonly clock: HybridClock,
+  ) {
+    this.reply = new Reply(protocol, null);
+  }
+
+  defer(): Deferred {
+    this.deferrals++;
+    return this;
+  }
+
+  done(): void {
+    this.deferrals--;
+  }
+
+  holdUntilDurable(batch: number): void {
+    if (batch > this.batch) this.batch = batch;
+  }
+
+  /** Sends the reply if it is whole and durable; true when it has left. */
+  release(releasedBatch: number): boolean {
+    if (this.sent) return true;
+    if (this.deferrals > 0 || this.batch > releasedBatch) return false;
+    this.sent = true;
+    const bytes = this.reply.buffer.subarray(0, this.reply.length);
+    const head = { id: this.id, status: bytes.length === 0 ? STATUS_REFUSED : STATUS_OK, hlc: this.clock.last };
+    const { coordinator, count } = this.wrote;
+    this.peers.sendFrame(this.peer, FRAME_RESPONSE, encodeReplyResponse(head, coordinator, count, bytes));
+    return true;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Writes that wait for more than the local node: level quorum or all, and WAIT. The coordinator opens one, links count it down
+ * as owners acknowledge, and it answers its caller exactly once: enough, or time is up.
+ * Guarded: an operation is answered once; every open one is in the table, which is bounded.
+ */
+import type { Deferred } from '../commands/host.js';
+
+/** Operations open at once on one node; past it -BUSY. */
+export const OPERATIONS_MAX = 65_536;
+
+/** An answer that waits. `reply` of the deferral already holds what success says. */
+export interface Operation {
+  readonly deferred: Deferred;
+  /** Owners other than this node that must have it. */
+  needed: number;
+  acked: number;
+  /** The log batch that holds the local part. */
+  readonly batch: number;
+  readonly expiresAtMs: number;
+  /** Messages per peer still to come; a peer counts when its number falls to zero. */
+  readonly perPeer: Map<string, number>;
+  answered: boolean;
+}
+
+export class Operations {
+  private readonly open = new Set<Operation>();
+  timeouts = 0;
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  get full(): boolean {
+    return this.open.size >= OPERATIONS_MAX;
+  }
+
+  begin(deferred: Deferred, needed: number, batch: number, expiresAtMs: number): Operation {
+    const operation: Operation = {
+      deferred,
+      needed,
+      acked: 0,
+      batch,
+      expiresAtMs,
+      perPeer: new Map(),
+      answered: false,
+    };
+    this.open.add(operation);
+    return operation;
+  }
+
+  /** One more message to `peerId` carries part of the operation. */
+  expect(operation: Operation, peerId: string): void {
+    operation.perPeer.set(peerId, (operation.perPeer.get(peerId) ?? 0) + 1);
+  }
+
+  /** A message to `peerId` was acknowledged. */
+  acknowledge(operation: Operation, peerId: string): void {
+    const left = (operation.perPeer.get(peerId) ?? 0) - 1;
+    operation.perPeer.set(peerId, left);
+    if (left === 0) operation.acked++;
+  }
+
+  /** Answers whatever has enough: acknowledgements by others, and the log here (`releasedBatch`). */
+  settle(releasedBatch: number): void {
+    for (const operation of this.open) {
+      if (operation.acked >= operation.needed && operation.batch <= releasedBatch) this.finish(operation);
+    }
+  }
+
+  /** Answers what has run out of time with -NOQUORUM. */
+  expire(nowMs: number): void {
+    for (const operation of this.open) {
+      if (operation.expiresAtMs > nowMs) continue;
+      this.timeouts++;
+      operation.deferred.reply.truncate(0);
+      operation.deferred.reply.error(
+        'NOQUORUM',
+        `only ${operation.acked} of ${operation.needed} other owners acknowledged in time; the write is applied here and will spread`,
+      );
+      this.finish(operation);
+    }
+  }
+
+  private finish(operation: Operation): void {
+    this.open.delete(operation);
+    operation.answered = true;
+    operation.deferred.done();
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Who owns each partition now, who did before, and which of ours are ready to be read: the one place that turns the ring and
+ * the members' states into routes. Writes, reads, hints, repair and the slot map all ask here, so they cannot disagree.
+ * Guarded: the placement depends on the ring alone; liveness only chooses among owners.
+ *
+ * A partition that this node comes to own is not ready until it was caught up from an owner that was: until then writes land
+ * here, reads go to others. After a restart that lasts until the first exchange with an owner, or one second.
+ */
+import { mix32 } from '../base/hash.js';
+import { type Placement, place } from '../partitions/placement.js';
+import type { Ring } from '../partitions/ring.js';
+import { slotMap } from '../partitions/slot-map.js';
+import type { Peer, Peers } from './peers.js';
+
+/** After a restart an owner answers from what it recovered, at the latest after this time. */
+export const CATCH_UP_MS = 1000;
+/** A member that was out re-enters the slot map after this time steadily alive; doubled each time it flaps. */
+export const REENTRY_FLOOR_MS = 5000;
+export const REENTRY_CEILING_MS = 60_000;
+
+interface SlotMapStanding {
+  out: boolean;
+  reentryAtMs: number;
+  delayMs: number;
+}
+
+export interface OwnershipOptions {
+  selfId: string;
+  partitions: number;
+  replicas: number;
+}
+
+export class Ownership {
+  placement: Placement;
+  private previous: Placement | null = null;
+  private placedHash = -1;
+  /** Per partition: the other owners as peers, in order. */
+  private others: Peer[][] = [];
+  /** Per partition: this node's place among the owners; -1 when it is none. */
+  private readonly place: Int16Array;
+  private readonly ready: Uint8Array;
+  private readonly readyAtMs: Float64Array;
+  private readonly standings = new Map<string, SlotMapStanding>();
+  private primaries: Uint16Array = new Uint16Array(0);
+  private notReady = 0;
+  /** Raised whenever the slot map changes. */
+  slotMapVersion = 0;
+
+  constructor(
+    private readonly ring: Ring,
+    private readonly peers: Peers,
+    private readonly options: OwnershipOptions,
+  ) {
+    this.place = new Int16Array(options.partitions).fill(-1);
+    this.ready = new Uint8Array(options.partitions);
+    this.readyAtMs = new Float64Array(options.partitions);
+    this.placement = place([], options.partitions, options.replicas);
+  }
+
+  get ringHash(): number {
+    return this.ring.hash();
+  }
+
+  /**
+   * Recomputes routes after the ring or a member changed. `restarted`: what is owned holds recovered entries, so it becomes
+   * ready by time; otherwise a partition newly owned waits for a source, unless nobody else could have it.
+   */
+  refresh(nowMs: number, restarted: boolean): void {
+    const hash = this.ring.hash();
+    if (hash !== this.placedHash) {
+      this.placedHash = hash;
+      const members = this.ring.records().filter((record) => record.state === 'in');
+      if (this.placement.members.length > 0) this.previous = this.placement;
+      this.placement = place(members, this.options.partitions, this.options.replicas);
+    }
+    const self = this.placement.members.indexOf(this.options.selfId);
+    this.others = [];
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      const owners = this.placement.owners(partition);
+      const mine = owners.indexOf(self);
+      if (mine >= 0 && this.place[partition] < 0) this.beginOwning(partition, nowMs, restarted);
+      this.place[partition] = mine;
+      const others: Peer[] = [];
+      for (const index of owners) if (index !== self) others.push(this.peers.ensure(this.placement.members[index]));
+      this.others.push(others);
+    }
+    this.countNotReady();
+    this.refreshSlotMap();
+  }
+
+  /** Other owners of a partition, in order of preference. */
+  otherOwners(partition: number): readonly Peer[] {
+    return this.others[partition];
+  }
+
+  owns(partition: number): boolean {
+    return this.place[partition] >= 0;
+  }
+
+  ownerCount(partition: number): number {
+    return this.others[partition].length + (this.place[partition] >= 0 ? 1 : 0);
+  }
+
+  isReady(partition: number): boolean {
+    return this.ready[partition] === 1;
+  }
+
+  get unready(): number {
+    return this.notReady;
+  }
+
+  markReady(partition: number): void {
+    if (this.ready[partition] === 1) return;
+    this.ready[partition] = 1;
+    this.notReady--;
+    if (this.notReady === 0) this.previous = null;
+  }
+
+  /** Partitions whose time to wait is over, or for which nobody is left to wait for. */
+  tick(nowMs: number): void {
+    if (this.notReady > 0) {
+      for (let partition = 0; partition < this.options.partitions; partition++) {
+        if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
+        if (nowMs >= this.readyAtMs[partition] || !this.hasSource(partition)) this.markReady(partition);
+      }
+    }
+    for (const [id, standing] of this.standings) {
+      if (standing.out && nowMs >= standing.reentryAtMs && this.peers.get(id)?.state === 'alive') {
+        standing.out = false;
+        this.refreshSlotMap();
+      }
+    }
+  }
+
+  /** The first owner that is not suspected: where a command that reads before it writes runs. Null: that is this node. */
+  firstOwner(partition: number): Peer | null | undefined {
+    const mine = this.place[partition];
+    const others = this.others[partition];
+    const count = this.ownerCount(partition);
+    for (let position = 0; position < count; position++) {
+      if (position === mine) {
+        if (this.ready[partition] === 1) return null;
+        continue;
+      }
+      const peer = others[mine >= 0 && position > mine ? position - 1 : position];
+      if (peer.state === 'alive') return peer;
+    }
+    return mine >= 0 ? null : undefined;
+  }
+
+  /**
+   * Another owner to run a command at: alive, not in `avoid`; owners of the ring before first while ours is not ready.
+   * Undefined when there is none.
+   */
+  otherOwner(partition: number, avoid: ReadonlySet<string> | null): Peer | undefined {
+    if (this.previous !== null && this.place[partition] >= 0) {
+      for (const index of this.previous.owners(partition)) {
+        const peer = this.peers.get(this.previous.members[index]);
+        if (peer !== undefined && peer.state === 'alive' && !avoid?.has(peer.id)) return peer;
+      }
+    }
+    const others = this.others[partition];
+    for (const peer of others) if (peer.state === 'alive' && !avoid?.has(peer.id)) return peer;
+    for (const peer of others) if (peer.state === 'suspect' && !avoid?.has(peer.id)) return peer;
+    return undefined;
+  }
+
+  /** Stand-ins for owners that are not alive: other live members, the same order on every node. */
+  fallbacks(partition: number, count: number): Peer[] {
+    const owners = this.others[partition];
+    return this.peers
+      .all()
+      .filter((peer) => peer.state === 'alive' && !owners.includes(peer))
+      .sort((left, right) => rank(partition, left.id) - rank(partition, right.id))
+      .slice(0, count);
+  }
+
+  /** A member was suspected, died or left: it leaves the slot map at once. Alive again: it re-enters after a steady while. */
+  memberChanged(id: string, alive: boolean, nowMs: number): void {
+    let standing = this.standings.get(id);
+    if (standing === undefined) {
+      standing = { out: false, reentryAtMs: 0, delayMs: REENTRY_FLOOR_MS };
+      this.standings.set(id, standing);
+    }
+    if (!alive) {
+      if (standing.out && standing.reentryAtMs === Number.POSITIVE_INFINITY) return;
+      if (nowMs > standing.reentryAtMs + REENTRY_CEILING_MS) standing.delayMs = REENTRY_FLOOR_MS;
+      else standing.delayMs = Math.min(standing.delayMs * 2, REENTRY_CEILING_MS);
+      standing.out = true;
+      standing.reentryAtMs = Number.POSITIVE_INFINITY;
+    } else if (standing.out && standing.reentryAtMs === Number.POSITIVE_INFINITY) {
+      standing.reentryAtMs = nowMs + standing.delayMs;
+    }
+    this.refreshSlotMap();
+  }
+
+  forget(id: string): void {
+    this.standings.delete(id);
+  }
+
+  /** Index into `placement.members` of the node that the slot map names for each partition. */
+  slotMapPrimaries(): Uint16Array {
+    return this.primaries;
+  }
+
+  private refreshSlotMap(): void {
+    const primaries = slotMap(this.placement, (id) => {
+      if (id === this.options.selfId) return false;
+      const standing = this.standings.get(id);
+      const state = this.peers.get(id)?.state;
+      return (standing?.out ?? false) || (state !== 'alive' && state !== undefined) || state === undefined;
+    });
+    let same = primaries.length === this.primaries.length;
+    for (let at = 0; same && at < primaries.length; at++) same = primaries[at] === this.primaries[at];
+    this.primaries = primaries;
+    if (!same) this.slotMapVersion++;
+  }
+
+  private beginOwning(partition: number, nowMs: number, restarted: boolean): void {
+    this.ready[partition] = 0;
+    this.readyAtMs[partition] = restarted ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether some live member may hold the partition: an owner now or before. */
+  private hasSource(partition: number): boolean {
+    for (const peer of this.others[partition]) if (peer.state === 'alive' || peer.state === 'suspect') return true;
+    if (this.previous === null) return false;
+    for (const index of this.previous.owners(partition)) {
+      const peer = this.peers.get(this.previous.members[index]);
+      if (peer !== undefined && (peer.state === 'alive' || peer.state === 'suspect')) return true;
+    }
+    return false;
+  }
+
+  private countNotReady(): void {
+    this.notReady = 0;
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (this.place[partition] >= 0 && this.ready[partition] === 0) this.notReady++;
+    }
+  }
+}
+
+/** Rendezvous weight of a member as a stand-in for a partition. */
+function rank(partition: number, id: string): number {
+  let hash = partition;
+  for (let at = 0; at < id.length; at++) hash = mix32(hash, id.charCodeAt(at));
+  return hash;
+}

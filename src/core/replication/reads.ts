@@ -1,0 +1,389 @@
+/**
+ * Reads above level one: the other owners' versions first, their records only where they are newer, then the command runs
+ * here on the merged state. Also the question "who holds what" of HEARSAY.EXPLAIN.
+ * Enough (after riak_kv_get_core): R definite votes; or all reachable owners have answered and at least R of them did.
+ * An owner that evicted from the partition, or is catching up, and has no record, says "unknown": an answer, not a vote.
+ * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
+ */
+import { slotOf } from '../partitions/slots.js';
+import type { Command } from '../commands/command.js';
+import type { Caller, CommandHost, Deferred } from '../commands/host.js';
+import { FRAME_REQUEST } from '../gossip/frames.js';
+import type { HybridClock } from '../base/hlc.js';
+import { hlcToMs } from '../base/hlc.js';
+import { recordExpireAtMs, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../record/record.js';
+import { Args } from '../resp/args.js';
+import type { Reply } from '../resp/reply.js';
+import type { Store } from '../store/store.js';
+import { quorumOf, type Coordinator } from './coordinator.js';
+import type { Operations } from './operations.js';
+import type { Ownership } from './ownership.js';
+import type { Peer, Peers } from './peers.js';
+import type { Replicator } from './replicator.js';
+import {
+  compareFullVersions,
+  encodeKeyRequest,
+  NO_VERSION,
+  REQUEST_READ,
+  REQUEST_VERSION,
+  STATUS_UNKNOWN,
+  type Version,
+  versionOf,
+} from './requests.js';
+
+/** Reads waiting for other owners; past it -BUSY. */
+const PENDING_MAX = 65_536;
+
+interface Gathering {
+  readonly id: number;
+  readonly partition: number;
+  readonly key: Buffer;
+  /** Null: an EXPLAIN. */
+  readonly command: Command | null;
+  readonly args: Args | null;
+  readonly caller: Caller;
+  readonly deferred: Deferred;
+  readonly asked: Map<Peer, Vote | null>;
+  /** Definite votes wanted, this node's included; Infinity for EXPLAIN: everyone. */
+  readonly wanted: number;
+  readonly expiresAtMs: number;
+}
+
+interface Vote {
+  definite: boolean;
+  version: Version;
+  type: number;
+}
+
+export interface QuorumReadsOptions {
+  selfId: string;
+  replicas: number;
+  partitions: number;
+  operationTimeoutMs: number;
+}
+
+export class QuorumReads {
+  nowMs = 0;
+  private nextId = 0x80000000;
+  private readonly open = new Map<number, Gathering>();
+  private coordinator: Coordinator | null = null;
+  readonly stats = { begun: 0, repaired: 0, timeouts: 0 };
+
+  constructor(
+    private readonly store: Store,
+    private readonly ownership: Ownership,
+    private readonly peers: Peers,
+    private readonly replicator: Replicator,
+    private readonly operations: Operations,
+    private readonly clock: HybridClock,
+    private readonly options: QuorumReadsOptions,
+  ) {}
+
+  /** The coordinator that runs the command once enough is known; the two know each other. */
+  attach(coordinator: Coordinator): void {
+    this.coordinator = coordinator;
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  /** True if the id is one of ours, not a forwarded command's. */
+  owns(id: number): boolean {
+    return id >= 0x80000000;
+  }
+
+  begin(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller): void {
+    if (this.open.size >= PENDING_MAX) {
+      caller.reply.error('BUSY', 'too many reads wait for other owners');
+      return;
+    }
+    const owners = this.ownership.ownerCount(partition);
+    const wanted = caller.readLevel === 'all' ? Math.max(owners, 1) : quorumOf(this.options.replicas);
+    const kept = keep(args);
+    const index = command.firstKey;
+    const key = Buffer.from(kept.buffer.subarray(kept.starts[index], kept.ends[index]));
+    const gathering = this.gather(REQUEST_READ, partition, key, command, kept, caller, wanted);
+    this.conclude(host, gathering);
+  }
+
+  explain(host: CommandHost, key: Buffer, start: number, end: number, caller: Caller): void {
+    const copy = Buffer.from(key.subarray(start, end));
+    const partition = this.replicator.partition(slotOf(copy, 0, copy.length));
+    const gathering = this.gather(REQUEST_VERSION, partition, copy, null, null, caller, Number.POSITIVE_INFINITY);
+    this.conclude(host, gathering);
+  }
+
+  /** An owner's answer. A newer record was merged before this call. */
+  answered(host: CommandHost, peer: Peer, id: number, status: number, version: Version, type: number): void {
+    const gathering = this.open.get(id);
+    if (gathering === undefined || gathering.asked.get(peer) !== null) return;
+    gathering.asked.set(peer, { definite: status !== STATUS_UNKNOWN, version, type });
+    this.conclude(host, gathering);
+  }
+
+  peerLost(host: CommandHost, peer: Peer): void {
+    for (const gathering of this.open.values()) {
+      if (gathering.asked.get(peer) !== null) continue;
+      gathering.asked.delete(peer);
+      this.conclude(host, gathering);
+    }
+  }
+
+  tick(host: CommandHost): void {
+    for (const gathering of this.open.values()) {
+      if (gathering.expiresAtMs > this.nowMs) continue;
+      this.stats.timeouts++;
+      for (const [peer, vote] of gathering.asked) if (vote === null) gathering.asked.delete(peer);
+      this.conclude(host, gathering);
+    }
+  }
+
+  private gather(
+    what: number,
+    partition: number,
+    key: Buffer,
+    command: Command | null,
+    args: Args | null,
+    caller: Caller,
+    wanted: number,
+  ): Gathering {
+    const id = this.nextId;
+    this.nextId = this.nextId === 0xffffffff ? 0x80000000 : this.nextId + 1;
+    this.stats.begun++;
+    const gathering: Gathering = {
+      id,
+      partition,
+      key,
+      command,
+      args,
+      caller,
+      deferred: caller.defer(),
+      asked: new Map(),
+      wanted,
+      expiresAtMs: this.nowMs + this.options.operationTimeoutMs,
+    };
+    this.open.set(id, gathering);
+    const mine = this.mine(partition, key);
+    const head = {
+      id,
+      what,
+      protocol: caller.protocol,
+      readLevel: caller.readLevel,
+      writeLevel: caller.writeLevel,
+      hops: 0,
+      hlc: this.clock.last,
+      partition,
+    };
+    const body = encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length);
+    for (const peer of this.ownership.otherOwners(partition)) {
+      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
+      if (this.peers.sendFrame(peer, FRAME_REQUEST, body)) gathering.asked.set(peer, null);
+    }
+    return gathering;
+  }
+
+  /** Answers when enough is known. */
+  private conclude(host: CommandHost, gathering: Gathering): void {
+    const mine = this.mine(gathering.partition, gathering.key);
+    const owner = this.ownership.owns(gathering.partition);
+    let votes = owner && (mine !== null || this.isDefinite(gathering.partition)) ? 1 : 0;
+    let answers = owner ? 1 : 0;
+    let open = 0;
+    for (const vote of gathering.asked.values()) {
+      if (vote === null) open++;
+      else {
+        answers++;
+        if (vote.definite) votes++;
+      }
+    }
+    if (votes < gathering.wanted && open > 0) return;
+    this.open.delete(gathering.id);
+    if (gathering.command === null) {
+      this.writeExplanation(gathering, gathering.deferred.reply);
+      gathering.deferred.done();
+      return;
+    }
+    if (votes < gathering.wanted && answers < gathering.wanted) {
+      gathering.deferred.reply.error(
+        'NOQUORUM',
+        `${answers} of the ${gathering.wanted} owners that this level asks for answered`,
+      );
+      gathering.deferred.done();
+      return;
+    }
+    this.repair(gathering);
+    if (this.coordinator !== null && gathering.args !== null) {
+      const caller = new GatheredCaller(gathering.caller, gathering.deferred);
+      this.coordinator.runHere(host, gathering.partition, gathering.command, gathering.args, caller);
+      // What was written at level one waits for the log alone: an operation that needs no other owner.
+      if (caller.batch > 0) this.operations.begin(caller.defer(), 0, caller.batch, gathering.expiresAtMs);
+      caller.finish();
+    }
+  }
+
+  /** Owners that answered with an older version than is known now get the newest. */
+  private repair(gathering: Gathering): void {
+    const mine = this.mine(gathering.partition, gathering.key);
+    if (mine === null) return;
+    for (const [peer, vote] of gathering.asked) {
+      if (vote === null || compareFullVersions(vote.version, mine.version) >= 0) continue;
+      this.stats.repaired++;
+      this.replicator.offer(peer, this.store.buffer, this.store.offset);
+    }
+  }
+
+  /** This node's record of a key: the store's cursor stands on it. */
+  private mine(partition: number, key: Buffer): { version: Version; type: number } | null {
+    const hash = this.store.hasher.hash(key, 0, key.length);
+    if (!this.store.find(partition, hash, key, 0, key.length)) return null;
+    return {
+      version: versionOf(this.store.buffer, this.store.offset),
+      type: recordType(this.store.buffer, this.store.offset),
+    };
+  }
+
+  /** Whether this node would know if there were a record. */
+  isDefinite(partition: number): boolean {
+    return this.ownership.owns(partition) && this.ownership.isReady(partition) && !this.store.isLossy(partition);
+  }
+
+  private writeExplanation(gathering: Gathering, reply: Reply): void {
+    const mine = this.mine(gathering.partition, gathering.key);
+    const expireAtMs =
+      mine !== null && mine.type === TYPE_PUT ? recordExpireAtMs(this.store.buffer, this.store.offset) : 0;
+    let newest = mine?.version ?? NO_VERSION;
+    for (const vote of gathering.asked.values()) {
+      if (vote !== null && compareFullVersions(vote.version, newest) > 0) newest = vote.version;
+    }
+    reply.map(6);
+    reply.bulkString('key');
+    reply.bulk(gathering.key, 0, gathering.key.length);
+    reply.bulkString('slot');
+    reply.integer(slotOf(gathering.key, 0, gathering.key.length));
+    reply.bulkString('partition');
+    reply.integer(gathering.partition);
+    reply.bulkString('version');
+    reply.bulkString(describeVersion(newest));
+    reply.bulkString('expires');
+    if (expireAtMs === 0) reply.null();
+    else reply.integer(expireAtMs);
+    reply.bulkString('owners');
+    const others = this.ownership.otherOwners(gathering.partition);
+    const selfOwns = this.ownership.owns(gathering.partition);
+    reply.array(others.length + (selfOwns || mine !== null ? 1 : 0));
+    if (selfOwns || mine !== null) {
+      const holds = describeHolding(mine?.type ?? 0, this.isDefinite(gathering.partition));
+      const role = selfOwns ? 'owner' : 'stand-in';
+      this.writeOwner(reply, this.options.selfId, role, 'alive', holds, mine?.version ?? null);
+    }
+    for (const peer of others) {
+      const vote = gathering.asked.get(peer) ?? null;
+      const holds = vote === null ? 'no answer' : describeHolding(vote.type, vote.definite);
+      this.writeOwner(reply, peer.id, 'owner', peer.state, holds, vote === null ? null : vote.version);
+    }
+  }
+
+  private writeOwner(
+    reply: Reply,
+    id: string,
+    role: string,
+    state: string,
+    holds: string,
+    version: Version | null,
+  ): void {
+    reply.map(5);
+    reply.bulkString('node');
+    reply.bulkString(id);
+    reply.bulkString('role');
+    reply.bulkString(role);
+    reply.bulkString('state');
+    reply.bulkString(state);
+    reply.bulkString('holds');
+    reply.bulkString(holds);
+    reply.bulkString('version');
+    if (version === null || version.hlc === 0) reply.null();
+    else reply.bulkString(describeVersion(version));
+  }
+}
+
+/** A caller whose place in the order of replies is taken already. */
+class GatheredCaller implements Caller {
+  /** The log batch that the reply waits for; 0 for none. */
+  batch = 0;
+  private deferrals = 0;
+  private finished = false;
+
+  constructor(
+    private readonly caller: Caller,
+    private readonly deferred: Deferred,
+  ) {}
+
+  get protocol(): 2 | 3 {
+    return this.caller.protocol;
+  }
+
+  get readLevel(): Caller['readLevel'] {
+    return this.caller.readLevel;
+  }
+
+  get writeLevel(): Caller['writeLevel'] {
+    return this.caller.writeLevel;
+  }
+
+  get reply(): Reply {
+    return this.deferred.reply;
+  }
+
+  get wrote(): Caller['wrote'] {
+    return this.caller.wrote;
+  }
+
+  defer(): Deferred {
+    this.deferrals++;
+    return { reply: this.deferred.reply, done: () => this.closeOne() };
+  }
+
+  holdUntilDurable(batch: number): void {
+    this.batch = batch;
+  }
+
+  /** The command has run; its reply is whole unless it deferred. */
+  finish(): void {
+    this.finished = true;
+    if (this.deferrals === 0) this.deferred.done();
+  }
+
+  private closeOne(): void {
+    this.deferrals--;
+    if (this.finished && this.deferrals === 0) this.deferred.done();
+  }
+}
+
+/** `milliseconds.counter@actor`, readable and in the order of versions for one actor. */
+function describeVersion(version: Version): string {
+  if (version.hlc === 0) return 'none';
+  const ms = hlcToMs(version.hlc);
+  return `${ms}.${version.hlc - ms * 2048}@${version.actor.toString(16).padStart(12, '0')}`;
+}
+
+function describeHolding(type: number, definite: boolean): string {
+  if (type === TYPE_PUT) return 'value';
+  if (type === TYPE_TOMBSTONE) return 'tombstone';
+  return definite ? 'absent' : 'unknown';
+}
+
+/** A copy of the arguments that outlives the read buffer. */
+function keep(args: Args): Args {
+  const kept = new Args();
+  let size = 0;
+  for (let index = 0; index < args.count; index++) size += args.length(index);
+  kept.buffer = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (let index = 0; index < args.count; index++) {
+    const end = at + args.buffer.copy(kept.buffer, at, args.starts[index], args.ends[index]);
+    kept.push(at, end);
+    at = end;
+  }
+  return kept;
+}

@@ -1,0 +1,379 @@
+/**
+ * Records between owners: what this node stamped goes out to the other owners, what they send is merged, logged and acknowledged.
+ * The keyspace hands it every local write; the spine hands it every RECORDS section and every acknowledgement.
+ * Guarded: a record is acknowledged only when it was merged (or found older than what is here) and taken by the log, under
+ * `always` only when that batch is durable; what a peer does not acknowledge becomes a hint.
+ */
+import type { Log } from '../../ports/log.js';
+import type { HybridClock } from '../base/hlc.js';
+import { FRAME_RECORDS } from '../gossip/frames.js';
+import { SECTION_RECORDS } from '../gossip/packet.js';
+import { slotOf } from '../partitions/slots.js';
+import {
+  readHlc,
+  recordActor,
+  recordBytes,
+  recordEnd,
+  recordHlc,
+  recordKeyEnd,
+  recordKeyStart,
+  recordType,
+  sealRecord,
+  TYPE_EXPIRY,
+  TYPE_FLUSH,
+  TYPE_HINT,
+  TYPE_PUT,
+  TYPE_TOMBSTONE,
+  verifyRecord,
+  writeHlc,
+  writeRecord,
+} from '../record/record.js';
+import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, type Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
+import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
+import type { Operation, Operations } from './operations.js';
+import type { Ownership } from './ownership.js';
+import type { Peer, Peers } from './peers.js';
+
+/** A message not acknowledged for this long is given up: its records become hints. */
+const GIVE_UP_MS = 3000;
+/** Hints handed over per peer and tick while its window has room. */
+const HINTS_PER_TICK = 256;
+const WINDOW_FOR_HINTS_BYTES = 1024 * 1024;
+
+export interface ReplicatorOptions {
+  partitions: number;
+  durability: 'always' | 'interval' | 'off';
+  mutations: ReadonlySet<string>;
+}
+
+/** What became of a RECORDS message. */
+export interface Received {
+  ringDiffers: boolean;
+  /** Keys whose expiry change came without its value: the sender is asked for the whole record. */
+  missing: Buffer[];
+}
+
+export class Replicator {
+  /** Writes coordinated here since the start, FLUSH included. */
+  writes = 0;
+  nowMs = 0;
+  wallMs = 0;
+  /** Per partition not owned: 1 when a record of it was taken in since the last round that offered it to the owners. */
+  readonly foreignTouched: Uint8Array;
+  private readonly scratch = Buffer.alloc(1024);
+  readonly stats = {
+    recordsSent: 0,
+    recordsReceived: 0,
+    recordsApplied: 0,
+    recordsStale: 0,
+    recordsRefused: 0,
+    recordsDrifted: 0,
+    recordsMalformed: 0,
+    messagesAbandoned: 0,
+  };
+
+  constructor(
+    private readonly ports: { log: Log },
+    private readonly store: Store,
+    private readonly wal: Wal,
+    private readonly clock: HybridClock,
+    private readonly ownership: Ownership,
+    private readonly peers: Peers,
+    private readonly operations: Operations,
+    private readonly options: ReplicatorOptions,
+  ) {
+    this.foreignTouched = new Uint8Array(options.partitions);
+  }
+
+  /**
+   * Sends a record that this node has just stamped to the other owners of its partition, and to stand-ins when fewer than
+   * `needed` others are alive. Owners that are suspected or gone are owed a hint. `operation` counts their acknowledgements.
+   */
+  spread(bytes: Buffer, offset: number, partition: number, operation: Operation | null): void {
+    const length = recordBytes(bytes, offset);
+    if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
+    let alive = 0;
+    for (const peer of this.ownership.otherOwners(partition)) {
+      if (peer.state === 'alive' || peer.state === 'suspect') this.send(peer, bytes, offset, length, operation);
+      if (peer.state === 'alive') alive++;
+      else this.hint(peer, bytes, offset, partition);
+    }
+    if (operation !== null && alive < operation.needed) {
+      for (const peer of this.ownership.fallbacks(partition, operation.needed - alive)) {
+        this.send(peer, bytes, offset, length, operation);
+      }
+    }
+  }
+
+  /** Sends a record to one peer, outside any operation: repair, hints, hand-off. */
+  offer(peer: Peer, bytes: Buffer, offset: number): void {
+    this.send(peer, bytes, offset, recordBytes(bytes, offset), null);
+  }
+
+  /** Sends a record to every live member: a flush. */
+  broadcast(bytes: Buffer, offset: number, operation: Operation | null): void {
+    for (const peer of this.peers.all()) {
+      if (peer.state === 'alive' || peer.state === 'suspect') {
+        this.send(peer, bytes, offset, recordBytes(bytes, offset), operation);
+      }
+    }
+  }
+
+  private send(peer: Peer, bytes: Buffer, offset: number, length: number, operation: Operation | null): void {
+    if (peer.link.full) {
+      const type = recordType(bytes, offset);
+      if (type !== TYPE_FLUSH) this.hint(peer, bytes, offset, this.partitionOf(bytes, offset));
+      return;
+    }
+    this.stats.recordsSent++;
+    if (peer.link.add(bytes, offset, length, this.writes, this.nowMs, operation)) {
+      if (operation !== null) this.operations.expect(operation, peer.id);
+    }
+  }
+
+  /** End of turn: what was collected for each peer leaves. */
+  flush(): void {
+    const ringHash = this.ownership.ringHash;
+    for (const peer of this.peers.all()) {
+      if (peer.link.unackedMessages === 0) continue;
+      for (const message of peer.link.takeReady(ringHash, this.nowMs)) {
+        if (message.viaStream) {
+          this.peers.sendFrame(peer, FRAME_RECORDS, message.body);
+        } else {
+          this.peers.packetFor(peer, message.body.length).add(SECTION_RECORDS, message.body, 0, message.body.length);
+        }
+      }
+    }
+  }
+
+  /** What was not acknowledged in time goes by stream, then becomes hints; hints of live peers are handed over. */
+  tick(): void {
+    for (const peer of this.peers.all()) {
+      const reachable = peer.state === 'alive' || peer.state === 'suspect';
+      if (peer.link.unackedMessages > 0) {
+        for (const message of peer.link.takeOverdue(this.nowMs)) {
+          this.peers.sendFrame(peer, FRAME_RECORDS, message.body);
+        }
+        this.abandon(peer, reachable ? this.nowMs - GIVE_UP_MS : Number.POSITIVE_INFINITY);
+      }
+      if (peer.state === 'alive' && peer.connected && peer.hints.pending > 0) this.handOver(peer);
+    }
+  }
+
+  /** The stream to a peer is open again: what the former one carried leaves by this one. */
+  reconnected(peer: Peer): void {
+    for (const message of peer.link.streamMessages()) this.peers.sendFrame(peer, FRAME_RECORDS, message.body);
+  }
+
+  /** Turns messages into hints; their operations run into their deadline. */
+  abandon(peer: Peer, bornBeforeMs: number): void {
+    this.owe(peer, peer.link.abandon(bornBeforeMs));
+  }
+
+  owe(peer: Peer, messages: readonly SentMessage[]): void {
+    for (const message of messages) {
+      this.stats.messagesAbandoned++;
+      const body = message.body;
+      for (let at = RECORDS_HEADER_BYTES; at < body.length; at = recordEnd(body, at)) {
+        if (recordType(body, at) !== TYPE_FLUSH) this.hint(peer, body, at, this.partitionOf(body, at));
+      }
+    }
+  }
+
+  /** A peer acknowledges messages by number. */
+  acknowledged(peer: Peer, number: number): void {
+    const message = peer.link.acknowledge(number, this.nowMs);
+    if (message === null || message.operations === null) return;
+    for (const operation of message.operations) this.operations.acknowledge(operation, peer.id);
+  }
+
+  /** Takes in a RECORDS message. Nothing in it is trusted: each record is verified, dated and merged for itself. */
+  receive(peer: Peer, body: Buffer, start: number, end: number): Received {
+    const received: Received = { ringDiffers: false, missing: [] };
+    if (end - start < RECORDS_HEADER_BYTES) return received;
+    const number = recordsNumber(body, start);
+    received.ringDiffers = recordsRingHash(body, start) !== this.ownership.ringHash;
+    let whole = true;
+    for (let at = start + RECORDS_HEADER_BYTES; at < end; ) {
+      const length = verifyRecord(body, at, end);
+      if (length === 0) {
+        this.stats.recordsMalformed++;
+        return received;
+      }
+      this.stats.recordsReceived++;
+      if (!this.take(body, at, length, received)) whole = false;
+      at += length;
+    }
+    if (!whole) return received;
+    if (this.options.durability === 'always') peer.acksHeld.push({ batch: this.wal.batch, number });
+    else peer.acks.push(number);
+    return received;
+  }
+
+  /** A record that came as an answer, not in a link's message: verified, merged and logged like any other. */
+  adopt(body: Buffer, start: number, end: number): boolean {
+    const length = verifyRecord(body, start, end);
+    if (length === 0) {
+      this.stats.recordsMalformed++;
+      return false;
+    }
+    return this.take(body, start, length, { ringDiffers: false, missing: [] });
+  }
+
+  /** Acknowledgements that waited for the log. */
+  releaseAcks(releasedBatch: number): void {
+    for (const peer of this.peers.all()) {
+      while (peer.acksHeld.length > 0 && peer.acksHeld[0].batch <= releasedBatch) {
+        const held = peer.acksHeld.shift();
+        if (held !== undefined) peer.acks.push(held.number);
+      }
+    }
+  }
+
+  /** One record from a peer: merged and logged. False if it could not be kept, so that its message is not acknowledged. */
+  private take(source: Buffer, at: number, length: number, received: Received): boolean {
+    const type = recordType(source, at);
+    const hlc = recordHlc(source, at);
+    if (this.options.mutations.has('hlc-ignores-received') ? false : !this.clock.observe(hlc, this.wallMs)) {
+      this.stats.recordsDrifted++;
+      return false;
+    }
+    if (type === TYPE_FLUSH) return this.takeFlush(source, at, length);
+    if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY) {
+      this.stats.recordsRefused++;
+      return true;
+    }
+    if (!this.wal.hasRoom(length)) return false;
+    let bytes = source;
+    let offset = at;
+    if (this.options.mutations.has('ttl-restarted-per-hop') && type === TYPE_PUT) {
+      bytes = this.restartTtl(source, at, length);
+      offset = 0;
+    }
+    const keyStart = recordKeyStart(bytes, offset);
+    const keyEnd = recordKeyEnd(bytes, offset);
+    const partition = this.partition(slotOf(bytes, keyStart, keyEnd));
+    const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
+    const outcome = this.store.merge(partition, hash, bytes, offset);
+    if (outcome === MERGE_APPLIED) {
+      this.stats.recordsApplied++;
+      if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
+      return this.wal.append(bytes, offset, length);
+    }
+    if (outcome === MERGE_MISSING) {
+      received.missing.push(Buffer.from(bytes.subarray(keyStart, keyEnd)));
+      return true;
+    }
+    if (outcome === MERGE_REFUSED) {
+      this.stats.recordsRefused++;
+      return this.store.flushedHlc >= hlc;
+    }
+    this.stats.recordsStale++;
+    return true;
+  }
+
+  /** A flush from a peer, or learnt with its roots. True if it is known now. */
+  takeFlush(source: Buffer, at: number, length: number): boolean {
+    const hlc = recordHlc(source, at);
+    const actor = recordActor(source, at);
+    if (hlc < this.store.flushedHlc || (hlc === this.store.flushedHlc && actor <= this.store.flushedActor)) return true;
+    if (!this.wal.append(source, at, length)) return false;
+    this.store.flush(hlc, actor);
+    this.ports.log.info('flushed by a peer', { hlc });
+    return true;
+  }
+
+  /** A flush this node heard of by its version only. */
+  adoptFlush(hlc: number, actor: number): void {
+    if (!this.clock.observe(hlc, this.wallMs)) return;
+    const length = this.writeFlush(hlc, actor);
+    this.takeFlush(this.scratch, 0, length);
+  }
+
+  /** Stamps, logs and spreads a flush. */
+  flushAll(hlc: number, actor: number, operation: Operation | null): boolean {
+    const length = this.writeFlush(hlc, actor);
+    if (!this.wal.append(this.scratch, 0, length)) return false;
+    this.writes++;
+    this.store.flush(hlc, actor);
+    this.broadcast(this.scratch, 0, operation);
+    return true;
+  }
+
+  private writeFlush(hlc: number, actor: number): number {
+    const empty = Buffer.alloc(0);
+    const fields = { type: TYPE_FLUSH, hlc, actor, sequence: 0, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
+    return writeRecord(this.scratch, 0, fields, empty, 0, 0, empty, 0, 0);
+  }
+
+  /** Notes that a peer is owed a key, here and in the log. */
+  private hint(peer: Peer, bytes: Buffer, offset: number, partition: number): void {
+    const key = bytes.latin1Slice(recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+    if (this.options.mutations.has('no-hints')) return;
+    if (peer.hints.add(key, partition)) this.logHint(peer.id, key, partition, 0);
+  }
+
+  private handOver(peer: Peer): void {
+    if (peer.link.unackedBytes > WINDOW_FOR_HINTS_BYTES) return;
+    for (const [key, partition] of peer.hints.first(HINTS_PER_TICK)) {
+      const bytes = Buffer.from(key, 'latin1');
+      const hash = this.store.hasher.hash(bytes, 0, bytes.length);
+      if (this.store.find(partition, hash, bytes, 0, bytes.length)) {
+        this.offer(peer, this.store.buffer, this.store.offset);
+      }
+      peer.hints.settle(key);
+      this.logHint(peer.id, key, partition, 1);
+    }
+  }
+
+  /** TYPE_HINT: the key owed; value = partition u16, u8 0 owed or 1 settled, peer id. */
+  encodeHint(peerId: string, key: string, partition: number, settled: number): Buffer {
+    const keyBytes = Buffer.from(key, 'latin1');
+    const value = Buffer.alloc(3 + peerId.length);
+    value.writeUInt16LE(partition, 0);
+    value[2] = settled;
+    value.latin1Write(peerId, 3);
+    const fields = { type: TYPE_HINT, hlc: 0, actor: 0, sequence: 0, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
+    const record = Buffer.alloc(64 + keyBytes.length + value.length);
+    writeRecord(record, 0, fields, keyBytes, 0, keyBytes.length, value, 0, value.length);
+    return record;
+  }
+
+  private logHint(peerId: string, key: string, partition: number, settled: number): void {
+    const record = this.encodeHint(peerId, key, partition, settled);
+    this.wal.append(record, 0, recordBytes(record, 0));
+  }
+
+  /** A TYPE_HINT record met during recovery. */
+  recoverHint(bytes: Buffer, offset: number): void {
+    const valueStart = recordKeyEnd(bytes, offset);
+    const key = bytes.latin1Slice(recordKeyStart(bytes, offset), valueStart);
+    const end = recordEnd(bytes, offset);
+    if (end - valueStart < 3) return;
+    const partition = bytes[valueStart] | (bytes[valueStart + 1] << 8);
+    const peer = this.peers.ensure(bytes.latin1Slice(valueStart + 3, end));
+    if (bytes[valueStart + 2] === 1) peer.hints.settle(key);
+    else if (partition < this.options.partitions) peer.hints.add(key, partition);
+  }
+
+  partition(slot: number): number {
+    return Math.floor((slot * this.options.partitions) / 16384);
+  }
+
+  private partitionOf(bytes: Buffer, offset: number): number {
+    return this.partition(slotOf(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset)));
+  }
+
+  /** The planted bug `ttl-restarted-per-hop`: the time to live counts from the arrival, not from the write. */
+  private restartTtl(source: Buffer, at: number, length: number): Buffer {
+    const copy = Buffer.from(source.subarray(at, at + length));
+    if ((copy[9] & 1) !== 0) {
+      const expireAtMs = readHlc(copy, 32);
+      const lifeMs = expireAtMs - Math.floor(recordHlc(copy, 0) / 2048);
+      writeHlc(copy, 32, this.wallMs + lifeMs);
+      sealRecord(copy, 0, length);
+    }
+    return copy;
+  }
+}
