@@ -22,8 +22,8 @@ import {
 } from './setting.js';
 
 export interface NodeConfig {
-  /** Name of this node in the cluster; empty until the world has read or drawn the one kept in the data directory. */
-  id: string;
+  /** Name of this node in the cluster; null: the one kept in the data directory, drawn at the first start. */
+  id: string | null;
   clusterName: string;
   zone: string;
   /** RESP over TCP. 0: any free port. */
@@ -31,8 +31,8 @@ export interface NodeConfig {
   /** Gossip by UDP and peer streams by TCP, on one number. 0: any free port. */
   gossipPort: number;
   bind: string;
-  /** Address that peers and cluster clients are told; null: the one they dialled. */
-  advertise: string | null;
+  /** Address that peers and cluster clients are told; empty until the world has chosen, when `bind` is any address. */
+  advertise: string;
   /** Contact points, gossip addresses as `host:port`. */
   join: string[];
   data: string;
@@ -40,7 +40,8 @@ export interface NodeConfig {
   durabilityIntervalMs: number;
   replicas: number;
   partitions: number;
-  maxMemoryBytes: number;
+  /** Bytes for entries. */
+  maxMemory: number;
   eviction: 'fifo' | 'none';
   clusterTopology: 'partition' | 'off';
   maxClients: number;
@@ -80,7 +81,7 @@ export const SETTINGS: readonly Setting[] = [
     'id',
     'name of this node, unique in the cluster',
     'name',
-    '',
+    null,
     /^[A-Za-z0-9._-]{1,64}$/,
     'node- and 8 hex digits',
   ),
@@ -93,8 +94,8 @@ export const SETTINGS: readonly Setting[] = [
   },
   text('bind', 'address to listen on', 'address', '127.0.0.1', /^[A-Za-z0-9.:_-]{1,255}$/),
   {
-    ...text('advertise', 'address that other nodes and clients are told', 'address', null, /^[A-Za-z0-9.:_-]{1,255}$/),
-    fallbackText: 'the bind address, or the one they dialled',
+    ...text('advertise', 'address that other nodes and clients are told', 'address', '', /^[A-Za-z0-9.:_-]{1,255}$/),
+    fallbackText: 'the bind address; if that is any, the first of this machine',
   },
   {
     ...text('join', 'contact points: gossip addresses of nodes to join, separated by commas', 'host:port,...', null),
@@ -113,7 +114,6 @@ export const SETTINGS: readonly Setting[] = [
   { ...integer('partitions', 'partitions; equal on all nodes', 'number', 256, 1, 16_384), powerOfTwo: true },
   {
     ...bytes('maxMemory', 'memory for entries, as 256mb or 2gb', 256 * MIB, 8 * MIB, 1024 * GIB),
-    field: 'maxMemoryBytes',
     flag: true,
   },
   choice('eviction', 'what happens when memory is full: the least useful entries go, or writes are refused', [
@@ -194,7 +194,7 @@ export function completeConfig(values: Readonly<Record<string, unknown>>): {
 
 function deriveFields(config: NodeConfig): void {
   if (config.gossipPort === null) config.gossipPort = config.port === 0 ? 0 : config.port + PORT_OFFSET_GOSSIP;
-  if (config.advertise === null && !isAnyAddress(config.bind)) config.advertise = config.bind;
+  if (config.advertise === '' && !isAnyAddress(config.bind)) config.advertise = config.bind;
 }
 
 function brokenRelations(config: NodeConfig): Violation[] {
@@ -217,7 +217,7 @@ function brokenRelations(config: NodeConfig): Violation[] {
   check(loopback || !config.enableFaultInjection, 'enableFaultInjection', 'needs a loopback bind');
   check(config.password === null || config.passwordFile === null, 'passwordFile', 'and password exclude each other');
   check(
-    config.advertise === null || !isAnyAddress(config.advertise),
+    !isAnyAddress(config.advertise),
     'advertise',
     `${config.advertise} reaches no node; name an address of this machine`,
   );
@@ -228,7 +228,7 @@ function brokenRelations(config: NodeConfig): Violation[] {
   check(config.memberGraceMs > config.suspicionFloorMs, 'memberGraceMs', 'must be more than suspicionFloorMs');
   check(config.tombstoneGraceMs >= config.memberGraceMs, 'tombstoneGraceMs', 'must be at least memberGraceMs');
   check(
-    config.segmentBytes === 0 || (config.segmentBytes >= 4 * KIB && config.segmentBytes * 16 <= config.maxMemoryBytes),
+    config.segmentBytes === 0 || (config.segmentBytes >= 4 * KIB && config.segmentBytes * 16 <= config.maxMemory),
     'segmentBytes',
     'must be 0, or from 4kb to a sixteenth of maxMemory',
   );

@@ -1,0 +1,112 @@
+/**
+ * Where a node's settings come from: flags, then the environment, then the config file (JSON), then the defaults.
+ * The command line and an embedding program call `gatherConfig`; what is wrong comes back as lines that name the origin.
+ * Guarded: every violation is reported at once; the password is read from its file here and shown nowhere.
+ * The table of settings and its rules are in core/config.ts.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { NodeConfig } from '../core/config.js';
+import { completeConfig, SETTINGS, settingNamed } from '../core/config.js';
+import { environmentOf, flagOf } from '../core/setting.js';
+
+const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
+
+export interface ConfigSources {
+  /** By setting name. */
+  flags: Readonly<Record<string, unknown>>;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Path of the JSON file, or null; `HEARSAY_CONFIG` counts when it is null. */
+  file: string | null;
+}
+
+export interface GatheredConfig {
+  /** Null exactly when there are violations. */
+  config: NodeConfig | null;
+  /** Setting name to the flag, variable or file it came from; defaults are left out. */
+  origins: Record<string, string>;
+  /** One line each, beginning with the origin. */
+  violations: string[];
+}
+
+export function gatherConfig(sources: ConfigSources): GatheredConfig {
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, string> = {};
+  const violations: string[] = [];
+  const file = sources.file ?? sources.environment.HEARSAY_CONFIG ?? null;
+  if (file !== null && file !== '') {
+    const read = readConfigFile(file);
+    if (typeof read === 'string') violations.push(read);
+    else {
+      for (const [name, value] of Object.entries(read)) {
+        values[name] = value;
+        origins[name] = `${name} in ${file}`;
+      }
+    }
+  }
+  for (const setting of SETTINGS) {
+    const variable = environmentOf(setting);
+    const value = sources.environment[variable];
+    if (value !== undefined && value !== '' && !isServiceLink(value)) {
+      values[setting.name] = value;
+      origins[setting.name] = variable;
+    }
+    const flag = sources.flags[setting.name];
+    if (flag !== undefined) {
+      values[setting.name] = flag;
+      origins[setting.name] = flagOf(setting);
+    }
+  }
+  const completed = completeConfig(values);
+  for (const { setting, message } of completed.violations) {
+    violations.push(`${origins[setting] ?? nameFor(setting)}: ${message}`);
+  }
+  if (completed.config?.passwordFile) {
+    const read = readPassword(completed.config.passwordFile);
+    if (read.password === null) violations.push(`${origins.passwordFile}: ${read.problem}`);
+    completed.config.password = read.password;
+  }
+  if (completed.config?.advertise === '') {
+    completed.config.advertise = ownAddress(completed.config.bind === '::' ? 'IPv6' : 'IPv4');
+  }
+  return { config: violations.length === 0 ? completed.config : null, origins, violations };
+}
+
+/** What others can reach this machine by, when it listens on every address: the first that is not loopback. */
+function ownAddress(family: 'IPv4' | 'IPv6'): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outward = addresses.find(
+    (each) => !each.internal && each.family === family && !each.address.startsWith('fe80:'),
+  );
+  return outward?.address ?? (family === 'IPv6' ? '::1' : '127.0.0.1');
+}
+
+/** Kubernetes hands every pod variables such as HEARSAY_PORT=tcp://10.0.0.1:7379 when a service is called hearsay. */
+function isServiceLink(value: string): boolean {
+  return /^(tcp|udp|sctp):\/\//.test(value);
+}
+
+function nameFor(setting: string): string {
+  const row = settingNamed(setting);
+  return row?.flag ? flagOf(row) : setting;
+}
+
+function readConfigFile(path: string): Record<string, unknown> | string {
+  try {
+    if (statSync(path).size > CONFIG_FILE_BYTES_MAX) return `${path}: is larger than a config file`;
+    const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return `${path}: is not a JSON object`;
+    return parsed as Record<string, unknown>;
+  } catch (error) {
+    return `${path}: ${(error as Error).message}`;
+  }
+}
+
+function readPassword(path: string): { password: string | null; problem: string } {
+  try {
+    const line = readFileSync(path, 'utf8').split(/\r?\n/, 1)[0];
+    return line === '' ? { password: null, problem: `${path} is empty` } : { password: line, problem: '' };
+  } catch (error) {
+    return { password: null, problem: (error as Error).message };
+  }
+}
