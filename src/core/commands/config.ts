@@ -1,0 +1,95 @@
+/**
+ * CONFIG GET: this node's settings under the names that Redis tools look for, and CONFIG RESETSTAT. Nothing is set here:
+ * settings are given at start. Guarded: no secret is ever shown.
+ */
+import { HearsayError } from '../base/errors.js';
+import type { Args } from '../resp/args.js';
+import { BULK_BYTES_MAX, QUERY_BYTES_MAX } from '../resp/parser.js';
+import type { Reply } from '../resp/reply.js';
+import { REPLY_BYTES_MAX } from '../resp/reply.js';
+import type { Command, CommandContext } from './command.js';
+import { ADMIN, unknownSubcommand, wrongArity } from './command.js';
+import { globMatchesText, requirePatternFits } from './glob.js';
+import type { HostSettings } from './host.js';
+
+function run(context: CommandContext, args: Args, reply: Reply): void {
+  const { settings } = context.host;
+  if (args.equalsIgnoreCase(1, 'GET')) {
+    if (args.count < 3) throw wrongArity('config|get');
+    get(settings, args, reply);
+  } else if (args.equalsIgnoreCase(1, 'RESETSTAT')) {
+    if (args.count !== 2) throw wrongArity('config|resetstat');
+    context.stats.reset();
+    reply.ok();
+  } else if (args.equalsIgnoreCase(1, 'SET')) {
+    if (args.count < 4) throw wrongArity('config|set');
+    const name = args.quote(2, 128);
+    if (!settingsShown(settings).some(([known]) => known === name.toLowerCase())) {
+      throw new HearsayError('ERR', `Unknown option or number of arguments for CONFIG SET - '${name}'`);
+    }
+    throw new HearsayError(
+      'ERR',
+      `CONFIG SET failed (possibly related to argument '${name}') - can't set immutable config`,
+    );
+  } else if (args.equalsIgnoreCase(1, 'REWRITE')) {
+    throw new HearsayError('ERR', 'The server is running without a config file');
+  } else {
+    throw unknownSubcommand('CONFIG', args);
+  }
+}
+
+function get(settings: HostSettings, args: Args, reply: Reply): void {
+  const patterns: string[] = [];
+  for (let index = 2; index < args.count; index++) {
+    requirePatternFits(args, index);
+    patterns.push(args.string(index));
+  }
+  const shown = settingsShown(settings).filter(([name]) => patterns.some((pattern) => globMatchesText(pattern, name)));
+  reply.map(shown.length);
+  for (const [name, value] of shown) {
+    reply.bulkString(name);
+    reply.bulkString(value);
+  }
+}
+
+function settingsShown(settings: HostSettings): [string, string][] {
+  const logged = settings.durability !== 'off';
+  const fsync = { always: 'always', interval: 'everysec', off: 'no' }[settings.durability];
+  return [
+    ['save', ''],
+    ['appendonly', logged ? 'yes' : 'no'],
+    ['appendfsync', fsync],
+    ['maxmemory', `${settings.maxMemoryBytes}`],
+    ['maxmemory-policy', settings.eviction === 'none' ? 'noeviction' : 'allkeys-fifo'],
+    ['maxclients', `${settings.maxClients}`],
+    ['databases', '1'],
+    ['timeout', '0'],
+    ['port', `${settings.port}`],
+    ['cluster-enabled', settings.topology === 'off' ? 'no' : 'yes'],
+    ['cluster-require-full-coverage', 'no'],
+    ['cluster-allow-reads-when-down', 'yes'],
+    ['proto-max-bulk-len', `${BULK_BYTES_MAX}`],
+    ['client-query-buffer-limit', `${QUERY_BYTES_MAX}`],
+    ['client-output-buffer-limit', `normal ${REPLY_BYTES_MAX} 0 0`],
+    ['notify-keyspace-events', ''],
+    ['lazyfree-lazy-user-del', 'yes'],
+    ['hearsay-node', settings.nodeId],
+    ['hearsay-cluster', settings.clusterName],
+    ['hearsay-partitions', `${settings.partitions}`],
+    ['hearsay-replicas', `${settings.replicas}`],
+    ['hearsay-durability', settings.durability],
+    ['hearsay-topology', settings.topology],
+  ];
+}
+
+export const configCommand: Command = {
+  name: 'config',
+  arity: -2,
+  flags: ADMIN,
+  firstKey: 0,
+  lastKey: 0,
+  step: 0,
+  group: 'server',
+  summary: 'Show settings, reset counters',
+  run,
+};

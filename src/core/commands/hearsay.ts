@@ -1,0 +1,121 @@
+/**
+ * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY and FAULT. Operators and tests see through them what
+ * the cluster believes; CONSISTENCY is how a connection says how many owners must answer.
+ */
+import { HearsayError } from '../base/errors.js';
+import type { Args } from '../resp/args.js';
+import type { Reply } from '../resp/reply.js';
+import type { Command, CommandContext } from './command.js';
+import { ADMIN, CONNECTION, connectionOf, FAST, syntaxError } from './command.js';
+import type { Level } from './host.js';
+
+/** Words of one HEARSAY.FAULT, and bytes of each. */
+const FAULT_WORDS_MAX = 16;
+const FAULT_WORD_BYTES_MAX = 256;
+
+function status({ host }: CommandContext, _args: Args, reply: Reply): void {
+  const facts = Object.entries(host.status());
+  reply.map(facts.length);
+  for (const [name, value] of facts) {
+    reply.bulkString(name);
+    if (typeof value !== 'object') {
+      plain(value, reply);
+      continue;
+    }
+    reply.array(value.length);
+    for (const row of value) {
+      const fields = Object.entries(row);
+      reply.map(fields.length);
+      for (const [field, fact] of fields) {
+        reply.bulkString(field);
+        plain(fact, reply);
+      }
+    }
+  }
+}
+
+function plain(value: string | number | boolean, reply: Reply): void {
+  if (typeof value === 'string') reply.bulkString(value);
+  else if (typeof value === 'boolean') reply.boolean(value);
+  else if (Number.isSafeInteger(value)) reply.integer(value);
+  else reply.double(value);
+}
+
+function digest({ host }: CommandContext, args: Args, reply: Reply): void {
+  const { partitions } = host.settings;
+  const chosen: number[] = [];
+  if (args.count > 2) throw syntaxError();
+  if (args.count === 2) {
+    const partition = args.integer(1);
+    if (!(partition >= 0 && partition < partitions)) throw new HearsayError('ERR', 'no such partition');
+    if (!host.holds(partition)) throw new HearsayError('ERR', 'this node does not hold the partition');
+    chosen.push(partition);
+  } else {
+    for (let partition = 0; partition < partitions; partition++) if (host.holds(partition)) chosen.push(partition);
+  }
+  reply.array(chosen.length);
+  for (const partition of chosen) {
+    reply.array(2);
+    reply.integer(partition);
+    reply.bulkString(host.digest(partition));
+  }
+}
+
+function explain({ host, caller }: CommandContext, args: Args, _reply: Reply): void {
+  host.explain(args.buffer, args.starts[1], args.ends[1], caller);
+}
+
+/** `[READ level] [WRITE level]`; answers with the levels that then hold. */
+function consistency(context: CommandContext, args: Args, reply: Reply): void {
+  const connection = connectionOf(context);
+  let { readLevel, writeLevel } = connection;
+  for (let index = 1; index < args.count; index += 2) {
+    if (index + 1 === args.count) throw syntaxError();
+    if (args.equalsIgnoreCase(index, 'READ')) readLevel = levelIn(args, index + 1);
+    else if (args.equalsIgnoreCase(index, 'WRITE')) writeLevel = levelIn(args, index + 1);
+    else throw syntaxError();
+  }
+  connection.readLevel = readLevel;
+  connection.writeLevel = writeLevel;
+  reply.map(2);
+  reply.bulkString('read');
+  reply.bulkString(readLevel);
+  reply.bulkString('write');
+  reply.bulkString(writeLevel);
+}
+
+function levelIn(args: Args, index: number): Level {
+  if (args.equalsIgnoreCase(index, 'ONE')) return 'one';
+  if (args.equalsIgnoreCase(index, 'QUORUM')) return 'quorum';
+  if (args.equalsIgnoreCase(index, 'ALL')) return 'all';
+  throw new HearsayError('ERR', 'a level is ONE, QUORUM or ALL');
+}
+
+function fault({ host }: CommandContext, args: Args, reply: Reply): void {
+  if (args.count - 1 > FAULT_WORDS_MAX) throw syntaxError();
+  const words: string[] = [];
+  for (let index = 1; index < args.count; index++) {
+    if (args.length(index) > FAULT_WORD_BYTES_MAX) throw syntaxError();
+    words.push(args.string(index));
+  }
+  const lines = host.fault(words);
+  reply.array(lines.length);
+  for (const line of lines) reply.bulkString(line);
+}
+
+const row = { firstKey: 0, lastKey: 0, step: 0, group: 'hearsay' } as const;
+
+export const hearsayCommands: Command[] = [
+  { name: 'hearsay.status', arity: 1, flags: 0, ...row, summary: 'Show what this node knows and does', run: status },
+  { name: 'hearsay.digest', arity: -1, flags: 0, ...row, summary: 'Show digests of partitions held here', run: digest },
+  { name: 'hearsay.explain', arity: 2, flags: 0, ...row, summary: 'Show version and owners of a key', run: explain },
+  {
+    name: 'hearsay.consistency',
+    arity: -1,
+    flags: CONNECTION | FAST,
+    ...row,
+    summary: 'Set how many owners must answer: ONE, QUORUM, ALL',
+    run: consistency,
+  },
+  { name: 'hearsay.fault', arity: -2, flags: ADMIN, ...row, summary: 'Disturb traffic between nodes', run: fault },
+];

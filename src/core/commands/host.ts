@@ -1,0 +1,119 @@
+/**
+ * The door between a connection and the node: what sessions and commands may ask. `core/node.ts` implements it.
+ * A command is a plain function that runs at once, on the node that may execute it; whether that node is this one, how many
+ * owners must answer and when the log is durable is decided behind `submit`.
+ */
+import type { Args } from '../resp/args.js';
+import type { Reply } from '../resp/reply.js';
+import type { Command } from './command.js';
+import type { Keyspace } from './keyspace.js';
+
+export type Level = 'one' | 'quorum' | 'all';
+
+/** Whoever sent a command: a client's session, one part of a split command, or a peer that forwarded it. */
+export interface Caller {
+  /** RESP version that replies are written in. */
+  readonly protocol: 2 | 3;
+  readonly readLevel: Level;
+  readonly writeLevel: Level;
+  /** Where a reply that is known at once goes. */
+  readonly reply: Reply;
+  /** What this caller wrote last, for WAIT: kept by the node. */
+  readonly wrote: WriteMark;
+  /** Reserves the next place in the order of replies for one that comes later. */
+  defer(): Deferred;
+  /** What was put into `reply` since the last call may leave only when this log batch is durable. */
+  holdUntilDurable(batch: number): void;
+}
+
+export interface Deferred {
+  readonly reply: Reply;
+  /** The reply is whole. Call once. */
+  done(): void;
+}
+
+/** A caller's last write: which actor coordinated it and that coordinator's count of writes then. */
+export interface WriteMark {
+  coordinator: number;
+  count: number;
+}
+
+export interface SlotRange {
+  first: number;
+  last: number;
+}
+
+/** One line of the cluster as clients see it, in the same order on every node (by id). */
+export interface ClusterNodeView {
+  /** 40 hexadecimal digits. */
+  hexId: string;
+  name: string;
+  host: string;
+  port: number;
+  gossipPort: number;
+  self: boolean;
+  state: 'alive' | 'suspect' | 'dead' | 'left';
+  incarnation: number;
+  /** Disjoint, ascending; empty for a node that owns none now. */
+  slots: SlotRange[];
+}
+
+/** Called for each key a scan meets; the bytes are only lent. */
+export type KeyVisitor = (bytes: Buffer, start: number, end: number) => void;
+
+export interface CommandHost {
+  readonly keyspace: Keyspace;
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+  readonly settings: HostSettings;
+  /** True if all keys of this command can be executed here, now, at the caller's level. */
+  canRunHere(command: Command, args: Args, caller: Caller): boolean;
+  /**
+   * Runs a command that has keys, all in one partition unless `canRunHere` said yes: here, or at an owner. The reply goes to
+   * `caller.reply` at once, or to a place taken by `caller.defer()`. The bytes of `args` are only lent.
+   */
+  submit(command: Command, args: Args, caller: Caller): void;
+  /** The same for a command that names a partition instead of a key. */
+  submitToPartition(partition: number, command: Command, args: Args, caller: Caller): void;
+  /** The cluster as the slot map shows it. */
+  cluster(): ClusterNodeView[];
+  /** Partitions that the slot map gives this node (all of them with topology `off`). */
+  answersFor(partition: number): boolean;
+  /** Whether this node holds a ready copy of the partition. */
+  holds(partition: number): boolean;
+  /** Live keys of one partition held here, expired ones left out as far as swept. */
+  countKeys(partition: number): number;
+  /**
+   * Visits the live keys of one partition whose hash is `fromHash` or above, about `count` of them, all with an equal hash
+   * together. Returns the hash to go on from, or -1 at the end.
+   */
+  scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number;
+  /** Deletes everything written anywhere before now, on every node, and answers OK. */
+  flushAll(caller: Caller): void;
+  /** Answers with the number of peers that have acknowledged all of the caller's writes, once `count` have or time is up. */
+  wait(count: number, timeoutMs: number, caller: Caller): void;
+  /** Version, owners and who holds what, for HEARSAY.EXPLAIN. */
+  explain(key: Buffer, start: number, end: number, caller: Caller): void;
+  /** Eight bytes in hex that are equal on two nodes exactly when they hold the same live entries of the partition. */
+  digest(partition: number): string;
+  /** Facts for HEARSAY.STATUS and INFO: plain values, nested at most once. */
+  status(): Record<string, string | number | boolean | Record<string, string | number | boolean>[]>;
+  /** Runs HEARSAY.FAULT; returns lines. Throws HearsayError ERR when injection is off or the words are wrong. */
+  fault(words: string[]): string[];
+}
+
+export interface HostSettings {
+  readonly nodeId: string;
+  readonly hexId: string;
+  readonly clusterName: string;
+  readonly version: string;
+  readonly port: number;
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly topology: 'partition' | 'off';
+  readonly password: string | null;
+  readonly maxMemoryBytes: number;
+  readonly durability: 'always' | 'interval' | 'off';
+  readonly eviction: 'fifo' | 'none';
+  readonly maxClients: number;
+}

@@ -1,0 +1,206 @@
+/**
+ * INFO: counters and facts in Redis's sections and names, as far as they mean something here, and a section of Hearsay's own
+ * from the node's status. Clients look for `redis_version`, `loading`, `role` and `cluster_enabled` before they go on.
+ */
+import type { Args } from '../resp/args.js';
+import type { Reply } from '../resp/reply.js';
+import type { Command, CommandContext } from './command.js';
+import { connectionOf } from './command.js';
+import { REDIS_VERSION } from './connection.js';
+
+type Status = ReturnType<CommandContext['host']['status']>;
+type Lines = [string, string | number][];
+type Section = (context: CommandContext, status: Status) => Lines;
+
+function server({ host, ...context }: CommandContext): Lines {
+  const { settings } = host;
+  const upSeconds = Math.floor((host.monotonicMs - connectionOf({ host, ...context }).connections.startedMs) / 1000);
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['redis_mode', settings.topology === 'off' ? 'standalone' : 'cluster'],
+    ['hearsay_version', settings.version],
+    ['hearsay_node', settings.nodeId],
+    ['hearsay_cluster', settings.clusterName],
+    ['run_id', settings.hexId],
+    ['tcp_port', settings.port],
+    ['server_time_usec', Math.floor(host.wallMs * 1000)],
+    ['uptime_in_seconds', upSeconds],
+    ['uptime_in_days', Math.floor(upSeconds / 86_400)],
+  ];
+}
+
+function clients(context: CommandContext): Lines {
+  return [
+    ['connected_clients', connectionOf(context).connections.size],
+    ['cluster_connections', Math.max(0, context.host.cluster().length - 1)],
+    ['maxclients', context.host.settings.maxClients],
+    ['blocked_clients', 0],
+    ['tracking_clients', 0],
+  ];
+}
+
+function memory({ host }: CommandContext, status: Status): Lines {
+  const used = numberIn(status, 'memoryBytes');
+  const { maxMemoryBytes, eviction } = host.settings;
+  return [
+    ['used_memory', used],
+    ['used_memory_human', human(used)],
+    ['used_memory_rss', numberIn(status, 'rssBytes')],
+    ['maxmemory', maxMemoryBytes],
+    ['maxmemory_human', human(maxMemoryBytes)],
+    ['maxmemory_policy', eviction === 'none' ? 'noeviction' : 'allkeys-fifo'],
+  ];
+}
+
+function persistence({ host }: CommandContext): Lines {
+  return [
+    ['loading', 0],
+    ['async_loading', 0],
+    ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_bgsave_status', 'ok'],
+    ['aof_enabled', host.settings.durability === 'off' ? 0 : 1],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_last_write_status', 'ok'],
+  ];
+}
+
+function stats({ stats: counters }: CommandContext, status: Status): Lines {
+  return [
+    ['total_connections_received', counters.connectionsReceived],
+    ['total_commands_processed', counters.commandsProcessed],
+    ['total_net_input_bytes', counters.inputBytes],
+    ['total_net_output_bytes', counters.outputBytes],
+    ['rejected_connections', counters.connectionsRejected],
+    ['expired_keys', numberIn(status, 'expiredKeys')],
+    ['evicted_keys', numberIn(status, 'evictedKeys')],
+    ['keyspace_hits', counters.keyspaceHits],
+    ['keyspace_misses', counters.keyspaceMisses],
+    ['total_error_replies', counters.errorsTotal],
+    ['client_output_buffer_limit_disconnections', counters.outputLimitClosed],
+    ['hearsay_partial_command_disconnections', counters.partialCommandClosed],
+    ['hearsay_protocol_errors', counters.protocolErrors],
+    ['hearsay_passwords_refused', counters.passwordsRefused],
+    ['hearsay_backpressure_pauses', counters.pauses],
+  ];
+}
+
+function replication({ host }: CommandContext): Lines {
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_failover_state', 'no-failover'],
+    ['master_replid', host.settings.hexId],
+    ['master_repl_offset', 0],
+  ];
+}
+
+function cpu(_context: CommandContext, status: Status): Lines {
+  return [
+    ['used_cpu_sys', numberIn(status, 'cpuSystemSeconds').toFixed(6)],
+    ['used_cpu_user', numberIn(status, 'cpuUserSeconds').toFixed(6)],
+  ];
+}
+
+function commandstats(context: CommandContext): Lines {
+  const { stats: counters } = context;
+  const lines: Lines = [];
+  for (const [index, { name }] of connectionOf(context).connections.table.commands.entries()) {
+    const calls = counters.calls[index];
+    const rejected = counters.rejected[index];
+    if (calls + rejected === 0) continue;
+    const failed = counters.failed[index];
+    lines.push([
+      `cmdstat_${name}`,
+      `calls=${calls},usec=0,usec_per_call=0.00,rejected_calls=${rejected},failed_calls=${failed}`,
+    ]);
+  }
+  return lines;
+}
+
+function errorstats({ stats: counters }: CommandContext): Lines {
+  return [...counters.errors].map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
+}
+
+function cluster({ host }: CommandContext): Lines {
+  return [['cluster_enabled', host.settings.topology === 'off' ? 0 : 1]];
+}
+
+function keyspace({ host }: CommandContext): Lines {
+  let keys = 0;
+  for (let partition = 0; partition < host.settings.partitions; partition++) {
+    if (host.holds(partition)) keys += host.countKeys(partition);
+  }
+  return keys === 0 ? [] : [['db0', `keys=${keys},expires=0,avg_ttl=0`]];
+}
+
+/** Every plain value of the node's status, its name in snake case. */
+function hearsay(_context: CommandContext, status: Status): Lines {
+  const lines: Lines = [];
+  for (const [name, value] of Object.entries(status)) {
+    if (typeof value === 'object') continue;
+    const plain = typeof value === 'boolean' ? Number(value) : value;
+    lines.push([`hearsay_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`, plain]);
+  }
+  return lines;
+}
+
+const SECTIONS: [string, Section][] = [
+  ['Server', server],
+  ['Clients', clients],
+  ['Memory', memory],
+  ['Persistence', persistence],
+  ['Stats', stats],
+  ['Replication', replication],
+  ['CPU', cpu],
+  ['Commandstats', commandstats],
+  ['Errorstats', errorstats],
+  ['Cluster', cluster],
+  ['Keyspace', keyspace],
+  ['Hearsay', hearsay],
+];
+/** Shown only when asked for. */
+const NOT_BY_DEFAULT = new Set(['commandstats']);
+
+function run(context: CommandContext, args: Args, reply: Reply): void {
+  const asked = new Set<string>();
+  for (let index = 1; index < args.count && index <= SECTIONS.length; index++) {
+    asked.add(args.quote(index, 32).toLowerCase());
+  }
+  const everything = asked.has('all') || asked.has('everything');
+  const byDefault = asked.size === 0 || asked.has('default');
+  const status = context.host.status();
+  const texts: string[] = [];
+  for (const [title, section] of SECTIONS) {
+    const name = title.toLowerCase();
+    if (!everything && !asked.has(name) && !(byDefault && !NOT_BY_DEFAULT.has(name))) continue;
+    const lines = section(context, status).map(([key, value]) => `${key}:${value}\r\n`);
+    texts.push(`# ${title}\r\n${lines.join('')}`);
+  }
+  reply.verbatim(texts.join('\r\n'));
+}
+
+function numberIn(status: Status, name: string): number {
+  const value = status[name];
+  return typeof value === 'number' ? value : 0;
+}
+
+function human(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`;
+  const units = ['K', 'M', 'G', 'T'];
+  let amount = bytes / 1024;
+  let unit = 0;
+  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024;
+  return `${amount.toFixed(2)}${units[unit]}`;
+}
+
+export const infoCommand: Command = {
+  name: 'info',
+  arity: -1,
+  flags: 0,
+  firstKey: 0,
+  lastKey: 0,
+  step: 0,
+  group: 'server',
+  summary: 'Show counters and facts of this node',
+  run,
+};

@@ -1,0 +1,107 @@
+/**
+ * A page of keys: what SCAN, KEYS and the internal HEARSAY.PARTITION have in common, over partitions held here.
+ * Guarded: one page looks at no more than about `KEYS_VISITED_MAX` keys, and no list is longer than a reply may be.
+ */
+import { HearsayError } from '../base/errors.js';
+import type { Args } from '../resp/args.js';
+import { Reply } from '../resp/reply.js';
+import type { CommandContext } from './command.js';
+import { notAnInteger, syntaxError } from './command.js';
+import { globMatches, requirePatternFits } from './glob.js';
+
+/** Keys that one SCAN looks at, at most. */
+export const KEYS_VISITED_MAX = 10_000;
+/** Keys past which KEYS is refused: it would stall the node. */
+export const KEYS_LISTED_MAX = 200_000;
+/** Hashes of keys: a cursor is partition x HASHES + hash. */
+export const HASHES = 0x100000000;
+const COUNT_BY_DEFAULT = 10;
+
+/** What SCAN asks for. `pattern` -1: any key. */
+export interface ScanOptions {
+  count: number;
+  pattern: number;
+  /** TYPE names a type that no entry has. */
+  none: boolean;
+}
+
+/** Options from `args[from]` on. */
+export function scanOptions(args: Args, from: number): ScanOptions {
+  const options = { count: COUNT_BY_DEFAULT, pattern: -1, none: false };
+  for (let index = from; index < args.count; index += 2) {
+    if (index + 1 === args.count) throw syntaxError();
+    if (args.equalsIgnoreCase(index, 'COUNT')) {
+      const count = args.integer(index + 1);
+      if (Number.isNaN(count)) throw notAnInteger();
+      if (count < 1) throw syntaxError();
+      options.count = Math.min(count, KEYS_VISITED_MAX);
+    } else if (args.equalsIgnoreCase(index, 'MATCH')) {
+      requirePatternFits(args, index + 1);
+      options.pattern = index + 1;
+    } else if (args.equalsIgnoreCase(index, 'TYPE')) {
+      options.none = !args.equalsIgnoreCase(index + 1, 'STRING');
+    } else {
+      throw syntaxError();
+    }
+  }
+  return options;
+}
+
+/** Goes through one partition held here; returns the hash to go on from, or -1 at its end. */
+export function scanHere(
+  context: CommandContext,
+  args: Args,
+  options: ScanOptions,
+  partition: number,
+  hash: number,
+  page: { visited: number; found: number },
+  found: Reply,
+): number {
+  const { buffer, starts, ends } = args;
+  const { pattern, none } = options;
+  return context.host.scanPartition(partition, hash, options.count - page.visited, (bytes, start, end) => {
+    page.visited++;
+    if (none || (pattern >= 0 && !globMatches(buffer, starts[pattern], ends[pattern], bytes, start, end))) return;
+    page.found++;
+    found.bulk(bytes, start, end);
+  });
+}
+
+/** A page as SCAN answers it. */
+export function replyPage(reply: Reply, cursor: number, count: number, found: Reply): void {
+  reply.array(2);
+  reply.bulkString(`${cursor}`);
+  reply.array(count);
+  reply.raw(found.buffer, 0, found.length);
+  if (found.overflowed) reply.overflowed = true;
+}
+
+/** All keys of some partitions held here that match the pattern at `args[index]`, as an array. */
+export function keysHere(
+  context: CommandContext,
+  args: Args,
+  index: number,
+  partitions: readonly number[],
+  reply: Reply,
+): void {
+  const { buffer, starts, ends } = args;
+  const found = new Reply(reply.protocol, null);
+  let count = 0;
+  for (const partition of partitions) {
+    let hash = 0;
+    while (hash >= 0) {
+      hash = context.host.scanPartition(partition, hash, KEYS_VISITED_MAX, (bytes, start, end) => {
+        if (!globMatches(buffer, starts[index], ends[index], bytes, start, end)) return;
+        count++;
+        found.bulk(bytes, start, end);
+      });
+    }
+  }
+  if (found.overflowed) throw tooManyKeys();
+  reply.array(count);
+  reply.raw(found.buffer, 0, found.length);
+}
+
+export function tooManyKeys(): HearsayError {
+  return new HearsayError('ERR', 'too many keys for KEYS, use SCAN');
+}

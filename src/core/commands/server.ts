@@ -1,0 +1,67 @@
+/**
+ * Commands about the node and the data as a whole: FLUSHALL, FLUSHDB, WAIT, TIME; and FUNCTION FLUSH and SCRIPT FLUSH, which
+ * test suites send, and which have nothing to flush.
+ */
+import { HearsayError } from '../base/errors.js';
+import type { Args } from '../resp/args.js';
+import type { Reply } from '../resp/reply.js';
+import type { Command, CommandContext } from './command.js';
+import { ADMIN, FAST, notAnInteger, syntaxError, unknownSubcommand, WRITE } from './command.js';
+
+/** ASYNC and SYNC are one: what is flushed is gone at once, its memory follows. */
+function flush(context: CommandContext, args: Args, _reply: Reply): void {
+  if (args.count > 2) throw syntaxError();
+  if (args.count === 2 && !args.equalsIgnoreCase(1, 'ASYNC') && !args.equalsIgnoreCase(1, 'SYNC')) throw syntaxError();
+  context.host.flushAll(context.caller);
+}
+
+function wait(context: CommandContext, args: Args, _reply: Reply): void {
+  const count = args.integer(1);
+  if (Number.isNaN(count)) throw notAnInteger();
+  const timeoutMs = args.integer(2);
+  if (Number.isNaN(timeoutMs)) throw new HearsayError('ERR', 'timeout is not an integer or out of range');
+  if (timeoutMs < 0) throw new HearsayError('ERR', 'timeout is negative');
+  context.host.wait(Math.max(0, count), timeoutMs, context.caller);
+}
+
+function time({ host }: CommandContext, _args: Args, reply: Reply): void {
+  const seconds = Math.floor(host.wallMs / 1000);
+  reply.array(2);
+  reply.bulkString(`${seconds}`);
+  reply.bulkString(`${Math.floor(host.wallMs * 1000 - seconds * 1_000_000)}`);
+}
+
+function scriptFlush(_context: CommandContext, args: Args, reply: Reply): void {
+  if (!args.equalsIgnoreCase(1, 'FLUSH')) throw unknownSubcommand('SCRIPT', args);
+  if (!flushModeFits(args)) throw new HearsayError('ERR', 'SCRIPT FLUSH only support SYNC|ASYNC option');
+  reply.ok();
+}
+
+function functionFlush(_context: CommandContext, args: Args, reply: Reply): void {
+  if (!args.equalsIgnoreCase(1, 'FLUSH')) throw unknownSubcommand('FUNCTION', args);
+  if (!flushModeFits(args)) throw new HearsayError('ERR', 'FUNCTION FLUSH only supports SYNC|ASYNC option');
+  reply.ok();
+}
+
+function flushModeFits(args: Args): boolean {
+  if (args.count === 2) return true;
+  return args.count === 3 && (args.equalsIgnoreCase(2, 'SYNC') || args.equalsIgnoreCase(2, 'ASYNC'));
+}
+
+const row = { firstKey: 0, lastKey: 0, step: 0, group: 'server' } as const;
+
+export const serverCommands: Command[] = [
+  { name: 'flushall', arity: -1, flags: WRITE, ...row, summary: 'Delete everything, on every node', run: flush },
+  { name: 'flushdb', arity: -1, flags: WRITE, ...row, summary: 'Delete everything, on every node', run: flush },
+  { name: 'wait', arity: 3, flags: 0, ...row, summary: "Wait until peers have this connection's writes", run: wait },
+  { name: 'time', arity: 1, flags: FAST, ...row, summary: 'Show the wall clock', run: time },
+  { name: 'script', arity: -2, flags: ADMIN, ...row, summary: 'SCRIPT FLUSH: nothing to flush', run: scriptFlush },
+  {
+    name: 'function',
+    arity: -2,
+    flags: ADMIN,
+    ...row,
+    summary: 'FUNCTION FLUSH: nothing to flush',
+    run: functionFlush,
+  },
+];

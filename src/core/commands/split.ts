@@ -1,0 +1,208 @@
+/**
+ * Commands of many keys, run key by key where the keys live: MGET, MSET, DEL, UNLINK, EXISTS, TOUCH, and the sums and lists
+ * over partitions (DBSIZE, KEYS). A client never hears of it: no MOVED, no CROSSSLOT. What each part answers is collected,
+ * and combined when the last is done; the first error, in the order of the keys, is the whole's.
+ * Guarded: one reply, in one place of the caller's order, and not before the parts that were held are durable.
+ */
+import { HearsayError } from '../base/errors.js';
+import type { Args } from '../resp/args.js';
+import { Args as PartArgs } from '../resp/args.js';
+import { readInteger } from '../resp/integer.js';
+import { Reply } from '../resp/reply.js';
+import type { Command, SplitRule } from './command.js';
+import { lastKeyOf } from './command.js';
+import type { Caller, CommandHost, Deferred, Level, WriteMark } from './host.js';
+
+/** Keys of one command that may be under way at once. */
+export const PARTS_MAX = 16_384;
+
+const ERROR = 0x2d;
+const COLON = 0x3a;
+const ASTERISK = 0x2a;
+
+export type Combine = SplitRule['combine'] | 'concat';
+
+/** A deferred reply that may also have to wait for the log. */
+export interface HeldDeferred extends Deferred {
+  holdUntilDurable(batch: number): void;
+}
+
+/** How many parts a command falls into. */
+export function partsOf(command: Command, rule: SplitRule, args: Args): number {
+  return Math.floor((lastKeyOf(command, args.count) - command.firstKey) / rule.stride) + 1;
+}
+
+/** Runs `command` as one `part` per key. */
+export function runSplit(
+  host: CommandHost,
+  part: Command,
+  rule: SplitRule,
+  args: Args,
+  caller: Caller,
+  place: HeldDeferred,
+): void {
+  const gathering = new Gathering(caller, place, rule.combine, Math.floor((args.count - 1) / rule.stride));
+  const partArgs = new PartArgs();
+  const name = Buffer.from(part.name, 'latin1');
+  for (let index = 1; index < args.count; index += rule.stride) {
+    let bytes = name.length;
+    for (let word = index; word < index + rule.stride; word++) bytes += args.length(word);
+    const buffer = Buffer.allocUnsafe(bytes);
+    name.copy(buffer, 0);
+    partArgs.clear();
+    partArgs.buffer = buffer;
+    partArgs.push(0, name.length);
+    let at = name.length;
+    for (let word = index; word < index + rule.stride; word++) {
+      args.buffer.copy(buffer, at, args.starts[word], args.ends[word]);
+      partArgs.push(at, at + args.length(word));
+      at += args.length(word);
+    }
+    gathering.run((piece) => host.submit(part, partArgs, piece));
+  }
+  gathering.allGiven();
+}
+
+/** Gathers replies of parts and combines them into one. */
+export class Gathering {
+  private readonly caller: Caller;
+  private readonly place: HeldDeferred;
+  private readonly combine: Combine;
+  private readonly parts: PartCaller[] = [];
+  private readonly expected: number;
+  private pending = 0;
+  private given = false;
+  private batch = 0;
+
+  constructor(caller: Caller, place: HeldDeferred, combine: Combine, expected: number) {
+    this.caller = caller;
+    this.place = place;
+    this.combine = combine;
+    this.expected = expected;
+  }
+
+  /** Starts one part: `submit` must lead to one reply, now or later. */
+  run(submit: (part: Caller) => void): void {
+    const part = new PartCaller(this.caller, this);
+    this.parts.push(part);
+    this.pending++;
+    try {
+      submit(part);
+    } catch (error) {
+      if (!(error instanceof HearsayError)) throw error;
+      part.fail(error);
+    }
+    if (!part.deferred) part.done();
+  }
+
+  /** No more parts will come. */
+  allGiven(): void {
+    this.given = true;
+    if (this.pending === 0) this.finish();
+  }
+
+  partIsDone(part: PartCaller): void {
+    this.pending--;
+    if (part.batch > this.batch) this.batch = part.batch;
+    if (this.pending === 0 && this.given) this.finish();
+  }
+
+  private finish(): void {
+    const { place } = this;
+    const failed = this.parts.find((part) => part.reply.length > 0 && part.reply.buffer[0] === ERROR);
+    if (failed !== undefined) place.reply.raw(failed.reply.buffer, 0, failed.reply.length);
+    else this.combineInto(place.reply);
+    if (this.batch > 0) place.holdUntilDurable(this.batch);
+    place.done();
+  }
+
+  private combineInto(reply: Reply): void {
+    switch (this.combine) {
+      case 'ok':
+        reply.ok();
+        break;
+      case 'sum': {
+        let sum = 0;
+        for (const part of this.parts) sum += integerIn(part.reply);
+        reply.integer(sum);
+        break;
+      }
+      case 'array':
+        reply.array(this.expected);
+        for (const part of this.parts) reply.raw(part.reply.buffer, 0, part.reply.length);
+        break;
+      case 'concat': {
+        let count = 0;
+        for (const part of this.parts) count += elementsIn(part.reply);
+        reply.array(count);
+        for (const part of this.parts) {
+          reply.raw(part.reply.buffer, Math.min(headerEnd(part.reply), part.reply.length), part.reply.length);
+        }
+        break;
+      }
+    }
+  }
+}
+
+/** Stands in for the caller in one part. */
+class PartCaller implements Caller, Deferred {
+  readonly protocol: 2 | 3;
+  readonly readLevel: Level;
+  readonly writeLevel: Level;
+  readonly wrote: WriteMark;
+  readonly reply: Reply;
+  batch = 0;
+  deferred = false;
+  private readonly gathering: Gathering;
+  private finished = false;
+
+  constructor(caller: Caller, gathering: Gathering) {
+    this.protocol = caller.protocol;
+    this.readLevel = caller.readLevel;
+    this.writeLevel = caller.writeLevel;
+    this.wrote = caller.wrote;
+    this.reply = new Reply(caller.protocol, null);
+    this.gathering = gathering;
+  }
+
+  defer(): Deferred {
+    this.deferred = true;
+    return this;
+  }
+
+  holdUntilDurable(batch: number): void {
+    if (batch > this.batch) this.batch = batch;
+  }
+
+  fail(error: HearsayError): void {
+    this.reply.truncate(0);
+    this.reply.error(error.code, error.message);
+    this.done();
+  }
+
+  done(): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.gathering.partIsDone(this);
+  }
+}
+
+/** The integer of a `:n` reply, 0 for any other. */
+function integerIn(reply: Reply): number {
+  if (reply.length < 4 || reply.buffer[0] !== COLON) return 0;
+  const value = readInteger(reply.buffer, 1, reply.length - 2);
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Elements of an array reply. */
+function elementsIn(reply: Reply): number {
+  if (reply.length < 4 || reply.buffer[0] !== ASTERISK) return 0;
+  const count = readInteger(reply.buffer, 1, headerEnd(reply) - 2);
+  return Number.isFinite(count) ? count : 0;
+}
+
+/** Position behind the first line. */
+function headerEnd(reply: Reply): number {
+  const newline = reply.buffer.indexOf(0x0a);
+  return newline < 0 ? reply.length : newline + 1;
+}

@@ -1,0 +1,68 @@
+/**
+ * Plain counters of what clients asked for: calls and failures by command, errors by code, hits and misses, connections.
+ * Sessions and commands count; INFO and the node's metrics read.
+ * Guarded: codes of errors are kept for at most `ERROR_CODES_MAX` words; others are counted together.
+ */
+
+const ERROR_CODES_MAX = 128;
+
+export class CommandStats {
+  /** By the command's place in the table. */
+  readonly calls: Float64Array;
+  /** Refused before they ran: wrong arity, not authenticated. */
+  readonly rejected: Float64Array;
+  /** Ran and answered an error at once. */
+  readonly failed: Float64Array;
+  readonly errors = new Map<string, number>();
+  errorsTotal = 0;
+  commandsProcessed = 0;
+  keyspaceHits = 0;
+  keyspaceMisses = 0;
+  connectionsReceived = 0;
+  connectionsRejected = 0;
+  /** Closed for owing their client more than the output limit. */
+  outputLimitClosed = 0;
+  /** Closed for half a command that did not get whole in time. */
+  partialCommandClosed = 0;
+  protocolErrors = 0;
+  /** AUTH and HELLO AUTH with a wrong password. */
+  passwordsRefused = 0;
+  inputBytes = 0;
+  outputBytes = 0;
+  /** Times a session stopped reading because its client did not. */
+  pauses = 0;
+
+  constructor(commands: number) {
+    this.calls = new Float64Array(commands);
+    this.rejected = new Float64Array(commands);
+    this.failed = new Float64Array(commands);
+  }
+
+  countError(code: string): void {
+    this.errorsTotal++;
+    const known = this.errors.has(code) || this.errors.size < ERROR_CODES_MAX;
+    const counted = known ? code : 'OTHER';
+    this.errors.set(counted, (this.errors.get(counted) ?? 0) + 1);
+  }
+
+  /** CONFIG RESETSTAT. */
+  reset(): void {
+    this.calls.fill(0);
+    this.rejected.fill(0);
+    this.failed.fill(0);
+    this.errors.clear();
+    this.errorsTotal = 0;
+    this.commandsProcessed = 0;
+    this.keyspaceHits = 0;
+    this.keyspaceMisses = 0;
+    this.connectionsReceived = 0;
+    this.connectionsRejected = 0;
+    this.outputLimitClosed = 0;
+    this.partialCommandClosed = 0;
+    this.protocolErrors = 0;
+    this.passwordsRefused = 0;
+    this.inputBytes = 0;
+    this.outputBytes = 0;
+    this.pauses = 0;
+  }
+}

@@ -1,0 +1,369 @@
+/**
+ * One client connection: bytes in, commands to the node, replies out in order. The table of sessions hands it its stream's
+ * events and flushes it once, at the end of each turn.
+ *
+ * Fairness: a session runs at most `COMMANDS_PER_TURN` commands and reads `INPUT_BYTES_PER_TURN` bytes a turn; the rest is kept
+ * and goes on in the next. Back-pressure: while its client does not take its replies, or too many are still to come, it runs
+ * nothing and reads nothing.
+ * Guarded: replies leave in the order of commands; a client never holds more memory here than the limits of parser.ts,
+ * reply.ts and outbox.ts add up to; past them it is closed, and counted.
+ */
+import type { StreamId, Streams } from '../../ports/streams.js';
+import type { Command, CommandContext, Connection, Connections } from '../commands/command.js';
+import { arityFits, execute, isPublic, keysFit, NOAUTH } from '../commands/command.js';
+import type { Caller, CommandHost, Deferred, Level, WriteMark } from '../commands/host.js';
+import type { Keyspace } from '../commands/keyspace.js';
+import { isCrossProtocol, unknownCommand } from '../commands/refused.js';
+import { PARTS_MAX, partsOf, runSplit } from '../commands/split.js';
+import type { CommandStats } from '../commands/stats.js';
+import type { CommandTable } from '../commands/table.js';
+import { BROKEN, INCOMPLETE, Parser } from '../resp/parser.js';
+import type { BufferPool } from '../resp/pool.js';
+import type { Reply } from '../resp/reply.js';
+import { REPLY_BYTES_MAX } from '../resp/reply.js';
+import type { Owner } from './outbox.js';
+import { Outbox, PLACES_MAX } from './outbox.js';
+
+export const COMMANDS_PER_TURN = 1000;
+export const INPUT_BYTES_PER_TURN = 64 * 1024;
+/** Output that its client has not taken, past which a session runs no more commands. */
+export const OUTPUT_BYTES_HIGH = 1024 * 1024;
+/** Unread input past which a session stops reading its stream. */
+const INPUT_BYTES_HIGH = 64 * 1024;
+
+/** What all sessions of a node share. */
+export interface SessionPorts {
+  readonly host: CommandHost;
+  readonly streams: Streams;
+  readonly table: CommandTable;
+  readonly stats: CommandStats;
+  readonly pool: BufferPool;
+  readonly sessions: Connections & Schedule;
+}
+
+/** Where a session asks to be flushed at the end of this turn, and to go on in the next. */
+export interface Schedule {
+  flushLater(session: Session): void;
+  turnLater(session: Session): void;
+}
+
+export class Session implements Caller, Connection, CommandContext, Owner {
+  readonly id: number;
+  readonly stream: StreamId;
+  readonly peerAddress: string;
+  readonly localAddress: string;
+  readonly acceptedMs: number;
+  readonly wrote: WriteMark = { coordinator: 0, count: 0 };
+  lastCommandMs: number;
+  readLevel: Level = 'one';
+  writeLevel: Level = 'one';
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  noEvict = false;
+  noTouch = false;
+  /** No command is read any more; it closes when its replies have left. */
+  closing = false;
+  /** The stream is gone. */
+  closed = false;
+  /** In the list of those to flush, and of those to go on with: kept by the table of sessions. */
+  flushing = false;
+  turning = false;
+  /** Since when half a command is waiting for its rest; 0 if none is. */
+  partialSinceMs = 0;
+
+  /** Its stream is not read, for back-pressure. */
+  paused = false;
+
+  private readonly ports: SessionPorts;
+  private readonly parser: Parser;
+  private readonly outbox: Outbox;
+  private commandsLeft = COMMANDS_PER_TURN;
+  private inputLeft = INPUT_BYTES_PER_TURN;
+  /** There is input left that could be run, but for the limits. */
+  private starved = false;
+  private lastIndex = -1;
+  /** Output that the world holds, as last asked. */
+  private queued = 0;
+
+  constructor(ports: SessionPorts, id: number, stream: StreamId, peerAddress: string, localAddress: string) {
+    this.ports = ports;
+    this.id = id;
+    this.stream = stream;
+    this.peerAddress = peerAddress;
+    this.localAddress = localAddress;
+    this.acceptedMs = ports.host.monotonicMs;
+    this.lastCommandMs = this.acceptedMs;
+    this.parser = new Parser(ports.host.settings.password === null);
+    this.outbox = new Outbox(this, ports.pool, ports.stats, 2);
+  }
+
+  get host(): CommandHost {
+    return this.ports.host;
+  }
+
+  get keyspace(): Keyspace {
+    return this.ports.host.keyspace;
+  }
+
+  get stats(): CommandStats {
+    return this.ports.stats;
+  }
+
+  get caller(): Caller {
+    return this;
+  }
+
+  get connection(): Connection {
+    return this;
+  }
+
+  get connections(): Connections {
+    return this.ports.sessions;
+  }
+
+  get protocol(): 2 | 3 {
+    return this.outbox.protocol;
+  }
+
+  set protocol(protocol: 2 | 3) {
+    this.outbox.protocol = protocol;
+  }
+
+  get authenticated(): boolean {
+    return this.parser.authenticated;
+  }
+
+  set authenticated(authenticated: boolean) {
+    this.parser.authenticated = authenticated;
+  }
+
+  get reply(): Reply {
+    return this.outbox.target();
+  }
+
+  get lastCommand(): string {
+    return this.lastIndex < 0 ? 'NULL' : this.ports.table.commands[this.lastIndex].name;
+  }
+
+  get pendingInputBytes(): number {
+    return this.parser.unread;
+  }
+
+  get pendingOutputBytes(): number {
+    return this.outbox.bytes + this.ports.streams.queued(this.stream);
+  }
+
+  defer(): Deferred {
+    return this.outbox.defer();
+  }
+
+  holdUntilDurable(batch: number): void {
+    this.outbox.hold(batch);
+  }
+
+  /** Bytes came: `bytes[start, end)` is lent for the length of this call. */
+  receive(bytes: Buffer, start: number, end: number): void {
+    if (this.closing) return;
+    this.ports.stats.inputBytes += end - start;
+    this.parser.lend(bytes, start, end);
+    this.work();
+    this.parser.keep();
+    this.afterWork();
+  }
+
+  /** A new turn: goes on with what was left. */
+  turn(): void {
+    if (this.closing) return;
+    this.renewShares();
+    this.work();
+    this.parser.keep();
+    this.afterWork();
+  }
+
+  /** The client has taken enough of its replies: goes on. */
+  drained(): void {
+    if (!this.closing && this.starved) this.ports.sessions.turnLater(this);
+    this.ports.sessions.flushLater(this);
+  }
+
+  /**
+   * End of the turn: sends, in one write, what may leave now that `durableBatch` is durable. True if replies stay behind that
+   * wait for a later batch.
+   */
+  flush(durableBatch: number): boolean {
+    if (this.closed) return false;
+    const { streams, stats, sessions } = this.ports;
+    this.renewShares();
+    const bytes = this.outbox.take(durableBatch);
+    const queued = streams.queued(this.stream);
+    if (this.outbox.overflowed || queued + this.outbox.bytes + (bytes?.length ?? 0) > REPLY_BYTES_MAX) {
+      stats.outputLimitClosed++;
+      this.closeAtOnce();
+      return false;
+    }
+    if (bytes !== null) {
+      stats.outputBytes += bytes.length;
+      streams.write(this.stream, bytes, true);
+    }
+    if (this.closing && this.outbox.isEmpty) {
+      this.closed = true;
+      streams.close(this.stream, true);
+      return false;
+    }
+    this.throttle();
+    if (this.starved && !this.isFull()) sessions.turnLater(this);
+    return this.outbox.holding;
+  }
+
+  /** A place in the outbox has become whole. */
+  wake(): void {
+    if (!this.closed) this.ports.sessions.flushLater(this);
+  }
+
+  reset(): void {
+    this.protocol = 2;
+    this.name = '';
+    this.readLevel = 'one';
+    this.writeLevel = 'one';
+    this.noEvict = false;
+    this.noTouch = false;
+    this.authenticated = this.ports.host.settings.password === null;
+  }
+
+  closeAfterReplies(): void {
+    this.closing = true;
+    this.ports.sessions.flushLater(this);
+  }
+
+  closeAtOnce(): void {
+    if (this.closed) return;
+    this.streamClosed();
+    this.ports.streams.close(this.stream, false);
+  }
+
+  /** The stream is gone: gives back what is held. */
+  streamClosed(): void {
+    this.closing = true;
+    this.closed = true;
+    this.outbox.release();
+  }
+
+  private work(): void {
+    const { parser } = this;
+    this.starved = false;
+    while (!this.closing) {
+      if (this.commandsLeft <= 0 || this.inputLeft <= 0 || this.isFull()) {
+        this.starved = parser.unread > 0;
+        return;
+      }
+      const outcome = parser.next();
+      if (outcome === INCOMPLETE) return;
+      if (outcome === BROKEN) {
+        this.refuseStream(`Protocol error: ${parser.error}`);
+        return;
+      }
+      this.commandsLeft--;
+      this.inputLeft -= parser.commandBytes;
+      this.dispatch();
+    }
+  }
+
+  private afterWork(): void {
+    const { sessions, host } = this.ports;
+    if (this.closed) return;
+    if (this.parser.error !== '' && !this.closing) this.refuseStream(`Protocol error: ${this.parser.error}`);
+    if (this.closing || this.starved || this.parser.unread === 0) this.partialSinceMs = 0;
+    else if (this.partialSinceMs === 0) this.partialSinceMs = Math.max(host.monotonicMs, 1);
+    this.throttle();
+    if (this.starved && !this.isFull()) sessions.turnLater(this);
+    sessions.flushLater(this);
+  }
+
+  private dispatch(): void {
+    const { table, stats, host } = this.ports;
+    const { args } = this.parser;
+    const index = table.find(args);
+    this.outbox.begin();
+    this.lastCommandMs = host.monotonicMs;
+    if (index < 0 || !isPublic(table.commands[index])) {
+      if (isCrossProtocol(args)) {
+        stats.protocolErrors++;
+        this.closeAtOnce();
+        return;
+      }
+      this.refuse('ERR', unknownCommand(args));
+      return;
+    }
+    const command = table.commands[index];
+    this.lastIndex = index;
+    if (!arityFits(command, args.count)) {
+      stats.rejected[index]++;
+      this.refuse('ERR', `wrong number of arguments for '${command.name}' command`);
+      return;
+    }
+    if (!this.parser.authenticated && (command.flags & NOAUTH) === 0) {
+      stats.rejected[index]++;
+      this.refuse('NOAUTH', 'Authentication required.');
+      return;
+    }
+    stats.calls[index]++;
+    stats.commandsProcessed++;
+    if (command.firstKey === 0) execute(command, this, args, this.outbox.target());
+    else this.dispatchToKeys(command);
+    if (this.outbox.failed()) stats.failed[index]++;
+  }
+
+  private dispatchToKeys(command: Command): void {
+    const { host, table } = this.ports;
+    const { args } = this.parser;
+    const rule = command.split;
+    if (!keysFit(command, args)) {
+      this.outbox.target().error('ERR', 'key is too long');
+    } else if (rule === undefined || args.count <= rule.stride + 1 || host.canRunHere(command, args, this)) {
+      host.submit(command, args, this);
+    } else if ((args.count - 1) % rule.stride !== 0) {
+      this.outbox.target().error('ERR', `wrong number of arguments for '${command.name}' command`);
+    } else if (partsOf(command, rule, args) > PARTS_MAX) {
+      this.outbox.target().error('ERR', `at most ${PARTS_MAX} keys in one command that spans nodes`);
+    } else {
+      runSplit(host, table.named(rule.as), rule, args, this, this.outbox.defer());
+    }
+  }
+
+  /** Refuses a command before it runs. */
+  private refuse(code: string, text: string): void {
+    this.outbox.target().error(code, text);
+    this.outbox.failed();
+  }
+
+  /** Says why, and closes after everything that came before. */
+  private refuseStream(text: string): void {
+    this.ports.stats.protocolErrors++;
+    this.outbox.begin();
+    this.refuse('ERR', text);
+    this.closeAfterReplies();
+  }
+
+  private renewShares(): void {
+    this.commandsLeft = COMMANDS_PER_TURN;
+    this.inputLeft = INPUT_BYTES_PER_TURN;
+  }
+
+  /** Too much is owed, or too much is under way. */
+  private isFull(): boolean {
+    if (this.outbox.places >= PLACES_MAX) return true;
+    const owed = this.outbox.bytes;
+    return owed > OUTPUT_BYTES_HIGH || owed + this.queued > OUTPUT_BYTES_HIGH;
+  }
+
+  private throttle(): void {
+    const { streams, stats } = this.ports;
+    this.queued = streams.queued(this.stream);
+    const full = this.isFull() || (this.starved && this.parser.unread > INPUT_BYTES_HIGH);
+    if (full === this.paused) return;
+    this.paused = full;
+    if (full) stats.pauses++;
+    streams.pause(this.stream, full);
+  }
+}

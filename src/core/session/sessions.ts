@@ -1,0 +1,125 @@
+/**
+ * The table of client connections. The node hands it the events of client streams, lets it go on at the start of a turn and
+ * flushes it at the end; CLIENT LIST reads it.
+ * Guarded: at most `maxClients` connections; only sessions that have something to send are flushed, each once a turn.
+ */
+import type { StreamId, Streams } from '../../ports/streams.js';
+import type { Connection, Connections } from '../commands/command.js';
+import type { CommandHost } from '../commands/host.js';
+import type { CommandStats } from '../commands/stats.js';
+import type { CommandTable } from '../commands/table.js';
+import { BufferPool } from '../resp/pool.js';
+import type { Schedule, SessionPorts } from './session.js';
+import { Session } from './session.js';
+
+/** Half a command older than this closes its connection (slow loris). */
+export const PARTIAL_COMMAND_MS = 60_000;
+
+export class Sessions implements Connections, Schedule {
+  readonly table: CommandTable;
+  readonly startedMs: number;
+  readonly pool = new BufferPool();
+  private readonly ports: SessionPorts;
+  private readonly byStream = new Map<StreamId, Session>();
+  private toFlush: Session[] = [];
+  private toTurn: Session[] = [];
+  private nextId = 1;
+
+  constructor(host: CommandHost, streams: Streams, table: CommandTable, stats: CommandStats) {
+    this.table = table;
+    this.startedMs = host.monotonicMs;
+    this.ports = { host, streams, table, stats, pool: this.pool, sessions: this };
+  }
+
+  get size(): number {
+    return this.byStream.size;
+  }
+
+  /** A session has input left to run: the world should give another turn at once. */
+  get wantsTurn(): boolean {
+    return this.toTurn.length > 0;
+  }
+
+  all(): Iterable<Connection> {
+    return this.byStream.values();
+  }
+
+  accepted(stream: StreamId, peerAddress: string, localAddress: string): void {
+    const { streams, stats, host } = this.ports;
+    if (this.byStream.size >= host.settings.maxClients) {
+      stats.connectionsRejected++;
+      streams.write(stream, Buffer.from('-ERR max number of clients reached\r\n', 'latin1'), false);
+      streams.close(stream, true);
+      return;
+    }
+    stats.connectionsReceived++;
+    this.byStream.set(stream, new Session(this.ports, this.nextId++, stream, peerAddress, localAddress));
+  }
+
+  /** True if the stream is a client's. */
+  bytes(stream: StreamId, bytes: Buffer, start: number, end: number): boolean {
+    const session = this.byStream.get(stream);
+    if (session === undefined) return false;
+    session.receive(bytes, start, end);
+    return true;
+  }
+
+  drained(stream: StreamId): void {
+    this.byStream.get(stream)?.drained();
+  }
+
+  closed(stream: StreamId): void {
+    this.byStream.get(stream)?.streamClosed();
+    this.byStream.delete(stream);
+  }
+
+  /** Start of a turn: sessions that stopped for fairness go on. */
+  turn(): void {
+    const due = this.toTurn;
+    if (due.length === 0) return;
+    this.toTurn = [];
+    for (const session of due) {
+      session.turning = false;
+      session.turn();
+    }
+  }
+
+  /** End of a turn: one write for each session that has something to send. */
+  flush(durableBatch: number): void {
+    const due = this.toFlush;
+    this.toFlush = [];
+    for (const session of due) session.flushing = false;
+    for (const session of due) {
+      if (session.flush(durableBatch)) this.flushLater(session);
+    }
+  }
+
+  /** Closes connections whose command does not get whole, and looks again at those that do not read. Call about once a second. */
+  tick(): void {
+    const { host, stats } = this.ports;
+    const before = host.monotonicMs - PARTIAL_COMMAND_MS;
+    for (const session of this.byStream.values()) {
+      if (session.paused) this.flushLater(session);
+      if (session.partialSinceMs === 0 || session.partialSinceMs > before || session.closed) continue;
+      stats.partialCommandClosed++;
+      session.closeAtOnce();
+    }
+  }
+
+  /** A buffer written with `recycle` is free again. */
+  bufferReleased(bytes: Buffer): void {
+    this.pool.give(bytes);
+  }
+
+  flushLater(session: Session): void {
+    if (session.flushing) return;
+    session.flushing = true;
+    this.toFlush.push(session);
+  }
+
+  turnLater(session: Session): void {
+    if (session.turning) return;
+    session.turning = true;
+    this.toTurn.push(session);
+  }
+}
