@@ -322,7 +322,10 @@ export class Membership {
    */
   private appeal(): void {
     this.nextAppealMs = this.nowMs + this.options.probeIntervalMs;
-    for (const id of this.suspicions.ids()) if (this.isSecondOpinion()) this.probeSoon(id, this.nowMs);
+    for (const id of this.suspicions.ids()) {
+      const suspect = this.roster.get(id);
+      if (suspect !== undefined && this.isSecondOpinion()) this.prober.appeal(suspect, this.nowMs, this.health.score);
+    }
   }
 
   private isSecondOpinion(): boolean {

@@ -34,6 +34,8 @@ interface Probe {
   directDeadlineMs: number;
   deadlineMs: number;
   urgent: boolean;
+  /** Pinged more than once, so an answer tells no round trip. */
+  repeated: boolean;
   askedHelpers: boolean;
   helpers: Set<string>;
 }
@@ -83,6 +85,16 @@ export class Prober {
     this.launch(member, nowMs, healthScore, true);
   }
 
+  /** Pings a suspect once more, within the probe under way if there is one: the ping tells it of the suspicion. */
+  appeal(member: Held, nowMs: number, healthScore: number): void {
+    const running = this.probeOf.get(member.id);
+    if (running === undefined) this.launch(member, nowMs, healthScore, true);
+    else {
+      running.repeated = true;
+      this.sendPing(running, nowMs, false);
+    }
+  }
+
   /** Starts the probe that is due, asks helpers where it is time, and returns the probes that failed. */
   tick(nowMs: number, healthScore: number): FailedProbe[] {
     // Verdicts first: of two members, the next probe of the only peer is due when the one before it ends.
@@ -118,7 +130,8 @@ export class Prober {
     this.end(probe);
     if (answer.kind === ACK) {
       probe.member.loopLagMs = answer.loopLagMs;
-      if (!viaStream) noteRoundTrip(probe.member, Math.max(0, nowMs - probe.startMs), answer.wallMs, wallMs);
+      if (!viaStream && !probe.repeated)
+        noteRoundTrip(probe.member, Math.max(0, nowMs - probe.startMs), answer.wallMs, wallMs);
     }
     return true;
   }
@@ -175,6 +188,7 @@ export class Prober {
       directDeadlineMs: nowMs + directMs,
       deadlineMs: nowMs + wholeMs,
       urgent,
+      repeated: false,
       askedHelpers: false,
       helpers: new Set(),
     };
