@@ -1,0 +1,339 @@
+/**
+ * A cluster of simulated nodes: starts, kills, stops, pauses and cuts off, and the ports that each node runs on.
+ * A run (run.ts) steps it and applies the schedule's faults through it. Guarded: what survives which death: kill -9 keeps
+ * what the operating system was handed, loss of power keeps what was synced and any legal part of the rest, a wipe
+ * nothing; and no event of one life reaches the next, but for datagrams that were under way.
+ */
+import { Random } from '../core/base/random.js';
+import type { Disk } from '../ports/disk.js';
+import type { Ports } from '../ports/world.js';
+import { type ClockPlan, NodeClock, SimClock } from './clock.js';
+import { SimDistinct } from './distinct.js';
+import { Draws, PURPOSE } from './draws.js';
+import type { Host, WorldEvent } from './events.js';
+import { CALM_NETWORK, type NetworkOptions, SimNetwork } from './network.js';
+import { type Exit, type SimMachine, SimProcess } from './process.js';
+import { SimStreams } from './streams.js';
+import { TraceHash } from './trace.js';
+
+export interface NodePlace {
+  readonly index: number;
+  readonly id: string;
+  readonly address: string;
+  readonly clientPort: number;
+  readonly gossipPort: number;
+  /** Contact points, `host:port`. */
+  readonly join: readonly string[];
+}
+
+export type MachineSeed = readonly [number, number, number];
+export type MachineFactory = (ports: Ports, place: NodePlace, seed: MachineSeed) => SimMachine;
+
+/** A disk that survives its process, and of which a loss of power leaves any legal state. */
+export interface CrashableDisk extends Disk {
+  crash(random: Random): void;
+}
+
+export type Schedule = (delayMs: number, run: () => void) => void;
+export type DiskFactory = (
+  random: Random,
+  schedule: Schedule,
+  completed: (token: number, error: Error | null) => void,
+) => CrashableDisk;
+
+export interface ClusterOptions {
+  seed: number;
+  nodes: number;
+  network: NetworkOptions;
+  /** One per node. */
+  clocks: readonly ClockPlan[];
+  tickIntervalMs: number;
+  receiveBufferDatagrams: number;
+  turnCostMs: number;
+}
+
+export interface LogLine {
+  atMs: number;
+  node: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  event: string;
+  fields: Record<string, unknown> | undefined;
+}
+
+export interface Failure {
+  atMs: number;
+  node: number;
+  error: Error;
+}
+
+const CLIENT_PORT = 7_379;
+const GOSSIP_PORT = 17_379;
+const CONTACT_POINTS = 2;
+const LOG_LINES_MAX = 4_000;
+/** After a graceful stop the sockets are given this long to send what they hold. */
+const LINGER_MS = 20;
+
+export class SimNode implements Host {
+  readonly index: number;
+  readonly address: string;
+  readonly clientPort = CLIENT_PORT;
+  readonly gossipPort = GOSSIP_PORT;
+  readonly clock: NodeClock;
+  process: SimProcess | null = null;
+  powered = true;
+  /** How often it was started. */
+  life = 0;
+  disk: CrashableDisk | null = null;
+  droppedDatagrams = 0;
+  /** What its disk has been asked for and has not done. */
+  readonly underWay = new Set<() => void>();
+
+  constructor(index: number, clock: NodeClock) {
+    this.index = index;
+    this.address = addressOf(index);
+    this.clock = clock;
+  }
+
+  get up(): boolean {
+    return this.process !== null;
+  }
+
+  post(event: WorldEvent): void {
+    this.process?.post(event);
+  }
+}
+
+export class SimCluster {
+  readonly clock = new SimClock();
+  readonly trace = new TraceHash();
+  readonly draws: Draws;
+  readonly network: SimNetwork;
+  readonly streams: SimStreams;
+  readonly nodes: SimNode[] = [];
+  /** What nodes logged, newest last, bounded. */
+  readonly log: LogLine[] = [];
+  /** Machines that threw. */
+  readonly failures: Failure[] = [];
+  private readonly createMachine: MachineFactory;
+  private readonly createDisk: DiskFactory;
+  private readonly options: ClusterOptions;
+  private readonly exits: Exit[] = [];
+  private readonly readBuffer = Buffer.alloc(96 * 1024);
+  private diskDraws = 0;
+  private highestWallMs = 0;
+
+  constructor(factories: { createMachine: MachineFactory; createDisk: DiskFactory }, options: ClusterOptions) {
+    this.createMachine = factories.createMachine;
+    this.createDisk = factories.createDisk;
+    this.options = options;
+    this.draws = new Draws(options.seed);
+    this.network = new SimNetwork({ clock: this.clock, draws: this.draws }, options.network);
+    this.streams = new SimStreams({ clock: this.clock, network: this.network, draws: this.draws });
+    for (let index = 0; index < options.nodes; index++) {
+      const node = new SimNode(index, new NodeClock(this.clock, options.clocks[index]));
+      this.nodes.push(node);
+      this.network.addHost(node);
+    }
+  }
+
+  /** Runs one event, unless the next lies after `untilMs`. */
+  step(untilMs: number): boolean {
+    const more = this.clock.step(untilMs);
+    while (this.exits.length > 0) this.reap(this.exits.shift() as Exit);
+    return more;
+  }
+
+  placeOf(index: number): NodePlace {
+    const join: string[] = [];
+    for (let other = 0; other < this.nodes.length && join.length < CONTACT_POINTS; other++) {
+      if (other !== index) join.push(`${addressOf(other)}:${GOSSIP_PORT}`);
+    }
+    return {
+      index,
+      id: `node-${index}`,
+      address: addressOf(index),
+      clientPort: CLIENT_PORT,
+      gossipPort: GOSSIP_PORT,
+      join,
+    };
+  }
+
+  start(index: number): void {
+    const node = this.nodes[index];
+    if (node.process !== null) return;
+    node.life++;
+    if (!node.powered) {
+      node.powered = true;
+      this.streams.pathsRestored();
+    }
+    node.disk ??= this.newDisk(node);
+    const seed: MachineSeed = [
+      this.draws.word(index * 3, node.life, PURPOSE.machineSeed),
+      this.draws.word(index * 3 + 1, node.life, PURPOSE.machineSeed),
+      this.draws.word(index * 3 + 2, node.life, PURPOSE.machineSeed),
+    ];
+    try {
+      const machine = this.createMachine(this.portsOf(node, node.disk), this.placeOf(index), seed);
+      const process = new SimProcess(
+        {
+          clock: this.clock,
+          draws: this.draws,
+          streams: this.streams,
+          trace: this.trace,
+          nodeClock: node.clock,
+          host: node,
+          readBuffer: this.readBuffer,
+          exits: this.exits,
+        },
+        machine,
+        {
+          life: node.life,
+          tickIntervalMs: this.options.tickIntervalMs,
+          receiveBufferDatagrams: this.options.receiveBufferDatagrams,
+          turnCostMs: this.options.turnCostMs,
+        },
+      );
+      node.process = process;
+      process.start();
+    } catch (error) {
+      this.exits.push({ node: index, life: node.life, error: error as Error });
+    }
+  }
+
+  /** kill -9: the operating system lives on and resets the streams. */
+  kill(index: number): void {
+    this.endProcess(this.nodes[index], false);
+  }
+
+  /** The power goes: nothing answers, and of what was not synced any legal part is left. */
+  cutPower(index: number): void {
+    const node = this.nodes[index];
+    this.endProcess(node, true);
+    node.underWay.clear();
+    node.powered = false;
+    node.disk?.crash(new Random(this.draws.word(index, node.life, PURPOSE.crash)));
+  }
+
+  /** Kills the process and empties its disk. */
+  wipe(index: number): void {
+    this.kill(index);
+    this.nodes[index].disk = null;
+  }
+
+  /** A graceful stop: the machine says itself when it has left. */
+  stop(index: number): void {
+    this.nodes[index].process?.shutdown();
+  }
+
+  pause(index: number): void {
+    this.nodes[index].process?.pause();
+  }
+
+  resume(index: number): void {
+    this.nodes[index].process?.resume();
+  }
+
+  /** Sets a node's wall clock by so many ms. */
+  stepClock(index: number, byMs: number): void {
+    this.wallHighMs();
+    this.nodes[index].clock.step(byMs);
+  }
+
+  unblock(pairs: readonly (readonly [number, number])[]): void {
+    for (const [from, to] of pairs) this.network.unblock(from, to);
+    this.streams.pathsRestored();
+  }
+
+  /** Every fault of the network ends. */
+  calm(): void {
+    this.network.options = { ...CALM_NETWORK };
+    this.network.unblockAll();
+    this.streams.pathsRestored();
+  }
+
+  /** The least that any node's wall clock shows now. */
+  wallLowMs(): number {
+    return Math.min(...this.nodes.map((node) => node.clock.wallMs()));
+  }
+
+  /** The most that any node's wall clock has shown when this was asked or a clock was set. */
+  wallHighMs(): number {
+    for (const node of this.nodes) this.highestWallMs = Math.max(this.highestWallMs, node.clock.wallMs());
+    return this.highestWallMs;
+  }
+
+  private reap(exit: Exit): void {
+    const node = this.nodes[exit.node];
+    if (exit.error !== null) this.failures.push({ atMs: this.clock.nowMs, node: exit.node, error: exit.error });
+    const { life } = node;
+    this.clock.schedule(exit.error === null ? LINGER_MS : 0, () => {
+      if (node.life === life && life === exit.life) this.endProcess(node, false);
+    });
+  }
+
+  private endProcess(node: SimNode, silently: boolean): void {
+    if (node.process === null) return;
+    node.droppedDatagrams += node.process.droppedDatagrams;
+    node.process.end();
+    node.process = null;
+    this.streams.hostDied(node, silently);
+    if (!silently) for (const finish of [...node.underWay]) finish();
+  }
+
+  private portsOf(node: SimNode, disk: Disk): Ports {
+    const life = node.life;
+    const write =
+      (level: LogLine['level']) =>
+      (event: string, fields?: Record<string, unknown>): void => {
+        if (this.log.length >= LOG_LINES_MAX) this.log.splice(0, LOG_LINES_MAX / 4);
+        this.log.push({ atMs: this.clock.nowMs, node: node.index, level, event, fields });
+      };
+    return {
+      datagrams: this.network.datagramsOf(node),
+      streams: this.streams.portOf(node),
+      disk,
+      resolver: { resolve: (name, token) => this.resolve(node, life, name, token) },
+      log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+      faults: null,
+      distinct: new SimDistinct(),
+    };
+  }
+
+  private resolve(node: SimNode, life: number, name: string, token: number): void {
+    const numeric = /^[\d.]+$/.test(name);
+    const named = this.nodes.find((other) => this.placeOf(other.index).id === name);
+    const hosts = numeric ? [name] : named === undefined ? [] : [named.address];
+    const delayMs = this.draws.exponential(0.5, node.index, token, PURPOSE.resolve);
+    this.clock.schedule(delayMs, () => {
+      if (node.life === life) node.post({ kind: 'resolved', token, hosts });
+    });
+  }
+
+  /**
+   * A completion reaches only the life that asked for it. What is under way when a process dies is finished by the operating
+   * system at once; when the power goes, never.
+   */
+  private newDisk(node: SimNode): CrashableDisk {
+    const under = node.underWay;
+    let lifeCompleting = 0;
+    const schedule: Schedule = (delayMs, run) => {
+      const { life } = node;
+      const once = (): void => {
+        if (!under.delete(once)) return;
+        lifeCompleting = life;
+        run();
+      };
+      under.add(once);
+      this.clock.schedule(delayMs, once);
+    };
+    const completed = (token: number, error: Error | null): void => {
+      if (node.life === lifeCompleting) node.post({ kind: 'disk', token, error });
+    };
+    const random = new Random(this.draws.word(node.index, ++this.diskDraws, PURPOSE.disk));
+    return this.createDisk(random, schedule, completed);
+  }
+}
+
+export function addressOf(index: number): string {
+  return `10.0.${index >> 8}.${(index & 255) + 1}`;
+}

@@ -1,0 +1,50 @@
+/**
+ * The real node in the simulated world: its settings for a run, scaled down so that seconds show what takes minutes in life,
+ * and the factories that a run needs. Tests and `main.ts` call `hearsayFactories`, with the names of planted bugs if the
+ * checkers are what is on trial. Guarded: nothing but settings differs from a node in the other world.
+ */
+import { completeConfig, type NodeConfig } from '../core/config.js';
+import { HearsayNode } from '../core/node.js';
+import type { MachineFactory, NodePlace } from './cluster.js';
+import { SimDisk } from './disk.js';
+import { type RunFactories, TICK_INTERVAL_MS } from './run.js';
+import type { Plan } from './schedule.js';
+
+/** Below the bounds that an operator has: small files and segments meet their ends often. */
+const SMALL = { walFileBytes: 32 * 1024, maxMemory: 2 * 1024 * 1024, segmentBytes: 16 * 1024 };
+
+export function hearsayFactories(mutations: ReadonlySet<string> = new Set()): RunFactories {
+  return {
+    createMachine:
+      (plan: Plan): MachineFactory =>
+      (ports, place, seed) =>
+        new HearsayNode(ports, configFor(plan, place), { seed, mutations }),
+    createDisk: (random, schedule, completed) => new SimDisk({ random, schedule, completed }),
+  };
+}
+
+export function configFor(plan: Plan, place: NodePlace): NodeConfig {
+  const { config, violations } = completeConfig({
+    id: place.id,
+    port: place.clientPort,
+    gossipPort: place.gossipPort,
+    bind: place.address,
+    advertise: place.address,
+    insecure: true,
+    join: [...place.join],
+    durability: plan.durability,
+    durabilityIntervalMs: 200,
+    replicas: plan.replicas,
+    partitions: 16,
+    tickIntervalMs: TICK_INTERVAL_MS,
+    probeIntervalMs: 300,
+    probeTimeoutMs: 100,
+    suspicionFloorMs: 1_200,
+    gossipIntervalMs: 100,
+    antiEntropyIntervalMs: 300,
+    operationTimeoutMs: 400,
+    memberGraceMs: 600_000,
+  });
+  if (config === null) throw new Error(`settings of a run: ${JSON.stringify(violations)}`);
+  return { ...config, ...SMALL };
+}

@@ -1,0 +1,436 @@
+/**
+ * One run of the simulator: a plan played on a cluster, with checks at every reply. Tests, the shrinker and `main.ts` call
+ * `runPlan`; it gives back what was wrong, the trace's hash and how much happened. Phases: the cluster forms; faults and
+ * commands; everything is healed and must converge within a bound; all nodes die at once and come back from their logs.
+ * Guarded: a run depends on its plan alone.
+ */
+import { checkFinal, checkRead, checkShape, type Violation } from './checkers.js';
+import { type Completion, SimClient } from './client.js';
+import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
+import { History, type Observed, type Operation } from './history.js';
+import type { Reply } from './replies.js';
+import { hasClockTrouble, type Plan, type Step } from './schedule.js';
+
+export interface RunFactories {
+  createMachine: (plan: Plan) => MachineFactory;
+  createDisk: DiskFactory;
+}
+
+export interface RunResult {
+  ok: boolean;
+  violations: Violation[];
+  traceHash: string;
+  events: number;
+  virtualMs: number;
+  /** How often each thing happened that some run of a campaign must have met. */
+  marks: Record<string, number>;
+  log: SimCluster['log'];
+}
+
+export const TICK_INTERVAL_MS = 25;
+const FORM_BOUND_MS = 20_000;
+const CONVERGE_BOUND_MS = 60_000;
+/** A node started longer ago than this answers from its own memory (DESIGN.md, section 5: 1 s). */
+const STEADY_AFTER_MS = 2_000;
+/** Longer than any short time to live of the workload, so that what is left does not change under the last checks. */
+const REST_MS = 3_500;
+const POLL_MS = 250;
+const COMMAND_TIMEOUT_MS = 2_000;
+const VIOLATIONS_MAX = 20;
+/** Commands of the run's own, as against the plan's, have numbers from here. */
+const PROBE_BASE = 1_000_000;
+
+export function runPlan(factories: RunFactories, plan: Plan): RunResult {
+  return new Run(factories, plan).play();
+}
+
+class Run {
+  private readonly plan: Plan;
+  private readonly cluster: SimCluster;
+  private readonly history: History;
+  private readonly clients: SimClient[];
+  private readonly probes: SimClient[] = [];
+  private readonly finished: Completion[] = [];
+  private readonly pending = new Map<number, { words: string[]; operations: Operation[] }>();
+  private readonly probeReplies = new Map<number, Completion>();
+  private readonly violations: Violation[] = [];
+  private readonly marks: Record<string, number> = {};
+  /** Since when each node is steady; infinite while it is down, or for good once it left or lost its disk. */
+  private readonly steadySinceMs: number[];
+  private readonly unsteady = new Set<number>();
+  /** Nodes to kill at the next acknowledged write through the first. */
+  private armed: { nodes: number[]; downMs: number }[] = [];
+  private probeNumber = PROBE_BASE;
+  private healed = false;
+
+  constructor(factories: RunFactories, plan: Plan) {
+    this.plan = plan;
+    this.history = new History({
+      nodes: plan.nodes,
+      replicas: plan.replicas,
+      clockTrouble: hasClockTrouble(plan),
+    });
+    this.cluster = new SimCluster(
+      { createMachine: factories.createMachine(plan), createDisk: factories.createDisk },
+      {
+        seed: plan.seed,
+        nodes: plan.nodes,
+        network: plan.network,
+        clocks: plan.clocks,
+        tickIntervalMs: TICK_INTERVAL_MS,
+        receiveBufferDatagrams: plan.receiveBufferDatagrams,
+        turnCostMs: plan.turnCostMs,
+      },
+    );
+    this.steadySinceMs = new Array(plan.nodes).fill(Number.POSITIVE_INFINITY);
+    this.clients = plan.clients.map((client, index) =>
+      this.newClient(index, client.node, client.protocol, [
+        ['HEARSAY.CONSISTENCY', 'READ', client.readLevel, 'WRITE', client.writeLevel],
+      ]),
+    );
+    for (let node = 0; node < plan.nodes; node++) this.probes.push(this.newClient(1_000 + node, node, 2, []));
+  }
+
+  play(): RunResult {
+    const { cluster } = this;
+    for (const node of cluster.nodes) this.start(node.index);
+    if (this.settle('the cluster does not form', FORM_BOUND_MS, () => this.hasFormed())) {
+      this.rest(STEADY_AFTER_MS);
+      this.playSteps();
+      this.heal();
+      this.rest(REST_MS);
+      if (this.settle('the cluster does not converge', CONVERGE_BOUND_MS, () => this.hasConverged())) {
+        const before = this.checkState();
+        this.restartAll();
+        if (this.settle('the cluster does not come back', CONVERGE_BOUND_MS, () => this.hasConverged())) {
+          this.compareStates(before, this.checkState());
+        }
+      }
+    }
+    this.mark('datagrams lost', cluster.network.counters.lost + cluster.network.counters.blocked);
+    this.mark('datagrams damaged', cluster.network.counters.corrupted + cluster.network.counters.truncated);
+    this.mark('streams reset', cluster.streams.counters.resets);
+    this.mark('segments held by a partition', cluster.streams.counters.heldSegments);
+    if (cluster.network.counters.oversized > 0) {
+      this.violate('datagram', `${cluster.network.counters.oversized} datagrams above 1,200 bytes`);
+    }
+    return {
+      ok: this.violations.length === 0,
+      violations: this.violations,
+      traceHash: cluster.trace.hex,
+      events: cluster.clock.events,
+      virtualMs: cluster.clock.nowMs,
+      marks: this.marks,
+      log: cluster.log,
+    };
+  }
+
+  private playSteps(): void {
+    const base = this.cluster.clock.nowMs;
+    for (const [number, step] of this.plan.steps.entries()) {
+      this.cluster.clock.schedule(base + step.atMs - this.cluster.clock.nowMs, () => this.apply(step, number));
+    }
+    this.runUntil(base + this.plan.lengthMs);
+  }
+
+  private apply(step: Step, number: number): void {
+    const { cluster } = this;
+    if (step.kind !== 'command') this.mark(step.kind, 1);
+    switch (step.kind) {
+      case 'command':
+        this.issue(step.client, number, step.words);
+        break;
+      case 'kill':
+        if (step.onAck) this.armed.push(step);
+        else this.kill(step.nodes, step.downMs);
+        break;
+      case 'power':
+        for (const node of step.nodes) this.cutPower(node);
+        this.later(step.downMs, () => this.startAll(step.nodes));
+        break;
+      case 'wipe':
+        cluster.wipe(step.node);
+        this.fell(step.node);
+        this.unsteady.add(step.node);
+        this.history.damaged(step.node, cluster.clock.nowMs);
+        this.later(step.downMs, () => this.start(step.node));
+        break;
+      case 'stop':
+        cluster.stop(step.node);
+        this.unsteady.add(step.node);
+        this.later(step.downMs, () => this.kill([step.node], 1));
+        break;
+      case 'pause':
+        cluster.pause(step.node);
+        this.later(step.forMs, () => cluster.resume(step.node));
+        break;
+      case 'partition':
+        for (const [from, to] of step.pairs) cluster.network.block(from, to);
+        this.later(step.forMs, () => cluster.unblock(step.pairs));
+        break;
+      case 'clock':
+        cluster.stepClock(step.node, step.byMs);
+        break;
+    }
+  }
+
+  /** Does something later, unless everything has been healed by then. */
+  private later(delayMs: number, action: () => void): void {
+    this.cluster.clock.schedule(delayMs, () => {
+      if (!this.healed) action();
+    });
+  }
+
+  private start(node: number): void {
+    if (this.cluster.nodes[node].up) return;
+    this.cluster.start(node);
+    this.history.restarted();
+    this.steadySinceMs[node] = this.cluster.clock.nowMs + STEADY_AFTER_MS;
+  }
+
+  private startAll(nodes: readonly number[]): void {
+    for (const node of nodes) this.start(node);
+  }
+
+  private fell(node: number): void {
+    this.steadySinceMs[node] = Number.POSITIVE_INFINITY;
+  }
+
+  private kill(nodes: readonly number[], downMs: number): void {
+    for (const node of nodes) {
+      this.cluster.kill(node);
+      this.fell(node);
+    }
+    this.later(downMs, () => this.startAll(nodes));
+  }
+
+  private cutPower(node: number): void {
+    this.cluster.cutPower(node);
+    this.fell(node);
+    if (this.plan.durability !== 'always') this.history.damaged(node, this.cluster.clock.nowMs);
+  }
+
+  private heal(): void {
+    this.healed = true;
+    this.armed = [];
+    this.cluster.calm();
+    for (const node of this.cluster.nodes) {
+      this.cluster.resume(node.index);
+      this.start(node.index);
+    }
+  }
+
+  private restartAll(): void {
+    for (const node of this.cluster.nodes) {
+      this.cluster.kill(node.index);
+      this.fell(node.index);
+    }
+    this.rest(100);
+    for (const node of this.cluster.nodes) this.start(node.index);
+    this.rest(STEADY_AFTER_MS);
+  }
+
+  private issue(clientIndex: number, number: number, words: string[]): void {
+    const client = this.plan.clients[clientIndex];
+    const operations = this.history.begin(number, words, client, this.observe(client.node));
+    this.pending.set(number, { words, operations });
+    this.clients[clientIndex].send(number, words);
+  }
+
+  private complete(completion: Completion): void {
+    if (completion.command >= PROBE_BASE) {
+      this.probeReplies.set(completion.command, completion);
+      return;
+    }
+    const pending = this.pending.get(completion.command);
+    if (pending === undefined) {
+      const reply = JSON.stringify(completion.reply)?.slice(0, 120) ?? '';
+      this.violate('reply', `client ${completion.client}: ${completion.why} ${reply}`);
+      return;
+    }
+    this.pending.delete(completion.command);
+    this.mark(`commands ${completion.outcome}`, 1);
+    const { reply } = completion;
+    if (reply !== null) {
+      const wrong = checkShape(pending.words, reply);
+      if (wrong !== null) this.violateLine(wrong);
+      if (reply.type === 'error') this.mark(`error ${reply.text.split(' ', 1)[0]}`, 1);
+    }
+    for (const [place, operation] of pending.operations.entries()) {
+      const own = reply?.type === 'array' ? (reply.items[place] ?? null) : reply;
+      this.settleOperation(operation, completion.outcome, own);
+    }
+  }
+
+  private settleOperation(operation: Operation, outcome: Completion['outcome'], reply: Reply | null): void {
+    const { history } = this;
+    history.end(operation, outcome, reply, this.observe(operation.node));
+    if (outcome === 'ok' && operation.kind === 'read' && (reply?.type === 'bulk' || reply?.type === 'null')) {
+      const value = reply.type === 'bulk' ? reply.text : null;
+      const wrong = checkRead(history, operation, value, this.cluster.wallHighMs());
+      if (wrong !== null) this.violateLine(wrong);
+      const write = value === null ? undefined : history.byValue.get(value);
+      if (write !== undefined && operation.level === 'one' && operation.steady) history.sawAt(operation.node, write);
+    }
+    if (outcome === 'ok' && operation.kind === 'write') this.trigger(operation.node);
+  }
+
+  private trigger(node: number): void {
+    const due = this.armed.filter((armed) => armed.nodes[0] === node);
+    this.armed = this.armed.filter((armed) => armed.nodes[0] !== node);
+    for (const armed of due) this.kill(armed.nodes, armed.downMs);
+  }
+
+  private observe(node: number): Observed {
+    const { cluster } = this;
+    return {
+      nowMs: cluster.clock.nowMs,
+      wallLowMs: cluster.wallLowMs(),
+      wallHighMs: cluster.wallHighMs(),
+      nodeWallMs: cluster.nodes[node].clock.wallMs(),
+      nodeLife: cluster.nodes[node].life,
+      nodeSteady: !this.unsteady.has(node) && cluster.clock.nowMs >= this.steadySinceMs[node],
+    };
+  }
+
+  private runUntil(untilMs: number): void {
+    for (;;) {
+      const more = this.cluster.step(untilMs);
+      while (this.finished.length > 0) this.complete(this.finished.shift() as Completion);
+      while (this.cluster.failures.length > 0) {
+        const failure = this.cluster.failures.shift();
+        if (failure !== undefined) this.violate('threw', `node ${failure.node}: ${failure.error.stack}`);
+      }
+      if (!more) return;
+    }
+  }
+
+  private rest(forMs: number): void {
+    this.runUntil(this.cluster.clock.nowMs + forMs);
+  }
+
+  /** Waits for a fact, with a bound; false, and a violation, if it does not come true. */
+  private settle(complaint: string, boundMs: number, check: () => string | null): boolean {
+    const since = this.cluster.clock.nowMs;
+    let problem = check();
+    while (problem !== null && this.cluster.clock.nowMs - since < boundMs) {
+      this.rest(POLL_MS);
+      problem = check();
+    }
+    if (problem !== null) this.violate('diverged', `${complaint} within ${boundMs} ms: ${problem}`);
+    return problem === null;
+  }
+
+  /** Asks every node the same; null where no reply came. */
+  private askAll(words: string[]): (Reply | null)[] {
+    const numbers = this.probes.map((probe) => {
+      const number = this.probeNumber++;
+      probe.send(number, words);
+      return number;
+    });
+    const deadline = this.cluster.clock.nowMs + COMMAND_TIMEOUT_MS + 100;
+    while (numbers.some((number) => !this.probeReplies.has(number)) && this.cluster.clock.nowMs < deadline) {
+      this.rest(1);
+    }
+    const replies = numbers.map((number) => this.probeReplies.get(number)?.reply ?? null);
+    this.probeReplies.clear();
+    return replies;
+  }
+
+  /** Every node knows every other, and nobody thinks anybody failed. */
+  private hasFormed(): string | null {
+    for (const [node, reply] of this.askAll(['CLUSTER', 'NODES']).entries()) {
+      const lines = reply?.type === 'bulk' ? reply.text.trim().split('\n') : [];
+      const good = lines.filter((line) => !/\b(fail\??|handshake|noaddr)\b/.test(line.split(' ')[2] ?? ''));
+      if (good.length !== this.plan.nodes) return `node ${node} sees ${good.length} of ${this.plan.nodes} members`;
+    }
+    return null;
+  }
+
+  /** The cluster has formed, and all who hold a partition hold the same of it. */
+  private hasConverged(): string | null {
+    const unformed = this.hasFormed();
+    if (unformed !== null) return unformed;
+    const holders = new Map<string, { digest: string; node: number; count: number }>();
+    for (const [node, reply] of this.askAll(['HEARSAY.DIGEST']).entries()) {
+      if (reply?.type !== 'array') return `node ${node} gives no digests: ${JSON.stringify(reply)?.slice(0, 120)}`;
+      for (const item of reply.items) {
+        if (item.type !== 'array' || item.items.length < 2) return `node ${node} gives a digest of no known shape`;
+        const [partition, digest] = item.items.map(textOf);
+        const first = holders.get(partition);
+        if (first === undefined) holders.set(partition, { digest, node, count: 1 });
+        else if (first.digest === digest) first.count++;
+        else return `partition ${partition}: node ${first.node} has ${first.digest}, node ${node} has ${digest}`;
+      }
+    }
+    const owners = Math.min(this.plan.replicas, this.plan.nodes);
+    for (const [partition, { count }] of holders) {
+      if (count < owners) return `partition ${partition} is held by ${count} nodes`;
+    }
+    return holders.size === 0 ? 'nobody holds a partition' : null;
+  }
+
+  /** Reads every key at every node; they must agree, and break no promise. */
+  private checkState(): Map<string, string | null> {
+    const state = new Map<string, string | null>();
+    for (const key of [...this.history.byKey.keys()].sort()) {
+      const values = this.askAll(['GET', key]).map((reply, node) => {
+        if (reply?.type === 'bulk') return reply.text;
+        if (reply?.type !== 'null') this.violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
+        return null;
+      });
+      const other = values.findIndex((value) => value !== values[0]);
+      if (other > 0) this.violate('diverged', `${key} is ${values[0]} at node 0 and ${values[other]} at node ${other}`);
+      const wrong = checkFinal(this.history, key, values[0], this.cluster.wallHighMs());
+      if (wrong !== null) this.violateLine(wrong);
+      state.set(key, values[0]);
+    }
+    return state;
+  }
+
+  private compareStates(before: Map<string, string | null>, after: Map<string, string | null>): void {
+    for (const [key, value] of before) {
+      const now = after.get(key) ?? null;
+      if (now !== value)
+        this.violate('restart', `${key} was ${value} before all nodes were killed, and is ${now} after`);
+    }
+  }
+
+  private newClient(client: number, node: number, protocol: 2 | 3, greeting: string[][]): SimClient {
+    const { cluster } = this;
+    const index = cluster.network.hosts.length;
+    const simClient = new SimClient(
+      { clock: cluster.clock, streams: cluster.streams, trace: cluster.trace, finished: this.finished },
+      {
+        index,
+        client,
+        address: addressOf(index),
+        target: cluster.nodes[node],
+        greeting: protocol === 3 ? [['HELLO', '3'], ...greeting] : greeting,
+        timeoutMs: COMMAND_TIMEOUT_MS,
+      },
+    );
+    cluster.network.addHost(simClient);
+    return simClient;
+  }
+
+  private mark(name: string, count: number): void {
+    if (count > 0) this.marks[name] = (this.marks[name] ?? 0) + count;
+  }
+
+  private violateLine(line: string): void {
+    const colon = line.indexOf(': ');
+    this.violate(line.slice(0, colon), line.slice(colon + 2));
+  }
+
+  private violate(kind: string, message: string): void {
+    if (this.violations.length < VIOLATIONS_MAX) {
+      this.violations.push({ kind, atMs: this.cluster.clock.nowMs, message });
+    }
+  }
+}
+
+function textOf(reply: Reply): string {
+  if (reply.type === 'integer') return String(reply.value);
+  return reply.type === 'bulk' || reply.type === 'status' ? reply.text : reply.type;
+}
