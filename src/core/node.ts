@@ -15,9 +15,9 @@ import { HearsayError } from './base/errors.js';
 import { HLC_TICKS, HybridClock } from './base/hlc.js';
 import { Random } from './base/random.js';
 import type { Command } from './commands/command.js';
+import type { Caller, ClusterNodeView, CommandHost, HostSettings, KeyVisitor } from './commands/host.js';
 import { CommandStats } from './commands/stats.js';
 import { commandTable } from './commands/table.js';
-import type { Caller, ClusterNodeView, CommandHost, HostSettings, KeyVisitor } from './commands/host.js';
 import type { NodeConfig } from './config.js';
 import { decodeControl, encodeControl } from './gossip/codec.js';
 import {
@@ -221,32 +221,20 @@ export class HearsayNode implements Machine, CommandHost {
       this.operations,
       { ...options, durability: config.durability },
     );
-    this.local = new LocalKeyspace(
-      { distinct: ports.distinct },
-      this.store,
-      this.wal,
-      this.clock,
-      this.replicator,
-      { partitions: config.partitions, actor },
-    );
+    this.local = new LocalKeyspace({ distinct: ports.distinct }, this.store, this.wal, this.clock, this.replicator, {
+      partitions: config.partitions,
+      actor,
+    });
     this.forwarding = new Forwarding(this.peers, this.ownership, this.clock, {
       partitions: config.partitions,
       operationTimeoutMs: config.operationTimeoutMs,
     });
-    this.reads = new QuorumReads(
-      this.store,
-      this.ownership,
-      this.peers,
-      this.replicator,
-      this.operations,
-      this.clock,
-      {
-        selfId: nodeId,
-        replicas: config.replicas,
-        partitions: config.partitions,
-        operationTimeoutMs: config.operationTimeoutMs,
-      },
-    );
+    this.reads = new QuorumReads(this.store, this.ownership, this.peers, this.replicator, this.operations, this.clock, {
+      selfId: nodeId,
+      replicas: config.replicas,
+      partitions: config.partitions,
+      operationTimeoutMs: config.operationTimeoutMs,
+    });
     this.coordinator = new Coordinator(
       this.local,
       this.ownership,
@@ -267,12 +255,19 @@ export class HearsayNode implements Machine, CommandHost {
     });
     this.desk = new RequestDesk(this.store, this.peers, this.replicator, this.reads, this.forwarding, commandTable);
     this.sessions = new Sessions(this, ports.streams, commandTable, this.commandStats);
-    this.checkpointer = new Checkpointer(this.store, this.wal, this.peers, this.ring, this.replicator, config.partitions);
+    this.checkpointer = new Checkpointer(
+      this.store,
+      this.wal,
+      this.peers,
+      this.ring,
+      this.replicator,
+      config.partitions,
+    );
     this.syncTime();
     for (const hint of this.state.hints) this.replicator.recoverHint(hint, 0);
     this.state.hints = [];
     this.ring.joinSelf();
-    this.ownership.refresh(this.monotonicMs, this.state.restarted);
+    this.ownership.refresh(this.monotonicMs, this.state.restarted, false);
     this.ownership.tick(this.monotonicMs);
     ports.log.info('node started', {
       id: nodeId,
@@ -506,7 +501,7 @@ export class HearsayNode implements Machine, CommandHost {
     if (this.membership.duplicateId !== null) {
       this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
     }
-    this.ownership.refresh(this.monotonicMs, this.state.restarted);
+    this.refreshRoutes();
     this.antiEntropy.hasten();
     this.view = null;
   }
@@ -557,10 +552,15 @@ export class HearsayNode implements Machine, CommandHost {
       this.ring.flush(this.peers);
       return;
     }
-    this.ownership.refresh(this.monotonicMs, this.state.restarted);
+    this.refreshRoutes();
     this.ring.announceToAll(this.peers);
     this.antiEntropy.hasten();
     this.view = null;
+  }
+
+  private refreshRoutes(): void {
+    const { keys, tombstones } = this.store.stats();
+    this.ownership.refresh(this.monotonicMs, false, keys + tombstones === 0);
   }
 
   private resolveNames(): void {
@@ -577,7 +577,8 @@ export class HearsayNode implements Machine, CommandHost {
     const drifted = offset !== null && Math.abs(offset) > this.config.maxClockDriftMs;
     if (drifted === this.coordinator.drifted) return;
     this.coordinator.drifted = drifted;
-    if (drifted) this.ports.log.error('clock differs from the median of the peers: not coordinating', { offsetMs: offset });
+    if (drifted)
+      this.ports.log.error('clock differs from the median of the peers: not coordinating', { offsetMs: offset });
     else this.ports.log.info('clock agrees with the peers again');
   }
 
@@ -761,4 +762,3 @@ export class HearsayNode implements Machine, CommandHost {
     };
   }
 }
-

@@ -3,10 +3,11 @@
  * it calls. Time is an argument: `turnStarted` gives both clocks once, before the first event of a turn; every event until
  * `turnEnded` happens at that time. Randomness is a seed, drawn once.
  */
-import type { Faults } from './faults.js';
+
 import type { Datagrams } from './datagrams.js';
 import type { Disk } from './disk.js';
 import type { DistinctCounter } from './distinct.js';
+import type { Faults } from './faults.js';
 import type { Log } from './log.js';
 import type { Resolver } from './resolver.js';
 import type { StreamId, Streams } from './streams.js';

@@ -4,7 +4,7 @@
  */
 import { Hasher } from '../base/hash.js';
 import type { NodeConfig } from '../config.js';
-import { WIRE_VERSION, type ClusterId } from '../gossip/packet.js';
+import { type ClusterId, WIRE_VERSION } from '../gossip/packet.js';
 
 /** Fixed keys of the derivations: one per purpose, so that no result tells another. */
 const ID_KEY: readonly [number, number] = [0x48656172, 0x73617931];

@@ -19,6 +19,11 @@ import {
   encodeKeyRequest,
   encodeVersionResponse,
   NO_VERSION,
+  REQUEST_FORWARD,
+  REQUEST_READ,
+  REQUEST_VERSION,
+  REQUEST_WAIT,
+  REQUEST_WANT,
   type RequestHead,
   readForwardArgs,
   readKeyRequest,
@@ -26,11 +31,6 @@ import {
   readResponseHead,
   readVersionResponse,
   readWait,
-  REQUEST_FORWARD,
-  REQUEST_READ,
-  REQUEST_VERSION,
-  REQUEST_WAIT,
-  REQUEST_WANT,
   STATUS_NEWER,
   STATUS_OLDER,
   STATUS_UNKNOWN,
@@ -169,11 +169,7 @@ export class RequestDesk {
     }
     const version = found ? versionOf(buffer, offset) : NO_VERSION;
     const newer = found && compareFullVersions(version, asked.version) > 0;
-    const status = newer
-      ? STATUS_NEWER
-      : found || this.reads.isDefinite(partition)
-        ? STATUS_OLDER
-        : STATUS_UNKNOWN;
+    const status = newer ? STATUS_NEWER : found || this.reads.isDefinite(partition) ? STATUS_OLDER : STATUS_UNKNOWN;
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;
     const answer = encodeVersionResponse({ id: head.id, status, hlc: clock.last }, version, type, record, offset);

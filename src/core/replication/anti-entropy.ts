@@ -15,8 +15,9 @@
  * settle time are left to the links. A partition that has evicted is lossy and is compared only to fill an owner that is new.
  * The same rounds carry what this node holds but does not own to the owners, and tell when it may go.
  */
-import type { Random } from '../base/random.js';
+
 import { hlcFromMs } from '../base/hlc.js';
+import type { Random } from '../base/random.js';
 import { FRAME_LEAVES, FRAME_LIST, FRAME_ROOTS, FRAME_WANT } from '../gossip/frames.js';
 import { recordHlc, recordKeyEnd, recordKeyStart } from '../record/record.js';
 import type { Store } from '../store/store.js';
@@ -71,7 +72,15 @@ export class AntiEntropy {
   private readonly queues = new Map<string, { partition: number; key: Buffer }[]>();
   /** Partitions held and not owned: which owners are known to have everything of them. */
   private readonly covered = new Map<number, Set<string>>();
-  readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, pushed: 0, wanted: 0, dropped: 0, handedOff: 0 };
+  readonly stats = {
+    rounds: 0,
+    equalRounds: 0,
+    differingPartitions: 0,
+    pushed: 0,
+    wanted: 0,
+    dropped: 0,
+    handedOff: 0,
+  };
 
   constructor(
     private readonly store: Store,
@@ -143,7 +152,9 @@ export class AntiEntropy {
 
   /** A live peer to compare with: one that can make partitions ready, or take what is not ours, before any other. */
   private choosePeer(): Peer | null {
-    const live = this.peers.all().filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.has(peer.id));
+    const live = this.peers
+      .all()
+      .filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.has(peer.id));
     if (live.length === 0) return null;
     return live[this.options.random.below(live.length)];
   }
@@ -188,10 +199,22 @@ export class AntiEntropy {
       sent++;
       this.sendLeaves(peer, partition, lossy);
     }
-    const end = Buffer.alloc(8);
+    const unready = this.unreadyHere();
+    const end = Buffer.alloc(8 + unready.length * 2);
     end.writeUInt16LE(END, 0);
     end.writeUInt32LE(busy ? END : remaining, 4);
+    for (let index = 0; index < unready.length; index++) end.writeUInt16LE(unready[index], 8 + index * 2);
     this.peers.sendFrame(peer, FRAME_LEAVES, end);
+  }
+
+  /** Partitions that this node owns and is not ready for. */
+  private unreadyHere(): number[] {
+    const unready: number[] = [];
+    if (this.ownership.unready === 0) return unready;
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) unready.push(partition);
+    }
+    return unready;
   }
 
   private sendLeaves(peer: Peer, partition: number, lossy: boolean): void {
@@ -209,6 +232,9 @@ export class AntiEntropy {
     if (round === null || round.peer !== peer || body.length < 8) return;
     const partition = body.readUInt16LE(0);
     if (partition === END) {
+      const unready = new Set<number>();
+      for (let at = 8; at + 2 <= body.length; at += 2) unready.add(body.readUInt16LE(at));
+      this.ownership.peerUnready(peer.id, unready);
       this.allCompared(round, body.readUInt32LE(4));
       return;
     }
@@ -290,12 +316,13 @@ export class AntiEntropy {
     this.stats.wanted += wanted.length / 2;
     const reply = Buffer.alloc(8 + wanted.length * 4);
     reply.writeUInt16LE(partition, 0);
+    if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) reply[2] = FLAG_SYNCING;
     reply.writeUInt32LE(pushed, 4);
     for (let index = 0; index < wanted.length; index++) reply.writeUInt32LE(wanted[index], 8 + index * 4);
     this.peers.sendFrame(peer, FRAME_WANT, reply);
   }
 
-  /** WANT: what the peer lacks of a partition; u16 partition, u16 zero, u32 how many it sends us, hashes. */
+  /** WANT: what the peer lacks of a partition; u16 partition, u8 flags, u8 zero, u32 how many it sends us, hashes. */
   wanted(peer: Peer, body: Buffer): void {
     if (body.length < 8) return;
     const partition = body.readUInt16LE(0);
@@ -323,15 +350,16 @@ export class AntiEntropy {
       });
     }
     if (byLeaf.size === 0) this.cover(partition, peer);
-    if (pushed <= READY_WITHIN_RECORDS && this.ownership.owns(partition)) this.ownership.markReady(partition);
+    const complete = pushed <= READY_WITHIN_RECORDS && (body[2] & FLAG_SYNCING) === 0;
+    if (complete && this.ownership.owns(partition)) this.ownership.markReady(partition);
   }
 
   /** The peer has said what differs: everything else it was asked about is equal. */
   private allCompared(round: Round, remaining: number): void {
     if (remaining === 0) {
       for (const partition of round.asked) {
-        if (this.ownership.owns(partition)) this.ownership.markReady(partition);
-        else this.cover(partition, round.peer);
+        if (!this.ownership.owns(partition)) this.cover(partition, round.peer);
+        else if (!this.ownership.isPeerUnready(round.peer.id, partition)) this.ownership.markReady(partition);
       }
       if (round.differing === 0) {
         this.stats.equalRounds++;

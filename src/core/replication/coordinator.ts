@@ -7,15 +7,7 @@
  * answered only from what is here.
  * Guarded: at level one on an owner nothing is allocated, deferred or sent before the reply is written.
  */
-import {
-  type Command,
-  type CommandContext,
-  execute,
-  lastKeyOf,
-  READ,
-  readsFirst,
-  WRITE,
-} from '../commands/command.js';
+import { type Command, type CommandContext, execute, lastKeyOf, READ, readsFirst, WRITE } from '../commands/command.js';
 import type { Caller, CommandHost } from '../commands/host.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { Args } from '../resp/args.js';
@@ -91,25 +83,17 @@ export class Coordinator {
   }
 
   /** `hops`: how many nodes have passed the command on already; after two it runs where it is, or is refused. */
-  submitTo(
-    host: CommandHost,
-    partition: number,
-    command: Command,
-    args: Args,
-    caller: Caller,
-    hops: number,
-  ): void {
-    const target = hops >= 2 ? null : this.route(command, args, partition);
+  submitTo(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller, hops: number): void {
+    // A former owner that still holds the partition answers reads that its new owner passes on.
+    const handingOff = hops > 0 && (command.flags & WRITE) === 0 && this.holdsForeign(partition);
+    const target = hops >= 2 || handingOff ? null : this.route(command, args, partition);
     if (target !== null) {
       this.forwarding.forward(target, partition, command, args, caller, hops);
       return;
     }
-    if (!this.ownership.owns(partition) && (command.flags & WRITE) === 0 && command.firstKey > 0) {
-      const held = this.keyspace.lookup(args.buffer, args.starts[command.firstKey], args.ends[command.firstKey]);
-      if (!held) {
-        caller.reply.error('UNAVAILABLE', "no owner of this key's partition can be reached");
-        return;
-      }
+    if ((command.flags & WRITE) === 0 && !this.ownership.owns(partition) && !this.replicator.holdsAny(partition)) {
+      caller.reply.error('UNAVAILABLE', "no owner of this key's partition can be reached");
+      return;
     }
     if (this.drifted && (command.flags & WRITE) !== 0) {
       caller.reply.error('CLOCKDRIFT', "this node's clock is too far from its peers' median, and no other owner is up");
@@ -177,6 +161,10 @@ export class Coordinator {
       if (peer.link.ackedThrough(this.replicator.writes) >= count) peers++;
     }
     return Math.min(peers, this.options.replicas - 1);
+  }
+
+  private holdsForeign(partition: number): boolean {
+    return !this.ownership.owns(partition) && this.replicator.holdsAny(partition);
   }
 
   /** Null: run it here. Otherwise the owner to run it at. */

@@ -15,10 +15,10 @@ import {
   encodeForward,
   encodeReplyResponse,
   encodeWait,
-  readReplyResponse,
-  type RequestHead,
   REQUEST_FORWARD,
   REQUEST_WAIT,
+  type RequestHead,
+  readReplyResponse,
   STATUS_OK,
   STATUS_REFUSED,
 } from './requests.js';
@@ -175,7 +175,6 @@ export class Forwarding {
     pending.deferred.done();
   }
 }
-
 
 /** A peer as the caller of a command: its one reply goes back in a RESPONSE frame once whole and as durable as asked. */
 export class PeerCaller implements Caller {

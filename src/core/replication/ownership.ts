@@ -42,6 +42,9 @@ export class Ownership {
   private readonly readyAtMs: Float64Array;
   private readonly standings = new Map<string, SlotMapStanding>();
   private primaries: Uint16Array = new Uint16Array(0);
+  /** Per peer: what it last said it is not ready for. */
+  private readonly unreadyAtPeers = new Map<string, ReadonlySet<number>>();
+  private ringChangedAtMs = 0;
   private notReady = 0;
   /** Raised whenever the slot map changes. */
   slotMapVersion = 0;
@@ -62,23 +65,26 @@ export class Ownership {
   }
 
   /**
-   * Recomputes routes after the ring or a member changed. `restarted`: what is owned holds recovered entries, so it becomes
-   * ready by time; otherwise a partition newly owned waits for a source, unless nobody else could have it.
+   * Recomputes routes after the ring or a member changed. `recovered`: what is owned from now on was recovered from disk, so it
+   * becomes ready by time; otherwise a partition newly owned waits for a source, unless nobody else could have it.
+   * `empty`: this node holds nothing; when it leaves solitude for a ring of others, all that it owns has to be fetched.
    */
-  refresh(nowMs: number, restarted: boolean): void {
+  refresh(nowMs: number, recovered: boolean, empty: boolean): void {
     const hash = this.ring.hash();
     if (hash !== this.placedHash) {
       this.placedHash = hash;
+      this.ringChangedAtMs = nowMs;
       const members = this.ring.records().filter((record) => record.state === 'in');
       if (this.placement.members.length > 0) this.previous = this.placement;
       this.placement = place(members, this.options.partitions, this.options.replicas);
     }
     const self = this.placement.members.indexOf(this.options.selfId);
+    if (empty && this.previous?.members.length === 1 && this.placement.members.length > 1) this.place.fill(-1);
     this.others = [];
     for (let partition = 0; partition < this.options.partitions; partition++) {
       const owners = this.placement.owners(partition);
       const mine = owners.indexOf(self);
-      if (mine >= 0 && this.place[partition] < 0) this.beginOwning(partition, nowMs, restarted);
+      if (mine >= 0 && this.place[partition] < 0) this.beginOwning(partition, nowMs, recovered);
       this.place[partition] = mine;
       const others: Peer[] = [];
       for (const index of owners) if (index !== self) others.push(this.peers.ensure(this.placement.members[index]));
@@ -121,7 +127,9 @@ export class Ownership {
     if (this.notReady > 0) {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
-        if (nowMs >= this.readyAtMs[partition] || !this.hasSource(partition)) this.markReady(partition);
+        const byTime = Number.isFinite(this.readyAtMs[partition]);
+        if (byTime ? nowMs >= this.readyAtMs[partition] : !this.hasSource(partition)) this.markReady(partition);
+        else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.allWait(partition)) this.markReady(partition);
       }
     }
     for (const [id, standing] of this.standings) {
@@ -195,6 +203,7 @@ export class Ownership {
   }
 
   forget(id: string): void {
+    this.unreadyAtPeers.delete(id);
     this.standings.delete(id);
   }
 
@@ -216,9 +225,27 @@ export class Ownership {
     if (!same) this.slotMapVersion++;
   }
 
-  private beginOwning(partition: number, nowMs: number, restarted: boolean): void {
+  private beginOwning(partition: number, nowMs: number, recovered: boolean): void {
     this.ready[partition] = 0;
-    this.readyAtMs[partition] = restarted ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
+    this.readyAtMs[partition] = recovered ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** A peer says which partitions it owns itself and is not ready for: comparing with it makes nobody ready. */
+  peerUnready(peerId: string, partitions: ReadonlySet<number>): void {
+    this.unreadyAtPeers.set(peerId, partitions);
+  }
+
+  isPeerUnready(peerId: string, partition: number): boolean {
+    return this.unreadyAtPeers.get(peerId)?.has(partition) ?? false;
+  }
+
+  /** All live owners say that they wait for somebody who is ready: a cluster that begins. Nothing is left to wait for. */
+  private allWait(partition: number): boolean {
+    for (const peer of this.others[partition]) {
+      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
+      if (!this.isPeerUnready(peer.id, partition)) return false;
+    }
+    return true;
   }
 
   /** Whether some live member may hold the partition: an owner now or before. */

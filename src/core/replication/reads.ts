@@ -5,17 +5,18 @@
  * An owner that evicted from the partition, or is catching up, and has no record, says "unknown": an answer, not a vote.
  * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
  */
-import { slotOf } from '../partitions/slots.js';
+
+import type { HybridClock } from '../base/hlc.js';
+import { hlcToMs } from '../base/hlc.js';
 import type { Command } from '../commands/command.js';
 import type { Caller, CommandHost, Deferred } from '../commands/host.js';
 import { FRAME_REQUEST } from '../gossip/frames.js';
-import type { HybridClock } from '../base/hlc.js';
-import { hlcToMs } from '../base/hlc.js';
+import { slotOf } from '../partitions/slots.js';
 import { recordExpireAtMs, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../record/record.js';
 import { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Store } from '../store/store.js';
-import { quorumOf, type Coordinator } from './coordinator.js';
+import { type Coordinator, quorumOf } from './coordinator.js';
 import type { Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';

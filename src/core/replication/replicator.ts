@@ -357,6 +357,11 @@ export class Replicator {
     else if (partition < this.options.partitions) peer.hints.add(key, partition);
   }
 
+  /** Whether anything of a partition is here. */
+  holdsAny(partition: number): boolean {
+    return this.store.holdsAny(partition);
+  }
+
   partition(slot: number): number {
     return Math.floor((slot * this.options.partitions) / 16384);
   }
