@@ -19,6 +19,8 @@ export interface SimDiskOptions {
   shortWriteChance: number;
   /** How often a sync fails with EIO, in [0, 1]. Default 0. */
   syncErrorChance: number;
+  /** Whether a sector that was being written at a crash may also read as zeros. Default false. */
+  garbledSectors: boolean;
 }
 
 /** Decides a crash: an integer in [0, bound). A `Random` is one; a test may enumerate all. */
@@ -77,7 +79,7 @@ export class SimDisk implements Disk {
     this.schedule = ports.schedule;
     this.complete = ports.completed;
     const perfect = { capacityBytes: Number.POSITIVE_INFINITY, shortWriteChance: 0, syncErrorChance: 0 };
-    this.options = { syncMsMin: 1, syncMsMax: 5, ...perfect, ...options };
+    this.options = { syncMsMin: 1, syncMsMax: 5, garbledSectors: false, ...perfect, ...options };
   }
 
   list(): string[] {
@@ -253,7 +255,7 @@ export class SimDisk implements Disk {
     const names = new Map(this.durableNames);
     for (const change of this.changes) if (chooser.below(2) === 1) change(names);
     this.changes = [];
-    for (const inode of new Set(names.values())) settle(inode, chooser);
+    for (const inode of new Set(names.values())) settle(inode, chooser, this.options.garbledSectors);
     this.names = names;
     this.durableNames = new Map(names);
   }
@@ -357,8 +359,8 @@ function drop(inode: Inode, undo: Undo): void {
   }
 }
 
-/** After a crash: each sector as it was durable, as the sync in flight had it, or as it was written last. */
-function settle(inode: Inode, chooser: Chooser): void {
+/** After a crash: each sector as it was durable, as the sync in flight had it, as it was written last, or garbled. */
+function settle(inode: Inode, chooser: Chooser, garbled: boolean): void {
   const flight = inode.flight;
   const sectors = [...new Set([...(flight?.undo.keys() ?? []), ...inode.undo.keys()])].sort((a, b) => a - b);
   const restore = (sector: number, bytes: Buffer) => {
@@ -372,7 +374,8 @@ function settle(inode: Inode, chooser: Chooser): void {
   const size = sizes[chooser.below(sizes.length)];
   for (const sector of sectors) {
     if (sector * SECTOR_BYTES >= Math.max(size, 1)) continue;
-    const versions = [flight?.undo.get(sector), inode.undo.get(sector)].filter((bytes) => bytes !== undefined);
+    const old = [flight?.undo.get(sector), inode.undo.get(sector)].filter((bytes) => bytes !== undefined);
+    const versions = garbled ? [...old, Buffer.alloc(SECTOR_BYTES)] : old;
     const chosen = chooser.below(versions.length + 1);
     if (chosen < versions.length) restore(sector, versions[chosen]);
   }

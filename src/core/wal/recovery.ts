@@ -37,6 +37,8 @@ export interface Fold {
   rot: Region[];
   /** Where the log is cut, and up to where its bytes were read as frames; null for a log that ends in order. */
   torn: Region | null;
+  /** Position of the first header in the torn region. */
+  tornAt: number;
   tornTailBytes: number;
   cleanShutdown: boolean;
   maxHlc: number;
@@ -73,7 +75,7 @@ class Folder {
     this.disk = disk;
     this.manifest = manifest;
     this.numbers = numbers;
-    const counts = { records: 0, batches: 0, rotFrames: 0, tornTailBytes: 0, maxHlc: 0 };
+    const counts = { records: 0, batches: 0, rotFrames: 0, tornAt: 0, tornTailBytes: 0, maxHlc: 0 };
     const lists = { rot: [], notes: [], logs: numbers, blank: [] };
     this.result = { ...counts, ...lists, lastBatch: manifest.walBatch - 1, torn: null, cleanShutdown: false };
     this.visit = (buffer, offset, length) => {
@@ -122,6 +124,7 @@ class Folder {
     let goodFile = -1;
     let goodEnd = 0;
     let damaged: Region | null = null;
+    let damagedAt = 0;
     let lastUsed = -1;
     for (let index = 0; index < this.numbers.length && this.result.torn === null; index++) {
       const number = this.numbers[index];
@@ -131,6 +134,7 @@ class Folder {
           lastUsed = index;
           const gapFrom = goodFile === number ? goodEnd : 0;
           if (!reader.bodyHolds()) {
+            if (damaged === null) damagedAt = reader.position;
             damaged ??= { kind: 'log', number, from: gapFrom, to: 0 };
             if (damaged.number === number) damaged.to = Math.min(reader.end, reader.fileBytes);
             from = reader.position + 8;
@@ -139,7 +143,8 @@ class Folder {
           const missing = reader.header.batch - this.result.lastBatch - 1;
           if (missing > 0) {
             if (this.result.lastBatch >= this.proven(index)) {
-              this.cut(damaged ?? { kind: 'log', number, from: gapFrom, to: reader.end });
+              if (damaged === null) damagedAt = reader.position;
+              this.cut(damaged ?? { kind: 'log', number, from: gapFrom, to: reader.end }, damagedAt);
               return;
             }
             this.noteRot('log', number, gapFrom, reader.position, missing);
@@ -153,7 +158,7 @@ class Folder {
       });
     }
     if (this.result.torn !== null) return;
-    if (damaged !== null) this.endDamaged(damaged);
+    if (damaged !== null) this.endDamaged(damaged, damagedAt);
     this.result.blank = this.result.logs.slice(lastUsed + 1);
     this.result.logs = this.result.logs.slice(0, lastUsed + 1);
   }
@@ -174,10 +179,10 @@ class Folder {
   }
 
   /** Nothing good follows the damage: it is rot if a header proves its first batch durable, else a torn tail. */
-  private endDamaged(damaged: Region): void {
+  private endDamaged(damaged: Region, at: number): void {
     const missing = this.proven(this.numbers.indexOf(damaged.number)) - this.result.lastBatch;
     if (missing <= 0) {
-      this.cut(damaged);
+      this.cut(damaged, at);
       return;
     }
     this.noteRot('log', damaged.number, damaged.from, damaged.to, missing);
@@ -185,7 +190,8 @@ class Folder {
     this.result.cleanShutdown = false;
   }
 
-  private cut(region: Region): void {
+  private cut(region: Region, at: number): void {
+    this.result.tornAt = at;
     this.result.torn = region;
     this.result.cleanShutdown = false;
     this.result.logs = this.numbers.slice(0, this.numbers.indexOf(region.number) + 1);

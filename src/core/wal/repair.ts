@@ -2,7 +2,7 @@
  * What recovery writes once the fold has succeeded: damaged bytes are copied aside, a torn tail is zeroed, files that
  * nothing names are removed, and what was read is synced, so that the new run may call it durable. The log calls it between the
  * fold and its own first file. Guarded: every step leaves a directory that folds to the same records, so a crash between
- * any two is harmless; bytes are set aside as far as there is room, and at most one torn tail and eight regions of rot are kept.
+ * any two is harmless (the manifest that the log writes next makes the changes of names durable with itself); bytes are set aside as far as there is room, and at most one torn tail and eight regions of rot are kept.
  */
 import type { Disk } from '../../ports/disk.js';
 import { DiskError } from '../../ports/disk.js';
@@ -28,7 +28,7 @@ export function repairDirectory(disk: Disk, manifest: Manifest, fold: Fold, file
   const found = namedFiles(disk.list());
   const highest = found.reduce((most, file) => Math.max(most, file.number), manifest.walStart);
   setAside(disk, found, fold);
-  if (fold.torn !== null) zeroTail(disk, fold.torn);
+  if (fold.torn !== null) zeroTail(disk, fold.torn, fold.tornAt);
   const logs: Repaired['logs'] = [];
   for (const number of fold.logs) logs.push({ number, bytes: syncWhole(disk, fileName('log', number)) });
   const spares: string[] = [];
@@ -45,7 +45,6 @@ export function repairDirectory(disk: Disk, manifest: Manifest, fold: Fold, file
     else if (kind === 'image' && manifest.image?.number !== number) disk.remove(name);
   }
   if (disk.list().includes(MANIFEST_DRAFT_NAME)) disk.remove(MANIFEST_DRAFT_NAME);
-  disk.syncDirectory();
   return { logs, spares, nextNumber: highest + 1 };
 }
 
@@ -92,10 +91,11 @@ function copyRegion(disk: Disk, region: Region, name: string): void {
   }
 }
 
-function zeroTail(disk: Disk, torn: Region): void {
+/** From the first header that is cut on, and not before it: a sector that may be durable is not written again. */
+function zeroTail(disk: Disk, torn: Region, from: number): void {
   const file = disk.open(fileName('log', torn.number), false);
   try {
-    writeZeros(disk, file, torn.from, disk.size(file));
+    writeZeros(disk, file, from, disk.size(file));
     disk.syncNow(file);
   } finally {
     disk.close(file);

@@ -15,13 +15,13 @@ import type { Random } from '../base/random.js';
 import { align8 } from '../record/record.js';
 import type { Batch } from './batches.js';
 import { BatchMemory } from './batches.js';
+import { Checkpoint, messageOf } from './checkpoint.js';
 import type { LogFile } from './files.js';
 import { LogFiles } from './files.js';
 import { BATCH_BYTES_MAX, FRAME_HEADER_BYTES, KIND_BATCH, KIND_SHUTDOWN, SECTOR_BYTES, sealFrame } from './frame.js';
-import { ImageWriter } from './image.js';
-import type { Manifest, ManifestState } from './manifest.js';
+import type { ImageRef, Manifest, ManifestState } from './manifest.js';
 import { freshManifest, pruneRuns, readManifest, withRun, writeManifest } from './manifest.js';
-import { fileName, namedFiles, writeWhole } from './names.js';
+import { namedFiles, writeWhole } from './names.js';
 import type { RecordVisitor } from './reader.js';
 import { foldDirectory } from './recovery.js';
 import { repairDirectory } from './repair.js';
@@ -59,7 +59,6 @@ export interface WalRecovery {
 export type WalRefusal = 'NOSPACE' | 'BUSY' | 'DISKFAILED';
 
 const RETRY_MS = 1000;
-const CHECKPOINT_RETRY_MS = 5000;
 const RUNS_MAX = 64;
 
 export class Wal {
@@ -76,12 +75,11 @@ export class Wal {
   private readonly runSalt: number;
   private readonly keptBytesMax: number;
   private manifest: Manifest = freshManifest();
-  private image: ImageWriter | null = null;
-  private imageStart = { file: 0, batch: 0 };
+  private readonly checkpoint: Checkpoint;
   private nextImage = 1;
-  private checkpointNotBeforeMs = 0;
   private sync: { token: number; file: LogFile; through: number } | null = null;
   private lastSyncMs = Number.NEGATIVE_INFINITY;
+  private readonly takeToken = () => this.nextToken++;
   private nextToken = 1;
   private nowMs = 0;
   private full = false;
@@ -101,8 +99,6 @@ export class Wal {
     syncsFailed: 0,
     batchesNotKept: 0,
     refused: 0,
-    checkpoints: 0,
-    checkpointsAbandoned: 0,
   };
 
   constructor(ports: { disk: Disk; log: Log }, options: WalOptions) {
@@ -112,6 +108,7 @@ export class Wal {
     this.options = options;
     this.runSalt = options.random.uint32();
     this.keptBytesMax = options.durability === 'off' ? 0 : options.fileBytes * 2;
+    this.checkpoint = new Checkpoint(ports);
     this.files = new LogFiles({ disk: ports.disk }, { fileBytes: options.fileBytes, runSalt: this.runSalt });
   }
 
@@ -166,8 +163,8 @@ export class Wal {
     if (!this.memory.empty && monotonicMs >= this.stuckUntilMs) this.writeBatch();
     if (this.full && this.memory.empty && this.files.spareCount > 0) this.hasRoomAgain();
     this.startSync();
-    this.syncImage();
-    this.files.prepareSpare(monotonicMs, () => this.nextToken++);
+    this.checkpoint.turnEnded(monotonicMs, this.takeToken);
+    this.files.prepareSpare(monotonicMs, this.takeToken);
   }
 
   /** A disk event. False if the token is none of the log's. */
@@ -176,10 +173,9 @@ export class Wal {
       this.syncCompleted(error);
       return true;
     }
-    if (this.image !== null && this.image.syncToken === token) {
-      this.image.syncToken = 0;
-      if (error !== null) this.abandonCheckpoint(error.message);
-      else if (this.image.durable) this.switchRoot(this.image);
+    if (this.checkpoint.completed(token, error)) {
+      const image = this.checkpoint.durableImage;
+      if (image !== null) this.switchRoot(image);
       return true;
     }
     return this.files.prepared(token, error) || (token > 0 && token < this.nextToken);
@@ -187,55 +183,36 @@ export class Wal {
 
   /** True when the log has outgrown what is live, so that an image is cheaper to keep. */
   wantsCheckpoint(liveBytes: number): boolean {
-    if (this.image !== null || this.failed || this.closed || this.nowMs < this.checkpointNotBeforeMs) return false;
+    if (!this.checkpoint.mayBegin || this.failed || this.closed) return false;
     if (this.holeThrough > 0 || this.manifest.runs.length > RUNS_MAX) return true;
     return this.files.bytes > Math.max(this.options.checkpointMinBytes, liveBytes);
   }
 
   get checkpointing(): boolean {
-    return this.image !== null;
+    return this.checkpoint.running;
   }
 
   /** Moves on to a new log file and starts an image; every record that is live from now on goes to `checkpointRecord`. */
   beginCheckpoint(): void {
-    if (this.image !== null || this.failed || this.closed) return;
+    if (this.checkpoint.running || this.failed || this.closed) return;
     const written = this.memory.empty || (!this.full && this.writeBatch());
     if (!written || (this.files.current?.position !== 0 && !this.files.roll(0))) {
-      this.postponeCheckpoint('no room for the log');
+      this.checkpoint.postpone('no room for the log');
       return;
     }
     const current = this.files.current;
     assert(current !== null, 'a file was opened');
-    try {
-      const options = { number: this.nextImage++, salt: this.options.random.uint32() };
-      this.image = new ImageWriter({ disk: this.disk }, options);
-      this.imageStart = { file: current.number, batch: this.batch };
-    } catch (error) {
-      this.postponeCheckpoint(messageOf(error));
-    }
+    this.checkpoint.begin(this.nextImage++, this.options.random.uint32(), current.number, this.batch);
   }
 
   /** Puts a live record into the image. False: the checkpoint is abandoned, what stood before it stays valid. */
   checkpointRecord(buffer: Buffer, offset: number, length: number): boolean {
-    if (this.image === null || this.image.finished) return false;
-    try {
-      this.image.add(buffer, offset, length);
-      return true;
-    } catch (error) {
-      this.abandonCheckpoint(messageOf(error));
-      return false;
-    }
+    return this.checkpoint.add(buffer, offset, length);
   }
 
   /** All live records were given. The image becomes the root when it is durable; until then `checkpointing` stays true. */
   endCheckpoint(): void {
-    if (this.image === null || this.image.finished) return;
-    try {
-      this.image.finish();
-      this.syncImage();
-    } catch (error) {
-      this.abandonCheckpoint(messageOf(error));
-    }
+    this.checkpoint.end(this.takeToken);
   }
 
   /** Changes what the manifest says of the node; durable before it returns. Throws HearsayError NOSPACE or DISKFAILED. */
@@ -254,7 +231,7 @@ export class Wal {
   /** Writes and syncs what is left, and a frame that says the log was closed in order. */
   close(): void {
     if (this.closed) return;
-    if (this.image !== null) this.abandonCheckpoint('the log is closed');
+    this.checkpoint.abandon('the log is closed');
     try {
       if (!this.failed && (this.memory.empty || this.writeBatch())) {
         if (this.writeFrame(this.memory.collecting, this.batch, KIND_SHUTDOWN)) this.writtenBatch = this.batch++;
@@ -271,6 +248,8 @@ export class Wal {
   stats(): Record<string, number> {
     return {
       ...this.counts,
+      checkpoints: this.checkpoint.completedCount,
+      checkpointsAbandoned: this.checkpoint.abandonedCount,
       batch: this.batch,
       writtenBatch: this.writtenBatch,
       durableBatch: this.durableBatch,
@@ -365,7 +344,7 @@ export class Wal {
     const due = this.nowMs - this.lastSyncMs >= this.options.intervalMs;
     if (!urgent && !due && this.memory.keptBytes * 2 < this.keptBytesMax) return;
     this.lastSyncMs = this.nowMs;
-    this.sync = { token: this.nextToken++, file, through: file.lastBatch };
+    this.sync = { token: this.takeToken(), file, through: file.lastBatch };
     file.sectorNext = true;
     this.counts.syncs++;
     this.disk.sync(file.handle, this.sync.token);
@@ -409,58 +388,26 @@ export class Wal {
     return true;
   }
 
-  private syncImage(): void {
-    if (this.image?.wantsSync) this.image.startSync(this.nextToken++);
-  }
-
   /** The image is durable: its name first, then the manifest that names it, and only then what it replaces goes. */
-  private switchRoot(image: ImageWriter): void {
-    const { file: walStart, batch: walBatch } = this.imageStart;
+  private switchRoot(image: ImageRef): void {
+    const { walStart, walBatch } = this.checkpoint;
     const previous = this.manifest.image;
-    const runs = pruneRuns(this.manifest.runs, walStart);
-    const next = { ...this.manifest, image: image.reference, walStart, walBatch, runs };
+    const next = { ...this.manifest, image, walStart, walBatch, runs: pruneRuns(this.manifest.runs, walStart) };
     try {
       this.disk.syncDirectory();
       writeManifest(this.disk, next);
     } catch (error) {
-      this.image = null;
-      image.close();
-      this.postponeCheckpoint(messageOf(error));
+      this.checkpoint.leave(messageOf(error));
       return;
     }
     this.manifest = next;
-    this.image = null;
-    image.close();
-    this.counts.checkpoints++;
+    this.checkpoint.adopted();
     if (this.holeThrough < walBatch) this.holeThrough = 0;
     this.syncedThrough = Math.max(this.syncedThrough, walBatch - 1);
     this.memory.release(walBatch - 1);
     this.advanceDurable();
-    if (previous !== null) this.removeImage(previous.number);
+    if (previous !== null) this.checkpoint.removeImage(previous.number);
     this.files.retire(walStart);
-  }
-
-  private abandonCheckpoint(why: string): void {
-    const image = this.image;
-    if (image === null) return;
-    this.image = null;
-    image.close();
-    this.removeImage(image.number);
-    this.postponeCheckpoint(why);
-  }
-
-  private removeImage(number: number): void {
-    try {
-      this.disk.remove(fileName('image', number));
-    } catch (error) {
-      this.log.warn('image not removed', { image: number, why: messageOf(error) });
-    }
-  }
-
-  private postponeCheckpoint(why: string): void {
-    this.counts.checkpointsAbandoned++;
-    this.checkpointNotBeforeMs = this.nowMs + CHECKPOINT_RETRY_MS;
-    this.log.warn('checkpoint abandoned', { why });
   }
 
   private refuseForRoom(): void {
@@ -473,10 +420,4 @@ export class Wal {
     if (this.full) this.log.info('log has room again');
     this.full = false;
   }
-}
-
-/** The message of a disk's refusal; anything else is our own mistake and goes on. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof DiskError)) throw error;
-  return `${error.code} ${error.message}`;
 }

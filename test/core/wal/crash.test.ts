@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
 import type { Chooser } from '../../../src/sim/disk.js';
 import { PowerLoss } from '../../../src/sim/disk.js';
-import { Bench, range } from './harness.js';
+import { Bench, frames, range } from './harness.js';
 
 /** Runs `run` once for every sequence of choices it can make, up to `most` runs. Returns how many there were. */
 function forEveryChoice(most: number, run: (chooser: Chooser) => void): number {
@@ -74,6 +74,56 @@ describe('the log after a power loss', () => {
       bench.disk.crash(random);
       judge(bench, durable, written);
     }
+  });
+
+  it('loses nothing durable when syncs fail and half-written sectors come back as zeros', () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = new Random(seed, 9);
+      const bench = new Bench({ fileBytes: 4096 }, { garbledSectors: true, syncMsMax: 4 }, seed).start();
+      bench.disk.options.syncErrorChance = 0.2;
+      const written = random.between(1, 40);
+      for (const id of range(1, written)) {
+        bench.turn([id], random.below(300));
+        if (random.chance(0.7)) bench.pass(random.below(6));
+      }
+      bench.disk.options.syncErrorChance = 0;
+      const durable = bench.durableId;
+      const taken = bench.wal.writtenBatch;
+      bench.disk.crash(random);
+      judge(bench, durable, taken);
+    }
+  });
+
+  it('makes durable what a restart read from the cache, before it counts on it', () => {
+    const bench = new Bench({ durability: 'off' }).start();
+    bench.turn([1, 2]);
+    bench.disk.kill();
+    expect(bench.start().ids).toEqual([1, 2]);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual([1, 2]);
+  });
+
+  it('never reads again what it once cut, even where the batches that took its place rot', () => {
+    const bench = new Bench({}, { syncMsMin: 50, syncMsMax: 50 }).start();
+    bench.turn([1]);
+    bench.pass(50);
+    bench.turn([2], 400);
+    bench.turn([3], 400);
+    const { name, starts } = frames(bench);
+    const file = bench.disk.open(name, false);
+    bench.disk.write(file, starts[1], Buffer.alloc(8), 0, 8);
+    bench.disk.kill();
+    expect(bench.start().ids).toEqual([1]);
+    expect(bench.recovery.tornTailBytes).toBeGreaterThan(0);
+    for (const id of [12, 13, 14]) {
+      bench.turn([id]);
+      bench.pass(50);
+    }
+    bench.disk.kill();
+    const logs = bench.disk.list().filter((name) => name.startsWith('log-'));
+    bench.disk.flipBit(logs.sort().at(-1) as string, 0, 0);
+    expect(bench.start().ids).toEqual([1, 13, 14]);
+    expect(bench.recovery.rotFrames).toBe(1);
   });
 
   it('survives crash after crash, within recovery too', () => {

@@ -1,6 +1,8 @@
 /** A log on a simulated disk with a hand-driven clock: what the tests of the log share. */
 import { Random } from '../../../src/core/base/random.js';
 import { RECORD_HEADER_BYTES, readHlc, TYPE_PUT, writeRecord } from '../../../src/core/record/record.js';
+import { decodeManifest, saltOf } from '../../../src/core/wal/manifest.js';
+import { FrameReader } from '../../../src/core/wal/reader.js';
 import type { WalOptions, WalRecovery } from '../../../src/core/wal/wal.js';
 import { Wal } from '../../../src/core/wal/wal.js';
 import type { Log } from '../../../src/ports/log.js';
@@ -112,4 +114,27 @@ export class Bench {
 
 export function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_unused, index) => from + index);
+}
+
+/** Positions of the frames in the newest log file that has any. */
+export function frames(bench: Bench): { name: string; starts: number[]; ends: number[] } {
+  const manifest = decodeManifest(bench.disk.contents('manifest'));
+  for (const name of bench.disk
+    .list()
+    .filter((name) => name.startsWith('log-'))
+    .sort()
+    .reverse()) {
+    const number = Number(name.slice(4));
+    const file = bench.disk.open(name, false);
+    const reader = new FrameReader({ disk: bench.disk }, file, number, saltOf(manifest.runs, number));
+    const starts: number[] = [];
+    const ends: number[] = [];
+    for (let from = 0; reader.find(from); from = reader.end) {
+      starts.push(reader.position);
+      ends.push(reader.end);
+    }
+    bench.disk.close(file);
+    if (starts.length > 0) return { name, starts, ends };
+  }
+  throw new Error('no frames');
 }

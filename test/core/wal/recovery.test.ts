@@ -1,30 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeManifest, saltOf } from '../../../src/core/wal/manifest.js';
-import { FrameReader } from '../../../src/core/wal/reader.js';
-import { Bench, range } from './harness.js';
-
-/** Positions of the frames in the newest log file that has any. */
-function frames(bench: Bench): { name: string; starts: number[]; ends: number[] } {
-  const manifest = decodeManifest(bench.disk.contents('manifest'));
-  for (const name of bench.disk
-    .list()
-    .filter((name) => name.startsWith('log-'))
-    .sort()
-    .reverse()) {
-    const number = Number(name.slice(4));
-    const file = bench.disk.open(name, false);
-    const reader = new FrameReader({ disk: bench.disk }, file, number, saltOf(manifest.runs, number));
-    const starts: number[] = [];
-    const ends: number[] = [];
-    for (let from = 0; reader.find(from); from = reader.end) {
-      starts.push(reader.position);
-      ends.push(reader.end);
-    }
-    bench.disk.close(file);
-    if (starts.length > 0) return { name, starts, ends };
-  }
-  throw new Error('no frames');
-}
+import { Bench, frames, range } from './harness.js';
 
 /** A log with five durable batches of one record each. */
 function fiveBatches(seed = 1): Bench {

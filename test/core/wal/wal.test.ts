@@ -205,6 +205,23 @@ describe('a checkpoint', () => {
     expect(bench.start().ids).toEqual([1, 2, 3]);
   });
 
+  it('waits for the sync of its footer, though an earlier one returns first', () => {
+    const bench = new Bench({ durability: 'off' }, { syncMsMin: 50, syncMsMax: 50 }).start();
+    bench.wal.beginCheckpoint();
+    for (const id of range(1, 10)) {
+      const bytes = record(id, 1_000_000);
+      expect(bench.wal.checkpointRecord(bytes, 0, bytes.length)).toBe(true);
+      bench.wal.turnEnded(0);
+    }
+    bench.wal.endCheckpoint();
+    bench.pass(60);
+    expect(bench.wal.checkpointing).toBe(true);
+    bench.pass(60);
+    expect(bench.wal.checkpointing).toBe(false);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual(range(1, 10));
+  });
+
   it('is abandoned without harm when its sync fails or there is no room', () => {
     for (const fault of ['sync', 'room'] as const) {
       const bench = new Bench({ durability: 'off' }).start();
