@@ -203,6 +203,8 @@ export class NodeWorld implements Arrivals {
     if (machine === null) return;
     machine.turnEnded();
     if (machine.stopped || machine.fatal !== null) this.announceStopped();
+    // The turn it wants takes in what waits in the sockets, too: it closes behind the next poll.
+    else if (machine.wantsTurn) this.openTurn();
     else if (machine.wantsTurn) setImmediate(this.nextTurn);
   };
 

@@ -5,6 +5,7 @@ export type Entry = [event: string, ...facts: unknown[]];
 
 export class Recorder implements WorldMachine {
   stopped = false;
+  wantsTurn = false;
   fatal: Error | null = null;
   readonly entries: Entry[] = [];
   readonly released: Buffer[] = [];

@@ -61,6 +61,23 @@ describe('turns of the Node world', () => {
     expect(machine.entries.map((entry) => entry[0])).toEqual(['disk', 'disk', 'turnEnded']);
   });
 
+  it('follow one another while the machine wants them, and let waiting events in between', async () => {
+    const { world, machine } = await startWorld();
+    machine.wantsTurn = true;
+    world.inTurn(() => {});
+    const socket = await client(world);
+    socket.write('in between');
+    await machine.until(() => machine.text(1) === 'in between' && machine.of('turnEnded').length > 3);
+    machine.wantsTurn = false;
+    const polls = async (): Promise<void> => {
+      for (let poll = 0; poll < 3; poll++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await polls();
+    const turns = machine.of('turnEnded').length;
+    await polls();
+    expect(machine.of('turnEnded').length).toBe(turns);
+  });
+
   it('carry the clocks handed in', async () => {
     const { world, machine } = await startWorld({ monotonicMs: () => 42, wallMs: () => 1_700_000_000_000 });
     world.inTurn(() => {});

@@ -1,0 +1,252 @@
+/**
+ * A cluster on this machine: N processes of `hearsay serve`, started, watched and stopped from outside, as an operator would.
+ * `hearsay cluster` runs `runLocalCluster`; demonstrations and chaos runs hold a `LocalCluster` of their own.
+ * Guarded: a taken port is found before anything starts; no node outlives the cluster, since each stops when its standard
+ * input ends; stopping has a bound, after which nodes are killed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { portTaken } from './ports.js';
+import { askNode, type ProbeReply, recordOf } from './probe.js';
+
+const READY_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 10_000;
+const PROBE_INTERVAL_MS = 100;
+const PROBE_TIMEOUT_MS = 1000;
+
+export interface LocalClusterOptions {
+  nodes: number;
+  host: string;
+  /** RESP port of the first node, and its gossip port; the next nodes follow. */
+  port: number;
+  gossipPort: number;
+  /** Holds a directory for each node. */
+  dataDirectory: string;
+  /** Empty the nodes' directories before the first start. */
+  fresh: boolean;
+  /** Show all log lines, not only warnings and errors. */
+  verbose: boolean;
+  /** Program and words that run one node; flags follow. */
+  command: readonly string[];
+  /** Flags for every node. */
+  flags: readonly string[];
+  password: string | null;
+  readyLimitMs?: number;
+}
+
+export type PrintLine = (line: string) => void;
+
+export interface LocalNode {
+  readonly name: string;
+  readonly port: number;
+  readonly gossipPort: number;
+  readonly dataDirectory: string;
+  process: ChildProcess | null;
+  /** Set before a stop or kill that is wanted, so that it is not reported as a death. */
+  expectedToEnd: boolean;
+}
+
+export class LocalCluster {
+  readonly nodes: LocalNode[];
+  private readonly options: LocalClusterOptions;
+  private readonly print: PrintLine;
+
+  constructor(options: LocalClusterOptions, print: PrintLine) {
+    this.options = options;
+    this.print = print;
+    this.nodes = Array.from({ length: options.nodes }, (_, index) => ({
+      name: `node-${index + 1}`,
+      port: options.port + index,
+      gossipPort: options.gossipPort + index,
+      dataDirectory: join(options.dataDirectory, `node-${index + 1}`),
+      process: null,
+      expectedToEnd: false,
+    }));
+  }
+
+  /** One line that names the first port that is taken, or null. */
+  async takenPort(): Promise<string | null> {
+    for (const node of this.nodes) {
+      for (const port of [node.port, node.gossipPort]) {
+        if (await portTaken(this.options.host, port)) {
+          return `port ${port} is in use: stop what uses it, or choose other ports with --port`;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** Starts every node; returns at once. */
+  start(): void {
+    for (const node of this.nodes) {
+      if (this.options.fresh) rmSync(node.dataDirectory, { recursive: true, force: true });
+      this.startNode(node);
+    }
+  }
+
+  startNode(node: LocalNode): void {
+    mkdirSync(node.dataDirectory, { recursive: true });
+    const { command, flags, host, verbose } = this.options;
+    const others = this.nodes.filter((other) => other !== node).map((other) => `${host}:${other.gossipPort}`);
+    const words = [
+      ...command.slice(1),
+      ...flags,
+      ...['--id', node.name, '--bind', host, '--port', String(node.port), '--gossip-port', String(node.gossipPort)],
+      ...['--data', node.dataDirectory, '--log-format', 'json', '--stop-with-stdin'],
+      ...(others.length > 0 ? ['--join', others.join(',')] : []),
+    ];
+    node.expectedToEnd = false;
+    // A group of its own: Ctrl-C reaches the cluster alone, which then stops the nodes in order.
+    const child = spawn(command[0], words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    node.process = child;
+    child.stdin.on('error', () => {});
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        const shown = logLine(line, verbose);
+        if (shown !== null) this.print(`${node.name} | ${shown}`);
+      });
+    }
+    child.on('error', (error) => this.print(`${node.name} | could not be started: ${error.message}`));
+    child.on('exit', (code, signal) => {
+      if (node.process === child) node.process = null;
+      if (!node.expectedToEnd) this.print(`${node.name} died (${signal ?? `exit code ${code}`}); the others go on`);
+    });
+  }
+
+  /** Nodes whose process runs. */
+  running(): LocalNode[] {
+    return this.nodes.filter((node) => node.process !== null);
+  }
+
+  /** Resolves when every node says it is ready and sees all others alive; with a line that says why, when it will not. */
+  async untilReady(stopping: () => boolean): Promise<string | null> {
+    const limitMs = this.options.readyLimitMs ?? READY_LIMIT_MS;
+    const deadline = Date.now() + limitMs;
+    let waiting = this.nodes;
+    while (!stopping()) {
+      const dead = this.nodes.find((node) => node.process === null);
+      if (dead !== undefined) return `${dead.name} ended before the cluster was ready`;
+      const states = await Promise.all(waiting.map((node) => this.isReady(node)));
+      waiting = waiting.filter((_, index) => !states[index]);
+      if (waiting.length === 0) return null;
+      if (Date.now() > deadline) {
+        return `not ready after ${limitMs / 1000} s: ${waiting.map((node) => node.name).join(', ')}`;
+      }
+      await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS));
+    }
+    return null;
+  }
+
+  /** Asks every node to stop, waits, and kills what is left. */
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.stopNode(node, 'SIGTERM')));
+  }
+
+  /** SIGTERM lets a node say goodbye; SIGKILL does not. Resolves when its process has ended. */
+  async stopNode(node: LocalNode, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = node.process;
+    node.expectedToEnd = true;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+    await ended;
+    clearTimeout(kill);
+  }
+
+  private async isReady(node: LocalNode): Promise<boolean> {
+    const { host, nodes, password } = this.options;
+    const greeting = password === null ? [] : [['AUTH', password]];
+    try {
+      const replies = await askNode(host, node.port, [...greeting, ['PING'], ['HEARSAY.STATUS']], PROBE_TIMEOUT_MS);
+      const [ping, status] = replies.slice(-2);
+      return ping === 'PONG' && seesAll(recordOf(status), nodes);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Runs a cluster until `onStop` calls its listener; returns the exit code. */
+export async function runLocalCluster(
+  options: LocalClusterOptions,
+  print: PrintLine,
+  complain: PrintLine,
+  onStop: (listener: () => void) => void,
+): Promise<number> {
+  const cluster = new LocalCluster(options, print);
+  const taken = await cluster.takenPort();
+  if (taken !== null) {
+    complain(`hearsay: ${taken}`);
+    return 1;
+  }
+  let stopping = false;
+  const stopAsked = new Promise<void>((resolve) =>
+    onStop(() => {
+      stopping = true;
+      resolve();
+    }),
+  );
+  cluster.start();
+  const failure = await cluster.untilReady(() => stopping);
+  if (failure !== null) {
+    complain(`hearsay: ${failure}`);
+    await cluster.stop();
+    return 1;
+  }
+  if (!stopping) for (const line of readyLines(cluster.nodes, options)) print(line);
+  const allDied = Promise.all(cluster.nodes.map((node) => (node.process === null ? null : once(node.process, 'exit'))));
+  await Promise.race([stopAsked, allDied]);
+  if (stopping) print('stopping');
+  await cluster.stop();
+  if (!stopping) complain('hearsay: every node has died');
+  return stopping ? 0 : 1;
+}
+
+/** What a person reads once the cluster stands. */
+export function readyLines(nodes: readonly LocalNode[], options: { host: string }): string[] {
+  const rows = [
+    ['NODE', 'RESP', 'GOSSIP', 'DATA'],
+    ...nodes.map((node) => [
+      node.name,
+      `${options.host}:${node.port}`,
+      `${options.host}:${node.gossipPort}`,
+      node.dataDirectory,
+    ]),
+  ];
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const reader = nodes[Math.min(1, nodes.length - 1)];
+  return [
+    ...rows.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    ),
+    `cluster ready: ${nodes.length} node${nodes.length === 1 ? '' : 's'}`,
+    'try:',
+    `  redis-cli -p ${nodes[0].port} set greeting hello`,
+    `  redis-cli -p ${reader.port} get greeting`,
+  ];
+}
+
+/** A node's line as the cluster shows it; null if it is not worth showing. What is no log line is shown as it is. */
+export function logLine(line: string, verbose: boolean): string | null {
+  try {
+    const { level, time: _time, node: _node, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    if (typeof level !== 'string') return line;
+    if (!verbose && level !== 'warn' && level !== 'error' && level !== 'fatal') return null;
+    const rest = Object.entries(fields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+    return [level.toUpperCase(), msg, ...rest].join(' ');
+  } catch {
+    return line.trim() === '' ? null : line;
+  }
+}
+
+function seesAll(status: Record<string, ProbeReply> | null, nodes: number): boolean {
+  if (status === null) return false;
+  return String(status.ready) === '1' && Number(status.members_alive) >= nodes;
+}

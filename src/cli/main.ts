@@ -1,0 +1,91 @@
+/**
+ * The command line: verbs, their flags and exit codes. `bin/hearsay.js` calls `main` with the words after the program's
+ * name and exits with what it returns: 0 done, 1 failed, 2 wrong usage or settings.
+ * Each verb is a file beside this one; this one only parses and reports.
+ */
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { HearsayError } from '../core/base/errors.js';
+import { runCluster } from './cluster.js';
+import { helpAfterFlags, settingsMarkdown } from './help.js';
+import { runServe } from './serve.js';
+import { addSettingFlags } from './settings.js';
+import type { Terminal } from './terminal.js';
+import { processTerminal, UsageError } from './terminal.js';
+
+export const VERSION = packageJson.version;
+
+export interface MainOptions {
+  launcher?: string;
+  terminal?: Terminal;
+}
+
+/** Runs one verb to its end. */
+export async function main(words: readonly string[], options: MainOptions = {}): Promise<number> {
+  const terminal = options.terminal ?? processTerminal(options.launcher ?? null);
+  let exitCode = 0;
+  const program = programFor(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    if (words.length === 0) {
+      terminal.error(program.helpInformation());
+      return 2;
+    }
+    await program.parseAsync([...words], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof UsageError) {
+      for (const line of error.lines) terminal.error(`hearsay: ${line}\n`);
+      return 2;
+    }
+    if (error instanceof HearsayError) {
+      terminal.error(`hearsay: ${error.message}\n`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+function programFor(terminal: Terminal, setExitCode: (code: number) => void): Command {
+  const program = new Command('hearsay')
+    .description('An eventually consistent, gossip-based distributed cache that speaks RESP.')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.error })
+    .configureHelp({ helpWidth: 110 })
+    .version(VERSION, '-V, --version', 'print the version')
+    .addHelpText('after', "\n'hearsay VERB --help' tells everything about a verb.");
+  const serve = program.command('serve').description('run one node');
+  addSettingFlags(serve);
+  serve
+    .option('--stop-with-stdin', 'stop when standard input ends: for whoever starts the node as a child')
+    .addHelpText('after', helpAfterFlags)
+    .action(async (flags) => setExitCode(await runServe(flags, VERSION, terminal)));
+  const cluster = program
+    .command('cluster')
+    .description('run several nodes on this machine, each a process of its own');
+  cluster
+    .option('--nodes <number>', 'how many', '3')
+    .option('--port <number>', 'RESP port of the first node; the next ones follow, gossip is 10000 above', '7379')
+    .option('--data <directory>', 'where each node has its data directory', './.hearsay/cluster')
+    .option('--fresh', 'empty the data directories first')
+    .option('--verbose', 'show every log line of the nodes, not only warnings');
+  addSettingFlags(cluster, ['id', 'port', 'gossipPort', 'data', 'join', 'bind', 'advertise', 'logFormat', 'insecure']);
+  cluster
+    .addHelpText(
+      'after',
+      '\nCtrl-C stops all nodes. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or settings.',
+    )
+    .action(async (flags) => setExitCode(await runCluster(flags, terminal)));
+  program
+    .command('settings')
+    .description('print every setting as a Markdown table')
+    .action(() => terminal.out(settingsMarkdown()));
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => terminal.out(`${VERSION}\n`));
+  return program;
+}
