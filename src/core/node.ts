@@ -33,7 +33,7 @@ import {
   FRAME_SKETCH,
   FRAME_WANT,
 } from './gossip/frames.js';
-import { PacketReader, SECTION_ACKS, SECTION_CONTROL, SECTION_RECORDS } from './gossip/packet.js';
+import { PacketReader, SECTION_ACKS, SECTION_BYTES_MAX, SECTION_CONTROL, SECTION_RECORDS } from './gossip/packet.js';
 import { Membership } from './membership/membership.js';
 import { MEMBERSHIP_TIMINGS } from './membership/options.js';
 import type { MemberChange } from './membership/view.js';
@@ -305,7 +305,7 @@ export class HearsayNode implements Machine, CommandHost {
   }
 
   get wantsTurn(): boolean {
-    return this.sessions !== undefined && this.sessions.wantsTurn;
+    return this.sessions?.wantsTurn ?? false;
   }
 
   turnEnded(): void {
@@ -318,6 +318,7 @@ export class HearsayNode implements Machine, CommandHost {
     this.operations.settle(released);
     this.settleWaiters();
     this.desk.release(released);
+    this.piggyback();
     this.peers.flush();
     this.sessions.flush(released);
     this.store.prepare();
@@ -498,6 +499,12 @@ export class HearsayNode implements Machine, CommandHost {
     const changes = this.membership.drainChanges();
     if (changes.length === 0) return;
     for (const change of changes) if (change.member.id !== this.id) this.applyChange(change);
+    // The cluster remembers a later life of this id than the disk does: the next start counts on from there.
+    const { boot } = this.membership.self;
+    if (boot > this.state.boot) {
+      this.state.boot = boot;
+      this.wal.setState({ boot });
+    }
     if (this.membership.duplicateId !== null) {
       this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
     }
@@ -537,13 +544,32 @@ export class HearsayNode implements Machine, CommandHost {
     this.antiEntropy.peerLost(peer);
   }
 
+  /** Messages of the failure detector share a datagram per member; what is left of it carries rumors. */
   private sendMembership(): void {
     for (const { host, port, message, viaStream, memberId } of this.membership.drainOutgoing()) {
       const body = encodeControl(message);
       const peer = memberId === null ? undefined : this.peers.get(memberId);
-      if (viaStream && peer !== undefined && peer.stream !== 0) this.peers.sendFrame(peer, FRAME_CONTROL, body);
-      else if (viaStream) this.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
-      else this.peers.sendTo(host, port, SECTION_CONTROL, body);
+      if (viaStream) {
+        if (peer !== undefined && peer.stream !== 0) this.peers.sendFrame(peer, FRAME_CONTROL, body);
+        else this.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
+      } else if (peer !== undefined && peer.host === host && peer.port === port && body.length <= SECTION_BYTES_MAX) {
+        this.peers.packetFor(peer, body.length).add(SECTION_CONTROL, body, 0, body.length);
+      } else {
+        this.peers.sendTo(host, port, SECTION_CONTROL, body);
+      }
+    }
+  }
+
+  /** Rumors ride on whatever datagrams leave in this turn anyway. */
+  private piggyback(): void {
+    if (!this.membership.hasRumors) return;
+    for (const peer of this.peers.all()) {
+      const packet = peer.packet;
+      if (packet === null) continue;
+      for (const update of this.membership.takeUpdates(packet.room)) {
+        const body = encodeControl(update);
+        if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);
+      }
     }
   }
 

@@ -258,6 +258,11 @@ export class Membership {
     return this.contacts.drainResolve();
   }
 
+  /** Whether `takeUpdates` would have something. */
+  get hasRumors(): boolean {
+    return this.rumors.size > 0;
+  }
+
   /** Updates to ride on a datagram with `budgetBytes` to spare; each counts as transmitted once. */
   takeUpdates(budgetBytes: number): ControlMessage[] {
     return this.rumors.take(budgetBytes, retransmitLimit(this.roster.liveCount));

@@ -255,6 +255,7 @@ export class Replicator {
     const keyEnd = recordKeyEnd(bytes, offset);
     const partition = this.partition(slotOf(bytes, keyStart, keyEnd));
     const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
+    if (this.options.mutations.has('asymmetric-tie-break') && this.isTie(partition, hash, bytes, offset)) return true;
     const outcome = this.store.merge(partition, hash, bytes, offset);
     if (outcome === MERGE_APPLIED) {
       this.stats.recordsApplied++;
@@ -368,6 +369,13 @@ export class Replicator {
 
   private partitionOf(bytes: Buffer, offset: number): number {
     return this.partition(slotOf(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset)));
+  }
+
+  /** The planted bug `asymmetric-tie-break`: of two writes with one stamp the first to arrive stays. */
+  private isTie(partition: number, hash: number, bytes: Buffer, offset: number): boolean {
+    const { store } = this;
+    const known = store.find(partition, hash, bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+    return known && recordHlc(store.buffer, store.offset) === recordHlc(bytes, offset);
   }
 
   /** The planted bug `ttl-restarted-per-hop`: the time to live counts from the arrival, not from the write. */

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { recordBytes, TYPE_PUT, writeRecord } from '../../../src/core/record/record.js';
+import { Hints } from '../../../src/core/replication/hints.js';
+import { Link, recordsNumber, recordsRingHash, UNACKED_BYTES_MAX } from '../../../src/core/replication/link.js';
+
+function record(key: string, valueBytes: number): Buffer {
+  const bytes = Buffer.alloc(128 + key.length + valueBytes);
+  const value = Buffer.alloc(valueBytes, 0x76);
+  const fields = { type: TYPE_PUT, hlc: 5, actor: 7, sequence: 1, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
+  const length = writeRecord(bytes, 0, fields, Buffer.from(key), 0, key.length, value, 0, valueBytes);
+  return bytes.subarray(0, length);
+}
+
+function add(link: Link, key: string, count: number, nowMs = 0, valueBytes = 10): void {
+  const bytes = record(key, valueBytes);
+  link.add(bytes, 0, recordBytes(bytes, 0), count, nowMs, null);
+}
+
+describe('a link', () => {
+  it('packs the records of a turn into one message marked with the ring', () => {
+    const link = new Link();
+    for (let count = 1; count <= 5; count++) add(link, `k${count}`, count);
+    const ready = link.takeReady(0xabcdef01, 0);
+    expect(ready).toHaveLength(1);
+    expect(recordsNumber(ready[0].body, 0)).toBe(1);
+    expect(recordsRingHash(ready[0].body, 0)).toBe(0xabcdef01);
+    expect(ready[0].firstCount).toBe(1);
+    expect(ready[0].lastCount).toBe(5);
+    expect(link.takeReady(0, 0)).toHaveLength(0);
+  });
+
+  it('sends a record too large for a datagram by stream, alone', () => {
+    const link = new Link();
+    add(link, 'small', 1);
+    add(link, 'large', 2, 0, 5000);
+    add(link, 'after', 3);
+    const ready = link.takeReady(1, 0);
+    expect(ready.map((message) => message.viaStream)).toEqual([false, true, false]);
+    expect(ready.map((message) => message.firstCount)).toEqual([1, 2, 3]);
+  });
+
+  it('knows through which write everything is acknowledged, messages out of order included', () => {
+    const link = new Link();
+    add(link, 'a', 1);
+    link.takeReady(1, 0);
+    add(link, 'b', 2);
+    link.takeReady(1, 0);
+    add(link, 'c', 3);
+    expect(link.ackedThrough(3)).toBe(0);
+    link.acknowledge(2, 1);
+    expect(link.ackedThrough(3)).toBe(0);
+    link.acknowledge(1, 1);
+    expect(link.ackedThrough(3)).toBe(2);
+    link.takeReady(1, 1);
+    link.acknowledge(3, 2);
+    expect(link.ackedThrough(3)).toBe(3);
+    expect(link.unackedBytes).toBe(0);
+  });
+
+  it('sends a message that is not answered in time by stream, once', () => {
+    const link = new Link();
+    add(link, 'a', 1);
+    link.takeReady(1, 100);
+    expect(link.takeOverdue(100 + link.resendAfterMs - 1)).toHaveLength(0);
+    expect(link.takeOverdue(100 + link.resendAfterMs)).toHaveLength(1);
+    expect(link.takeOverdue(10_000)).toHaveLength(0);
+    expect(link.streamMessages()).toHaveLength(1);
+  });
+
+  it('takes to the stream when too many datagrams are in flight', () => {
+    const link = new Link();
+    for (let count = 1; count <= 70; count++) {
+      add(link, `k${count}`, count);
+      link.takeReady(1, 0);
+    }
+    expect(link.streamMessages()).toHaveLength(6);
+  });
+
+  it('hands back what it gives up, and forgets acknowledgements of it', () => {
+    const link = new Link();
+    add(link, 'old', 1, 0);
+    link.takeReady(1, 0);
+    add(link, 'new', 2, 500);
+    link.takeReady(1, 500);
+    const abandoned = link.abandon(400);
+    expect(abandoned.map((message) => message.number)).toEqual([1]);
+    expect(link.acknowledge(1, 600)).toBeNull();
+    expect(link.unackedMessages).toBe(1);
+    add(link, 'open', 3, 700);
+    expect(link.abandon(Number.POSITIVE_INFINITY)).toHaveLength(2);
+    expect(link.unackedBytes).toBe(0);
+    expect(link.takeReady(1, 700)).toHaveLength(0);
+  });
+
+  it('says that it is full past its bound', () => {
+    const link = new Link();
+    for (let count = 1; !link.full; count++) {
+      add(link, `k${count}`, count, 0, 1_000_000);
+      link.takeReady(1, 0);
+    }
+    expect(link.unackedBytes).toBeGreaterThan(UNACKED_BYTES_MAX);
+    expect(link.unackedBytes).toBeLessThan(UNACKED_BYTES_MAX + 1_100_000);
+  });
+});
+
+describe('hints', () => {
+  it('stand once for any number of writes to a key, and account for every one', () => {
+    const hints = new Hints(10_000);
+    expect(hints.add('a', 1)).toBe(true);
+    expect(hints.add('a', 1)).toBe(false);
+    expect(hints.add('b', 2)).toBe(true);
+    expect(hints.first(10)).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    hints.settle('a');
+    hints.settle('a');
+    expect(hints.created).toBe(hints.settled + hints.dropped + hints.pending);
+    expect(hints.pending).toBe(1);
+  });
+
+  it('are dropped and counted past their bytes, and room comes back as they are settled', () => {
+    const hints = new Hints(300);
+    expect(hints.add('a', 0)).toBe(true);
+    expect(hints.add('b', 0)).toBe(true);
+    expect(hints.add('c', 0)).toBe(true);
+    expect(hints.add('d', 0)).toBe(false);
+    expect(hints.dropped).toBe(1);
+    for (const key of ['a', 'b', 'c']) hints.settle(key);
+    expect(hints.bytes).toBe(0);
+    expect(hints.add('d', 0)).toBe(true);
+    expect(hints.created).toBe(hints.settled + hints.dropped + hints.pending);
+  });
+});
