@@ -1,0 +1,226 @@
+/**
+ * The entries of a node: which record stands for each key, per partition, with every count that follows from it. The store
+ * links records here, the reclaimer moves and drops them, walks visit them. Guarded: live bytes per segment, tombstone
+ * bytes, keys and the digests' sums always agree with what is linked; one function, `account`, changes them all.
+ */
+import { recordIsExpired } from '../record/expiry.js';
+import { compareVersions } from '../record/merge.js';
+import { recordActor, recordExpireAtMs, recordHlc, recordKeyStart, TYPE_TOMBSTONE } from '../record/record.js';
+import { elementHigh, elementLow } from './digest.js';
+import { growthBytes } from './directory.js';
+import { PARTITION_BYTES, Partition } from './partition.js';
+import { JUMBO, type Segments } from './segments.js';
+import { footprint } from './sizes.js';
+import { homeOf, removeSlot } from './subtable.js';
+
+/** Longer keys are compared by the native call. */
+const LOOP_BYTES_MAX = 32;
+
+export class Entries {
+  /** Null until a partition's first record. */
+  readonly partitions: (Partition | null)[];
+  /** Memory of index and digests. */
+  bytes: number;
+  keys = 0;
+  tombstones = 0;
+  tombstoneBytes = 0;
+  liveBytes = 0;
+  expired = 0;
+  flushed = 0;
+  flushedHlc = 0;
+  flushedActor = 0;
+  /** The greatest version linked since the last clear. */
+  private maxHlc = 0;
+  private maxActor = 0;
+  private references = 1;
+  private readonly segments: Segments;
+
+  constructor(segments: Segments, partitions: number) {
+    this.segments = segments;
+    this.partitions = new Array<Partition | null>(partitions).fill(null);
+    this.bytes = partitions * 8;
+  }
+
+  /** Memory that linking one more record may take. */
+  get headroomBytes(): number {
+    return growthBytes(this.references) + PARTITION_BYTES;
+  }
+
+  partitionOf(partition: number): Partition {
+    const known = this.partitions[partition];
+    if (known !== null) return known;
+    const opened = new Partition();
+    this.partitions[partition] = opened;
+    this.bytes += PARTITION_BYTES + opened.directory.bytes;
+    return opened;
+  }
+
+  /** Word of the key's slot in `table`, or 0. */
+  findSlot(table: Uint32Array, hash: number, key: Uint8Array, start: number, end: number): number {
+    let at = homeOf(table, hash);
+    for (; table[at + 1] !== 0 && table[at] <= hash; at += 2) {
+      if (table[at] === hash && this.keyIs(table[at + 1], key, start, end)) return at;
+    }
+    return 0;
+  }
+
+  /** Lets the record at `segment`, `offset` stand for its key, in place of the one that did. */
+  link(partition: number, hash: number, segment: number, offset: number): void {
+    const home = this.partitionOf(partition);
+    const buffer = this.segments.buffers[segment];
+    const keyStart = recordKeyStart(buffer, offset);
+    const keyEnd = keyStart + (buffer[offset + 10] | (buffer[offset + 11] << 8));
+    const table = home.directory.tableOf(hash);
+    const slot = this.findSlot(table, hash, buffer, keyStart, keyEnd);
+    const location = this.segments.locate(segment, offset);
+    if (slot !== 0) {
+      const former = table[slot + 1];
+      table[slot + 1] = location;
+      this.account(home, hash, former, -1);
+    } else {
+      const before = home.directory.bytes;
+      home.directory.insert(hash, location);
+      this.bytes += home.directory.bytes - before;
+      if (home.directory.tables.length > this.references) this.references = home.directory.tables.length;
+    }
+    this.account(home, hash, location, 1);
+    this.note(home, buffer, offset);
+  }
+
+  /** The record behind a slot stands for its key no more. Slots behind it may move up into its place. */
+  drop(home: Partition, table: Uint32Array, slot: number): void {
+    const hash = table[slot];
+    const location = table[slot + 1];
+    removeSlot(table, slot);
+    this.account(home, hash, location, -1);
+  }
+
+  /** Drops the record behind a slot if it has expired or a flush covers it. */
+  dropIfGone(home: Partition, table: Uint32Array, slot: number, wallMs: number): boolean {
+    const location = table[slot + 1];
+    if (!this.isGone(home, location, wallMs)) return false;
+    if (this.isCovered(home, location)) this.flushed++;
+    else this.expired++;
+    this.drop(home, table, slot);
+    return true;
+  }
+
+  /** True for a record that has expired or that a flush covers. */
+  isGone(home: Partition, location: number, wallMs: number): boolean {
+    const buffer = this.segments.buffers[location >>> this.segments.shift];
+    return recordIsExpired(buffer, (location & this.segments.mask) << 3, wallMs) || this.isCovered(home, location);
+  }
+
+  /** True for a record that a flush covers and no walk has dropped yet. */
+  isCovered(home: Partition, location: number): boolean {
+    if (!home.flushing) return false;
+    const buffer = this.segments.buffers[location >>> this.segments.shift];
+    const offset = (location & this.segments.mask) << 3;
+    return this.isFlushed(recordHlc(buffer, offset), recordActor(buffer, offset));
+  }
+
+  /** The record's bytes have been copied: live bytes follow the slot to the new segment. Nothing else changes. */
+  relink(table: Uint32Array, slot: number, segment: number, offset: number): void {
+    const { segments } = this;
+    const from = table[slot + 1] >>> segments.shift;
+    const fixed = segments.words[segment];
+    const word = offset >>> 2;
+    const bytes = footprint(fixed[word + 1]);
+    table[slot + 1] = segments.locate(segment, offset);
+    segments.live[from] -= bytes;
+    segments.live[segment] += bytes;
+    if ((fixed[word + 2] & 0xff) !== TYPE_TOMBSTONE) return;
+    segments.tombstoneBytes[from] -= bytes;
+    segments.tombstoneBytes[segment] += bytes;
+  }
+
+  isFlushed(hlc: number, actor: number): boolean {
+    return compareVersions(hlc, actor, this.flushedHlc, this.flushedActor) <= 0;
+  }
+
+  /** Raises the flush to a later version; true if it covers every record there is. */
+  flush(hlc: number, actor: number): boolean {
+    this.flushedHlc = hlc;
+    this.flushedActor = actor;
+    if (this.isFlushed(this.maxHlc, this.maxActor)) return true;
+    for (const home of this.partitions) if (home !== null) home.flushing = true;
+    return false;
+  }
+
+  shrink(home: Partition, table: Uint32Array): void {
+    const before = home.directory.bytes;
+    home.directory.shrink(table);
+    this.bytes += home.directory.bytes - before;
+  }
+
+  /** Forgets a partition whose records have all been dropped. */
+  close(partition: number): void {
+    const home = this.partitions[partition];
+    if (home === null) return;
+    this.bytes -= PARTITION_BYTES + home.directory.bytes;
+    this.partitions[partition] = null;
+  }
+
+  /** Forgets everything at once; the owner clears the segments. */
+  clear(): void {
+    for (let partition = 0; partition < this.partitions.length; partition++) this.close(partition);
+    this.keys = 0;
+    this.tombstones = 0;
+    this.tombstoneBytes = 0;
+    this.liveBytes = 0;
+    this.maxHlc = 0;
+    this.maxActor = 0;
+    this.references = 1;
+  }
+
+  private keyIs(location: number, key: Uint8Array, start: number, end: number): boolean {
+    const buffer = this.segments.buffers[location >>> this.segments.shift];
+    const offset = (location & this.segments.mask) << 3;
+    const length = end - start;
+    if ((buffer[offset + 10] | (buffer[offset + 11] << 8)) !== length) return false;
+    const at = recordKeyStart(buffer, offset);
+    if (length > LOOP_BYTES_MAX) return buffer.compare(key, start, end, at, at + length) === 0;
+    for (let index = 0; index < length; index++) if (buffer[at + index] !== key[start + index]) return false;
+    return true;
+  }
+
+  /** Adds (1) or takes away (-1) all that one linked record counts for. */
+  private account(home: Partition, hash: number, location: number, sign: 1 | -1): void {
+    const { segments } = this;
+    const segment = location >>> segments.shift;
+    const words = segments.words[segment];
+    const word = (location & segments.mask) << 1;
+    const crc = words[word];
+    const leaf = (hash >>> 24) << 1;
+    home.sums[leaf] += sign * elementLow(hash, crc);
+    home.sums[leaf + 1] += sign * elementHigh(hash, crc, words[word + 3]);
+    const bytes = sign * footprint(words[word + 1]);
+    this.liveBytes += bytes;
+    segments.live[segment] += bytes;
+    if ((words[word + 2] & 0xff) === TYPE_TOMBSTONE) {
+      this.tombstones += sign;
+      this.tombstoneBytes += bytes;
+      segments.tombstoneBytes[segment] += bytes;
+      home.tombstones += sign;
+    } else {
+      this.keys += sign;
+      home.keys += sign;
+    }
+    if (sign < 0 && segments.state[segment] === JUMBO) segments.release(segment);
+  }
+
+  private note(home: Partition, buffer: Buffer, offset: number): void {
+    const hlc = recordHlc(buffer, offset);
+    if (hlc >= this.maxHlc) {
+      const actor = recordActor(buffer, offset);
+      if (compareVersions(hlc, actor, this.maxHlc, this.maxActor) > 0) {
+        this.maxHlc = hlc;
+        this.maxActor = actor;
+      }
+    }
+    const expireAtMs = recordExpireAtMs(buffer, offset);
+    if (expireAtMs === 0) return;
+    if (expireAtMs < home.soonestMs) home.soonestMs = expireAtMs;
+    if (expireAtMs < home.walkedSoonestMs) home.walkedSoonestMs = expireAtMs;
+  }
+}

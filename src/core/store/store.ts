@@ -1,0 +1,402 @@
+/**
+ * The store: one node's records in memory, found by key, within a bound on bytes. The keyspace, replication, recovery and
+ * repair call it; what a call finds or makes lies at `buffer`, `offset` until the next call. A write is `allocate`, encode in
+ * place, `publish`; a record from elsewhere is `merge`d by the one order of record/merge.ts.
+ *
+ * Guarded: segments, index and digests together never exceed `memoryBytesMax`; find, allocate, publish and merge
+ * allocate nothing on the heap, except for a view when more than a cache line or two is copied. The parts: segments.ts
+ * (memory), entries.ts (what stands for each key), reclaimer.ts (cleaning, eviction), walker.ts (sweeps and scans).
+ * After RAMCloud's log-structured memory (FAST'14) and Segcache (NSDI'21).
+ */
+import { assert } from '../base/assert.js';
+import { Hasher } from '../base/hash.js';
+import { isExpiryRecord, namedActor, namedHlc } from '../record/expiry.js';
+import { foldExpiry, foldedLength } from '../record/fold.js';
+import { compareRecords, compareVersions } from '../record/merge.js';
+import {
+  recordActor,
+  recordBytes,
+  recordExpiryActor,
+  recordExpiryHlc,
+  recordHlc,
+  recordKeyEnd,
+  recordKeyStart,
+  recordType,
+  TYPE_EXPIRY,
+  TYPE_PUT,
+  TYPE_TOMBSTONE,
+} from '../record/record.js';
+import { LEAF_WORDS, rootHigh, rootLow } from './digest.js';
+import { Entries } from './entries.js';
+import { Reclaimer } from './reclaimer.js';
+import { Segments } from './segments.js';
+import {
+  ENVELOPE_BYTES,
+  footprint,
+  inlineBytesMax,
+  jumboBytesMax,
+  MEMORY_BYTES_MIN,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+  SEGMENT_HEADER_BYTES,
+  segmentBytesFor,
+  tombstoneBytesMax,
+} from './sizes.js';
+import { HASH_MAX, type RecordVisitor, Walker } from './walker.js';
+
+export interface StoreOptions {
+  /** Bound on segments, index and digests together, bytes; at least 256 KiB. */
+  memoryBytesMax: number;
+  /** A power of two from 4 KiB to 4 MiB; 0 takes memory / 512 within those bounds. */
+  segmentBytes: number;
+  partitions: number;
+  /** `none` refuses what does not fit instead of evicting. */
+  eviction: 'fifo' | 'none';
+  /** The cluster's hash key. */
+  hashKey: readonly [number, number];
+}
+
+/** The record stands now; `buffer`, `offset` name it as stored. */
+export const MERGE_APPLIED = 0;
+/** A later version stands. */
+export const MERGE_STALE = 1;
+/** This very version stands. */
+export const MERGE_EQUAL = 2;
+/** An expiry change of a value that is not here. */
+export const MERGE_MISSING = 3;
+/** Flushed, malformed, or there is no room. */
+export const MERGE_REFUSED = 4;
+export type MergeOutcome =
+  | typeof MERGE_APPLIED
+  | typeof MERGE_STALE
+  | typeof MERGE_EQUAL
+  | typeof MERGE_MISSING
+  | typeof MERGE_REFUSED;
+
+export interface StoreStats {
+  keys: number;
+  tombstones: number;
+  tombstoneBytes: number;
+  liveBytes: number;
+  memoryBytes: number;
+  segments: number;
+  /** Values that left to make room. */
+  evictions: number;
+  expired: number;
+  flushed: number;
+  /** Bytes copied by cleaning. */
+  cleanedBytes: number;
+  /** Records for which there was no room, or that were malformed or flushed. */
+  refused: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+const NO_SUMS = new Uint32Array(LEAF_WORDS);
+const NONE = -1;
+/** Longer records are copied by the native call. */
+const LOOP_BYTES_MAX = 192;
+/** Free segments a turn leaves ready: the cleaner's reserve and one to write. */
+const SEGMENTS_READY = 2;
+
+export class Store {
+  readonly hasher: Hasher;
+  /** The turn's wall clock; expiry is judged by it. */
+  wallMs = 0;
+  buffer: Buffer = EMPTY;
+  offset = 0;
+  digestLow = 0;
+  digestHigh = 0;
+  private refused = 0;
+  /** The segment being written, and the one the record in hand lies in. */
+  private head = NONE;
+  private held = NONE;
+  /** Where `allocate` made room, and how much. */
+  private pending = NONE;
+  private pendingBytes = 0;
+  private readonly memoryBytesMax: number;
+  private readonly inlineBytesMax: number;
+  private readonly segments: Segments;
+  private readonly entries: Entries;
+  private readonly reclaimer: Reclaimer;
+  private readonly walker: Walker;
+
+  constructor(options: StoreOptions) {
+    const { memoryBytesMax, partitions } = options;
+    const segmentBytes = options.segmentBytes || segmentBytesFor(memoryBytesMax);
+    assert(memoryBytesMax >= MEMORY_BYTES_MIN, 'the store has room for its heads and reserve');
+    assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes <= SEGMENT_BYTES_MAX, 'segments are 4 KiB to 4 MiB');
+    assert(segmentBytes * 16 <= memoryBytesMax, 'memory is at least 16 segments');
+    this.hasher = new Hasher(options.hashKey);
+    this.memoryBytesMax = memoryBytesMax;
+    this.inlineBytesMax = inlineBytesMax(segmentBytes);
+    this.segments = new Segments(segmentBytes, memoryBytesMax);
+    this.entries = new Entries(this.segments, partitions);
+    this.reclaimer = new Reclaimer(this.entries, this.segments, options.eviction === 'fifo');
+    this.walker = new Walker(this.entries, this.segments);
+  }
+
+  /** Records of this version or before are refused by `merge` and unseen by `find`. */
+  get flushedHlc(): number {
+    return this.entries.flushedHlc;
+  }
+
+  get flushedActor(): number {
+    return this.entries.flushedActor;
+  }
+
+  /** Finds the record of a key: a value or a tombstone, expired or not. */
+  find(partition: number, hash: number, key: Uint8Array, start: number, end: number): boolean {
+    const home = this.entries.partitions[partition];
+    if (home === null) return false;
+    const table = home.directory.tableOf(hash);
+    const slot = this.entries.findSlot(table, hash, key, start, end);
+    if (slot === 0) return false;
+    const location = table[slot + 1];
+    if (home.flushing && this.entries.isCovered(home, location)) return false;
+    this.held = location >>> this.segments.shift;
+    this.buffer = this.segments.buffers[this.held];
+    this.offset = (location & this.segments.mask) << 3;
+    return true;
+  }
+
+  /**
+   * Makes room for a record of `length` bytes at `buffer`, `offset`; it may clean or evict, never what was found last.
+   * False if memory is full, or for a tombstone if tombstones fill their share; then nothing has changed but the room.
+   */
+  allocate(length: number, isTombstone = false): boolean {
+    const bytes = footprint(length);
+    if (this.makeRoom(bytes, isTombstone)) {
+      this.buffer = this.segments.buffers[this.pending];
+      this.offset = this.segments.used[this.pending] + ENVELOPE_BYTES;
+      this.pendingBytes = bytes;
+      return true;
+    }
+    this.refused++;
+    return false;
+  }
+
+  /** Lets the record just encoded where `allocate` made room stand for its key, in place of the former. */
+  publish(partition: number, hash: number): void {
+    const { segments, pending, offset } = this;
+    const bytes = footprint(recordBytes(this.buffer, offset));
+    assert(pending !== NONE && bytes <= this.pendingBytes, 'what is published was allocated');
+    const words = segments.words[pending];
+    const envelope = (offset - ENVELOPE_BYTES) >>> 2;
+    words[envelope] = hash;
+    words[envelope + 1] = partition;
+    segments.used[pending] += bytes;
+    if (pending !== this.head) segments.seal(pending);
+    this.pending = NONE;
+    this.held = pending;
+    this.entries.link(partition, hash, pending, offset);
+  }
+
+  /** Merges a verified PUT, TOMBSTONE or EXPIRY record from elsewhere. */
+  merge(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    const type = recordType(source, at);
+    if (type === TYPE_EXPIRY) return this.mergeExpiry(partition, hash, source, at);
+    if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE) return this.refuse();
+    if (this.entries.isFlushed(recordHlc(source, at), recordActor(source, at))) return this.refuse();
+    if (this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
+      const order = compareRecords(source, at, this.buffer, this.offset);
+      if (order < 0) return MERGE_STALE;
+      if (order === 0) return MERGE_EQUAL;
+    }
+    const length = recordBytes(source, at);
+    if (!this.allocate(length, type === TYPE_TOMBSTONE)) return MERGE_REFUSED;
+    const { buffer, offset } = this;
+    if (length > LOOP_BYTES_MAX) buffer.set(source.subarray(at, at + length), offset);
+    else for (let index = 0; index < length; index++) buffer[offset + index] = source[at + index];
+    this.publish(partition, hash);
+    return MERGE_APPLIED;
+  }
+
+  /** Drops a key here, without a tombstone. */
+  remove(partition: number, hash: number, key: Uint8Array, start: number, end: number): void {
+    const home = this.entries.partitions[partition];
+    if (home === null) return;
+    const table = home.directory.tableOf(hash);
+    const slot = this.entries.findSlot(table, hash, key, start, end);
+    if (slot !== 0) this.entries.drop(home, table, slot);
+  }
+
+  /** Everything of this version or before is gone: at once if that is all there is, else as sweeps come by. */
+  flush(hlc: number, actor: number): void {
+    if (this.entries.isFlushed(hlc, actor)) return;
+    const whole = this.entries.flush(hlc, actor);
+    this.walker.restart();
+    if (!whole) return;
+    this.abandon();
+    this.segments.clear();
+    this.entries.clear();
+    this.reclaimer.clear();
+    this.head = NONE;
+    this.held = NONE;
+    this.buffer = EMPTY;
+    this.offset = 0;
+  }
+
+  /** A slice of the walk that drops expired and flushed records: looks at about `budgetRecords`, returns the dropped. */
+  sweep(budgetRecords: number): number {
+    return this.walker.sweep(budgetRecords, this.wallMs);
+  }
+
+  /** A slice of the walk that forgets tombstones stamped before `beforeHlc`; returns how many. */
+  dropTombstones(beforeHlc: number, budgetRecords: number): number {
+    return this.walker.dropTombstones(beforeHlc, budgetRecords);
+  }
+
+  /**
+   * Visits values and tombstones that are neither expired nor flushed, in the order of hashes from `fromHash`, equal hashes
+   * together; looks at about `count`. Returns the hash to go on from, or -1 at the end.
+   */
+  scan(partition: number, fromHash: number, count: number, visit: RecordVisitor): number {
+    return this.walker.visit(partition, fromHash, HASH_MAX, count, this.wallMs, visit);
+  }
+
+  /** The same for one leaf of the hash trie, whole. */
+  visitLeaf(partition: number, leaf: number, visit: RecordVisitor): void {
+    const first = (leaf << 24) >>> 0;
+    this.walker.visit(partition, first, first + 0xffffff, Number.POSITIVE_INFINITY, this.wallMs, visit);
+  }
+
+  /** 256 sums, [low, high] each: a live view, which `digest` brings up to the clock first. Callers copy. */
+  leafSums(partition: number): Uint32Array {
+    return this.entries.partitions[partition]?.sums ?? NO_SUMS;
+  }
+
+  /** Sets `digestLow`, `digestHigh`: equal on two nodes exactly when they hold the same records, up to chance. */
+  digest(partition: number): void {
+    const home = this.entries.partitions[partition];
+    if (home !== null) this.walker.dropGone(home, this.wallMs);
+    const sums = home === null ? NO_SUMS : home.sums;
+    this.digestLow = rootLow(sums);
+    this.digestHigh = rootHigh(sums);
+  }
+
+  /** Values of a partition, those included that have expired and were not swept yet. */
+  keys(partition: number): number {
+    return this.entries.partitions[partition]?.keys ?? 0;
+  }
+
+  /** Whether there is any record of a partition here, a tombstone included. */
+  holdsAny(partition: number): boolean {
+    const home = this.entries.partitions[partition];
+    return home !== null && home.keys + home.tombstones > 0;
+  }
+
+  /** True once a partition has evicted: absence here is then no proof. */
+  isLossy(partition: number): boolean {
+    return this.entries.partitions[partition]?.lossy ?? false;
+  }
+
+  clearPartition(partition: number): void {
+    const home = this.entries.partitions[partition];
+    if (home === null) return;
+    this.walker.dropAll(home);
+    this.entries.close(partition);
+  }
+
+  /** A slice of work for the end of a turn: has a touched segment ready before a write needs it. */
+  prepare(): void {
+    if (this.segments.freeCount >= SEGMENTS_READY) return;
+    this.held = NONE;
+    if (this.fits(this.segments.segmentBytes)) this.segments.grow();
+    else this.reclaimer.reclaim(this.held, this.wallMs);
+  }
+
+  stats(): StoreStats {
+    const { entries, reclaimer } = this;
+    return {
+      keys: entries.keys,
+      tombstones: entries.tombstones,
+      tombstoneBytes: entries.tombstoneBytes,
+      liveBytes: entries.liveBytes,
+      memoryBytes: this.segments.bytes + entries.bytes,
+      segments: this.segments.count,
+      evictions: reclaimer.evictions,
+      expired: entries.expired,
+      flushed: entries.flushed,
+      cleanedBytes: reclaimer.cleanedBytes,
+      refused: this.refused,
+    };
+  }
+
+  private mergeExpiry(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    if (!isExpiryRecord(source, at)) return this.refuse();
+    const hlc = namedHlc(source, at);
+    const actor = namedActor(source, at);
+    if (this.entries.isFlushed(hlc, actor)) return MERGE_STALE;
+    if (!this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) return MERGE_MISSING;
+    const { buffer, offset } = this;
+    const named = compareVersions(hlc, actor, recordHlc(buffer, offset), recordActor(buffer, offset));
+    if (named > 0) return MERGE_MISSING;
+    if (named < 0 || recordType(buffer, offset) !== TYPE_PUT) return MERGE_STALE;
+    const order = compareVersions(
+      recordHlc(source, at),
+      recordActor(source, at),
+      recordExpiryHlc(buffer, offset),
+      recordExpiryActor(buffer, offset),
+    );
+    if (order < 0) return MERGE_STALE;
+    if (order === 0) return MERGE_EQUAL;
+    if (!this.allocate(foldedLength(buffer, offset))) return MERGE_REFUSED;
+    foldExpiry(buffer, offset, source, at, this.buffer, this.offset);
+    this.publish(partition, hash);
+    return MERGE_APPLIED;
+  }
+
+  private refuse(): MergeOutcome {
+    this.refused++;
+    return MERGE_REFUSED;
+  }
+
+  private makeRoom(bytes: number, isTombstone: boolean): boolean {
+    if (this.pending !== NONE) this.abandon();
+    if (isTombstone && this.entries.tombstoneBytes + bytes > tombstoneBytesMax(this.memoryBytesMax)) return false;
+    if (bytes > this.inlineBytesMax) {
+      if (bytes > jumboBytesMax(this.memoryBytesMax) || !this.ensure(SEGMENT_HEADER_BYTES + bytes)) return false;
+      this.pending = this.segments.openJumbo(bytes);
+      return true;
+    }
+    if (!this.ensure(0)) return false;
+    if (this.head === NONE || this.segments.used[this.head] + bytes > this.segments.segmentBytes) {
+      if (!this.openHead()) return false;
+    }
+    this.pending = this.head;
+    return true;
+  }
+
+  /** Reclaims until `bytes` more, the index's growth and the cleaner's reserve fit. */
+  private ensure(bytes: number): boolean {
+    while (!this.fits(bytes)) {
+      if (this.segments.freeCount > 1) this.segments.shed();
+      else if (!this.reclaimer.reclaim(this.held, this.wallMs)) return false;
+    }
+    return true;
+  }
+
+  private fits(bytes: number): boolean {
+    const { segments, entries } = this;
+    const reserve = entries.headroomBytes + (segments.freeCount === 0 ? segments.segmentBytes : 0);
+    if (segments.bytes + entries.bytes + reserve + bytes > this.memoryBytesMax) return false;
+    return bytes === 0 || segments.hasNumber();
+  }
+
+  private openHead(): boolean {
+    const { segments } = this;
+    while (segments.freeCount < 2) {
+      if (this.fits(segments.segmentBytes)) segments.grow();
+      else if (!this.reclaimer.reclaim(this.held, this.wallMs)) return false;
+    }
+    if (this.head !== NONE) segments.seal(this.head);
+    this.head = segments.open();
+    return true;
+  }
+
+  /** Room that was made and not published is given back. */
+  private abandon(): void {
+    if (this.pending !== NONE && this.pending !== this.head) this.segments.release(this.pending);
+    this.pending = NONE;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Walks over entries in the order of hashes: the sliced sweeps that drop what has expired, was flushed or is a tombstone all
+ * have passed, and the visits of SCAN and of a trie leaf. The store calls it; sweeps go on from where they stood. Guarded:
+ * a walk from one hash to another meets every record linked throughout it, whatever is inserted, deleted or moved
+ * meanwhile, because tables are sorted by hash and a cursor is a hash.
+ */
+import { recordExpireAtMs, recordHlc, recordType, TYPE_TOMBSTONE } from '../record/record.js';
+import { lastHash } from './directory.js';
+import type { Entries } from './entries.js';
+import type { Partition } from './partition.js';
+import type { Segments } from './segments.js';
+import { seek } from './subtable.js';
+
+export const HASH_MAX = 0xffffffff;
+
+/** Lent a record: it must not write to the store, and keeps nothing of the buffer. */
+export type RecordVisitor = (buffer: Buffer, offset: number, hash: number) => void;
+
+/** What a dropping walk takes. */
+const GONE = 0;
+const TOMBSTONES = 1;
+const ALL = 2;
+type Taking = typeof GONE | typeof TOMBSTONES | typeof ALL;
+
+export class Walker {
+  private sweepPartition = 0;
+  private sweepHash = 0;
+  private burialPartition = 0;
+  private burialHash = 0;
+  private examined = 0;
+  private dropped = 0;
+  private readonly entries: Entries;
+  private readonly segments: Segments;
+
+  constructor(entries: Entries, segments: Segments) {
+    this.entries = entries;
+    this.segments = segments;
+  }
+
+  /** Drops expired and flushed records; looks at about `budget` of them and returns how many were dropped. */
+  sweep(budget: number, wallMs: number): number {
+    const { partitions } = this.entries;
+    this.begin();
+    for (let passed = 0; passed < partitions.length && this.examined < budget; passed++) {
+      const home = partitions[this.sweepPartition];
+      if (home?.mayHoldGone(wallMs)) {
+        this.sweepHash = this.dropFrom(home, this.sweepHash, budget, GONE, wallMs, 0);
+        if (this.sweepHash !== -1) break;
+      }
+      this.sweepHash = 0;
+      this.sweepPartition = (this.sweepPartition + 1) % partitions.length;
+    }
+    return this.dropped;
+  }
+
+  /** Drops tombstones stamped before `beforeHlc`; looks at about `budget` records and returns how many were dropped. */
+  dropTombstones(beforeHlc: number, budget: number): number {
+    const { partitions } = this.entries;
+    this.begin();
+    for (let passed = 0; passed < partitions.length && this.examined < budget; passed++) {
+      const home = partitions[this.burialPartition];
+      if (home !== null && home.tombstones > 0) {
+        this.burialHash = this.dropFrom(home, this.burialHash, budget, TOMBSTONES, 0, beforeHlc);
+        if (this.burialHash !== -1) break;
+      }
+      this.burialHash = 0;
+      this.burialPartition = (this.burialPartition + 1) % partitions.length;
+    }
+    return this.dropped;
+  }
+
+  /** A flush covers records behind the cursor too: the partition under way is walked from its start. */
+  restart(): void {
+    this.sweepHash = 0;
+  }
+
+  /** Drops all that has expired or was flushed in one partition. */
+  dropGone(home: Partition, wallMs: number): void {
+    if (!home.mayHoldGone(wallMs)) return;
+    this.begin();
+    this.dropFrom(home, 0, Number.POSITIVE_INFINITY, GONE, wallMs, 0);
+  }
+
+  /** Drops every record of one partition. */
+  dropAll(home: Partition): void {
+    this.begin();
+    this.dropFrom(home, 0, Number.POSITIVE_INFINITY, ALL, 0, 0);
+  }
+
+  /**
+   * Visits records of one partition with a hash in [fromHash, toHash] that are neither expired nor flushed, looking at
+   * `count` or a few more, all with an equal hash together. Returns the hash to go on from, or -1 at the end.
+   */
+  visit(
+    partition: number,
+    fromHash: number,
+    toHash: number,
+    count: number,
+    wallMs: number,
+    visitor: RecordVisitor,
+  ): number {
+    const home = this.entries.partitions[partition];
+    if (home === null) return -1;
+    let seen = 0;
+    let previous = -1;
+    for (let from = fromHash; from <= toHash; ) {
+      const table = home.directory.tableOf(from);
+      for (let slot = seek(table, from); slot < table.length; slot += 2) {
+        const location = table[slot + 1];
+        if (location === 0) continue;
+        const hash = table[slot];
+        if (hash > toHash) return -1;
+        if (seen >= count && hash !== previous) return hash;
+        previous = hash;
+        seen++;
+        if (this.entries.isGone(home, location, wallMs)) continue;
+        visitor(this.segments.buffers[location >>> this.segments.shift], (location & this.segments.mask) << 3, hash);
+      }
+      from = lastHash(table) + 1;
+    }
+    return -1;
+  }
+
+  private begin(): void {
+    this.examined = 0;
+    this.dropped = 0;
+  }
+
+  private dropFrom(
+    home: Partition,
+    fromHash: number,
+    budget: number,
+    taking: Taking,
+    wallMs: number,
+    beforeHlc: number,
+  ): number {
+    const { entries } = this;
+    let previous = -1;
+    if (taking === GONE && fromHash === 0) home.walkedSoonestMs = Number.POSITIVE_INFINITY;
+    for (let from = fromHash; from <= HASH_MAX; ) {
+      const table = home.directory.tableOf(from);
+      this.examined++;
+      for (let slot = seek(table, from); slot < table.length; ) {
+        if (table[slot + 1] === 0) {
+          slot += 2;
+          continue;
+        }
+        const hash = table[slot];
+        if (this.examined >= budget && hash !== previous) return hash;
+        previous = hash;
+        this.examined++;
+        if (this.takes(home, table, slot, taking, wallMs, beforeHlc)) this.dropped++;
+        else slot += 2;
+      }
+      from = lastHash(table) + 1;
+      entries.shrink(home, table);
+    }
+    if (taking === GONE) {
+      home.soonestMs = home.walkedSoonestMs;
+      home.flushing = false;
+    }
+    return -1;
+  }
+
+  /** Drops the record of a slot if the walk takes it. One that a sweep leaves lowers the bound on the next expiry. */
+  private takes(
+    home: Partition,
+    table: Uint32Array,
+    slot: number,
+    taking: Taking,
+    wallMs: number,
+    beforeHlc: number,
+  ): boolean {
+    const { entries, segments } = this;
+    if (taking === ALL) {
+      entries.drop(home, table, slot);
+      return true;
+    }
+    const location = table[slot + 1];
+    const buffer = segments.buffers[location >>> segments.shift];
+    const offset = (location & segments.mask) << 3;
+    if (taking === TOMBSTONES) {
+      if (recordType(buffer, offset) !== TYPE_TOMBSTONE || recordHlc(buffer, offset) >= beforeHlc) return false;
+      entries.drop(home, table, slot);
+      return true;
+    }
+    if (entries.dropIfGone(home, table, slot, wallMs)) return true;
+    const expireAtMs = recordExpireAtMs(buffer, offset);
+    if (expireAtMs !== 0 && expireAtMs < home.walkedSoonestMs) home.walkedSoonestMs = expireAtMs;
+    return false;
+  }
+}
