@@ -99,6 +99,10 @@ describe('control messages', () => {
         expect(value === null || Array.isArray(value)).toBe(true);
       }),
     );
+    const recordDefinition = Buffer.from([0x92, 0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61]);
+    expect(decodeControl(recordDefinition, 0, recordDefinition.length)).toBeNull();
+    const trailing = Buffer.concat([bytes, Buffer.from([0])]);
+    expect(decodeControl(trailing, 0, trailing.length)).toBeNull();
     const nested = Buffer.alloc(5000, 0x91);
     expect(decodeControl(nested, 0, nested.length)).toBeNull();
   });
