@@ -127,9 +127,9 @@ describe('the log after a power loss', () => {
   });
 
   it('survives crash after crash, within recovery too', () => {
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let seed = 1; seed <= 150; seed++) {
       const random = new Random(seed, 3);
-      const bench = new Bench({ fileBytes: 4096 }, {}, seed).start();
+      const bench = new Bench({ fileBytes: 4096 }, { garbledSectors: true }, seed).start();
       let next = 1;
       for (let life = 0; life < 6; life++) {
         for (let step = random.below(12); step > 0; step--) {
