@@ -56,32 +56,46 @@ function getset(context: CommandContext, args: Args, reply: Reply): void {
 function getex(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace } = context;
   const { buffer, starts, ends } = args;
-  let persist = false;
-  let amount = 0;
-  if (args.count === 3 && args.equalsIgnoreCase(2, 'PERSIST')) persist = true;
-  else if (args.count === 4) amount = 3;
-  else if (args.count !== 2) throw syntaxError();
-  const option = amount === 0 ? 0 : getexOption(args);
-  if (!replyValue(context, args, 1, reply)) return;
-  if (persist) {
+  const option = getexOptions(args);
+  if (!replyValue(context, args, 1, reply) || option === NONE) return;
+  if (option === PERSIST) {
     if (keyspace.entry.expireAtMs !== 0) keyspace.expire(buffer, starts[1], ends[1], 0);
-  } else if (option !== 0) {
-    const unitMs = option & 1 ? 1 : 1000;
-    const atMs =
-      option > 2
-        ? expiryAt(args, amount, unitMs, 'getex')
-        : expiryAfter(args, amount, unitMs, keyspace.wallMs, 'getex');
-    keyspace.expire(buffer, starts[1], ends[1], atMs);
+    return;
   }
+  const amount = args.count - 1;
+  const unitMs = option === PX || option === PXAT ? 1 : 1000;
+  const absolute = option === PXAT || option === EXAT;
+  const atMs = absolute
+    ? expiryAt(args, amount, unitMs, 'getex')
+    : expiryAfter(args, amount, unitMs, keyspace.wallMs, 'getex');
+  keyspace.expire(buffer, starts[1], ends[1], atMs);
 }
 
-/** 1 PX, 2 EX, 3 PXAT, 4 EXAT. */
-function getexOption(args: Args): number {
-  if (args.equalsIgnoreCase(2, 'PX')) return 1;
-  if (args.equalsIgnoreCase(2, 'EX')) return 2;
-  if (args.equalsIgnoreCase(2, 'PXAT')) return 3;
-  if (args.equalsIgnoreCase(2, 'EXAT')) return 4;
-  throw syntaxError();
+const NONE = 0;
+const PERSIST = 1;
+const PX = 2;
+const EX = 3;
+const PXAT = 4;
+const EXAT = 5;
+
+/** The one kind of option that is given; its amount, if it has one, is the last word. */
+function getexOptions(args: Args): number {
+  let chosen = NONE;
+  for (let index = 2; index < args.count; index++) {
+    const option = getexOption(args, index);
+    if (option === NONE || (chosen !== NONE && option !== chosen)) throw syntaxError();
+    chosen = option;
+    if (option !== PERSIST && ++index === args.count) throw syntaxError();
+  }
+  return chosen;
+}
+
+function getexOption(args: Args, index: number): number {
+  if (args.equalsIgnoreCase(index, 'PERSIST')) return PERSIST;
+  if (args.equalsIgnoreCase(index, 'PX')) return PX;
+  if (args.equalsIgnoreCase(index, 'EX')) return EX;
+  if (args.equalsIgnoreCase(index, 'PXAT')) return PXAT;
+  return args.equalsIgnoreCase(index, 'EXAT') ? EXAT : NONE;
 }
 
 const oneKey = { firstKey: 1, lastKey: 1, step: 1, group: 'string' } as const;

@@ -12,9 +12,10 @@ type Status = ReturnType<CommandContext['host']['status']>;
 type Lines = [string, string | number][];
 type Section = (context: CommandContext, status: Status) => Lines;
 
-function server({ host, ...context }: CommandContext): Lines {
+function server(context: CommandContext): Lines {
+  const { host } = context;
   const { settings } = host;
-  const upSeconds = Math.floor((host.monotonicMs - connectionOf({ host, ...context }).connections.startedMs) / 1000);
+  const upSeconds = Math.floor((host.monotonicMs - connectionOf(context).connections.startedMs) / 1000);
   return [
     ['redis_version', REDIS_VERSION],
     ['redis_mode', settings.topology === 'off' ? 'standalone' : 'cluster'],

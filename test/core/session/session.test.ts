@@ -1,0 +1,313 @@
+/** One connection: order of replies, fairness, back-pressure, and its bounds. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PLACES_MAX } from '../../../src/core/session/outbox.js';
+import { COMMANDS_PER_TURN, OUTPUT_BYTES_HIGH } from '../../../src/core/session/session.js';
+import { PARTIAL_COMMAND_MS } from '../../../src/core/session/sessions.js';
+import { encode, Harness } from './harness.js';
+
+function store(harness: Harness, key: string, value: Buffer | string): void {
+  harness.host.keyspace.entries.set(key, { value: Buffer.from(value as string), expireAtMs: 0 });
+}
+
+/** What happens in one step of a run of mixed replies. */
+type Step = 'here' | 'away' | 'held' | 'here and held' | 'answer' | 'durable' | 'end turn';
+const step = fc.tuple(
+  fc.constantFrom<Step>('here', 'away', 'held', 'here and held', 'answer', 'durable', 'end turn'),
+  fc.nat(1000),
+);
+
+describe('a session', () => {
+  it('sends replies in the order of commands, whole, and none before its batch, however they become known', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const harness = new Harness();
+        let expected = '';
+        let sent = '';
+        /** Where held replies begin, and the batch each waits for. */
+        const holds: { at: number; batch: number }[] = [];
+        let batch = 0;
+        let commands = 0;
+        const give = (away: boolean): void => {
+          const text = `v${commands}`.repeat(1 + (commands % 9));
+          store(harness, `k${commands}`, text);
+          harness.host.away = () => away;
+          harness.receive(encode('GET', `k${commands++}`));
+          expected += `$${text.length}\r\n${text}\r\n`;
+        };
+        const check = (): void => {
+          harness.endTurn();
+          sent += harness.output();
+          expect(expected.startsWith(sent)).toBe(true);
+          const open = holds.find((hold) => hold.batch > harness.durable);
+          if (open !== undefined) expect(sent.length).toBeLessThanOrEqual(open.at);
+        };
+        for (const [what, number] of steps) {
+          if (what === 'here') give(false);
+          else if (what === 'away') give(true);
+          else if (what === 'held' || what === 'here and held') {
+            if (what === 'held' || batch === 0) batch++;
+            holds.push({ at: expected.length, batch });
+            harness.host.batch = batch;
+            give(false);
+            harness.host.batch = 0;
+          } else if (what === 'answer') {
+            if (harness.host.remote.length > 0) harness.host.answerRemote(number % harness.host.remote.length);
+          } else if (what === 'durable') harness.durable = Math.min(batch, harness.durable + (number % 3));
+          else check();
+        }
+        check();
+        while (harness.host.remote.length > 0) harness.host.answerRemote(harness.host.remote.length - 1);
+        check();
+        harness.durable = batch;
+        check();
+        expect(sent).toBe(expected);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('writes all replies of a turn at once', () => {
+    const harness = new Harness();
+    harness.receive(Buffer.concat(Array.from({ length: 16 }, () => encode('PING'))));
+    harness.receive(encode('ECHO', 'x'));
+    harness.endTurn();
+    expect(harness.output()).toBe(`${'+PONG\r\n'.repeat(16)}$1\r\nx\r\n`);
+    expect(harness.streams.writes).toBe(1);
+  });
+
+  it('never throws at random bytes, and answers what it can', () => {
+    const words = fc.constantFrom(
+      'GET',
+      'SET',
+      'CLIENT',
+      'LIST',
+      'HELLO',
+      '3',
+      'COMMAND',
+      'MGET',
+      'SCAN',
+      '0',
+      'EX',
+      '9',
+      '*',
+      'a',
+    );
+    const parts = fc.oneof(
+      { weight: 4, arbitrary: fc.array(words, { minLength: 1, maxLength: 6 }).map((list) => encode(...list)) },
+      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes)) },
+    );
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 20 }), fc.boolean(), (pieces, locked) => {
+        const harness = new Harness((host) => {
+          if (locked) host.settings = { ...host.settings, password: 'secret' };
+        });
+        for (const piece of pieces) harness.receive(piece);
+        harness.settle();
+        expect(harness.output()).toMatch(/^([+\-:$*_#,=%~>]|$)/);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('runs a thousand commands a turn and lets others have theirs in between', () => {
+    const harness = new Harness();
+    harness.accept(2);
+    harness.receive('PING\r\n'.repeat(COMMANDS_PER_TURN * 2 + 500));
+    harness.receive('PING\r\n', 2);
+    harness.endTurn();
+    expect(harness.output(1)).toBe('+PONG\r\n'.repeat(COMMANDS_PER_TURN));
+    expect(harness.output(2)).toBe('+PONG\r\n');
+    expect(harness.sessions.wantsTurn).toBe(true);
+    harness.sessions.turn();
+    expect(harness.settle()).toBe(2);
+    expect(harness.output(1)).toBe('+PONG\r\n'.repeat(COMMANDS_PER_TURN + 500));
+    expect(harness.sessions.wantsTurn).toBe(false);
+  });
+
+  it('stops reading while more input waits than one turn takes', () => {
+    const harness = new Harness();
+    harness.receive('PING\r\n'.repeat(40_000));
+    harness.endTurn();
+    expect(harness.streams.paused.get(1)).toBe(true);
+    harness.settle();
+    expect(harness.streams.paused.get(1)).toBe(false);
+    expect(harness.output()).toBe('+PONG\r\n'.repeat(40_000));
+  });
+
+  it('neither runs nor reads for a client that does not take its replies, and goes on when it does', () => {
+    const harness = new Harness();
+    store(harness, 'big', Buffer.alloc(100_000, 'x'));
+    harness.streams.stuck.set(1, 0);
+    harness.receive(Buffer.concat(Array.from({ length: 200 }, () => encode('GET', 'big'))));
+    harness.settle();
+    expect(harness.streams.paused.get(1)).toBe(true);
+    expect(harness.streams.queued(1)).toBeLessThan(OUTPUT_BYTES_HIGH + 200_000);
+    expect(harness.host.stats.calls[0]).toBeLessThan(20);
+    harness.streams.stuck.delete(1);
+    harness.sessions.drained(1);
+    harness.settle();
+    expect(harness.streams.paused.get(1)).toBe(false);
+    expect(harness.output()).toBe(`$100000\r\n${'x'.repeat(100_000)}\r\n`.repeat(200));
+    expect(harness.host.stats.pauses).toBeGreaterThan(0);
+  });
+
+  it('looks again at a paused client by the pulse, if nobody says that it has drained', () => {
+    const harness = new Harness();
+    store(harness, 'big', Buffer.alloc(1_200_000, 'x'));
+    harness.streams.stuck.set(1, 0);
+    harness.receive(encode('GET', 'big'));
+    harness.receive(encode('PING'));
+    harness.settle();
+    expect(harness.streams.paused.get(1)).toBe(true);
+    harness.streams.stuck.delete(1);
+    harness.sessions.tick();
+    harness.settle();
+    expect(harness.output().endsWith('+PONG\r\n')).toBe(true);
+  });
+
+  it('closes a client that is owed more than the output limit, and counts it', () => {
+    const harness = new Harness();
+    store(harness, 'big', Buffer.alloc(12_000_000));
+    harness.receive(encode('MGET', 'big', 'big', 'big'));
+    harness.settle();
+    expect(harness.streams.closes.get(1)).toBe(false);
+    expect(harness.output()).toBe('');
+    expect(harness.host.stats.outputLimitClosed).toBe(1);
+  });
+
+  it('takes no more commands while very many replies are still to come', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(Buffer.concat(Array.from({ length: PLACES_MAX + 300 }, () => encode('GET', 'k'))));
+    harness.settle();
+    harness.sessions.turn();
+    harness.settle();
+    expect(harness.host.remote.length).toBe(PLACES_MAX);
+    expect(harness.streams.paused.get(1)).toBe(true);
+    while (harness.host.remote.length > 0) harness.host.answerRemote(0);
+    harness.settle();
+    while (harness.host.remote.length > 0) harness.host.answerRemote(0);
+    harness.settle();
+    expect(harness.output()).toBe('$-1\r\n'.repeat(PLACES_MAX + 300));
+  });
+
+  it('closes after QUIT only when every earlier reply has left', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(Buffer.concat([encode('GET', 'k'), encode('QUIT'), encode('PING')]));
+    harness.settle();
+    expect(harness.streams.closes.has(1)).toBe(false);
+    harness.host.answerRemote(0);
+    harness.settle();
+    expect(harness.output()).toBe('$-1\r\n+OK\r\n');
+    expect(harness.streams.closes.get(1)).toBe(true);
+  });
+
+  it('answers a protocol error once, in its place, and closes', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(Buffer.concat([encode('GET', 'k'), Buffer.from('*1\r\n!')]));
+    harness.receive('\r\n*1\r\n$4\r\nPING\r\n');
+    harness.receive(encode('PING'));
+    harness.settle();
+    harness.host.answerRemote(0);
+    harness.settle();
+    expect(harness.output()).toBe("$-1\r\n-ERR Protocol error: expected '$', got '!'\r\n");
+    expect(harness.streams.closes.get(1)).toBe(true);
+    expect(harness.host.stats.protocolErrors).toBe(1);
+  });
+
+  it('forgets replies that come after its stream has closed', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(encode('GET', 'k'));
+    harness.settle();
+    harness.sessions.closed(1);
+    harness.host.answerRemote(0);
+    harness.settle();
+    expect(harness.output()).toBe('');
+    expect(harness.sessions.size).toBe(0);
+  });
+
+  it('hears nothing from a stranger but HELLO, AUTH, RESET and QUIT', () => {
+    const harness = new Harness((host) => {
+      host.settings = { ...host.settings, password: 'secret' };
+    });
+    expect(harness.ask('GET', 'k')).toBe('-NOAUTH Authentication required.\r\n');
+    expect(harness.ask('GET')).toBe("-ERR wrong number of arguments for 'get' command\r\n");
+    expect(harness.ask('HELLO', '3')).toMatch(/^-NOAUTH HELLO must be called/);
+    expect(harness.ask('AUTH', 'wrong!')).toBe('-WRONGPASS invalid username-password pair or user is disabled.\r\n');
+    expect(harness.ask('AUTH', 'secre')).toMatch(/^-WRONGPASS/);
+    expect(harness.ask('AUTH', 'secretsecret')).toMatch(/^-WRONGPASS/);
+    expect(harness.ask('AUTH', '')).toMatch(/^-WRONGPASS/);
+    expect(harness.ask('AUTH', 'other', 'secret')).toMatch(/^-WRONGPASS/);
+    expect(harness.host.stats.passwordsRefused).toBe(5);
+    expect(harness.ask('HELLO', '3', 'AUTH', 'default', 'secret', 'SETNAME', 'me')).toMatch(/^%7\r\n/);
+    expect(harness.ask('GET', 'k')).toBe('_\r\n');
+    expect(harness.ask('RESET')).toBe('+RESET\r\n');
+    expect(harness.ask('GET', 'k')).toBe('-NOAUTH Authentication required.\r\n');
+    expect(harness.ask('AUTH', 'secret')).toBe('+OK\r\n');
+    expect(harness.ask('GET', 'k')).toBe('$-1\r\n');
+    harness.accept(2);
+    harness.receive('*11\r\n', 2);
+    harness.settle();
+    expect(harness.output(2)).toBe('-ERR Protocol error: unauthenticated multibulk length\r\n');
+  });
+
+  it('counts calls, refusals and errors by code', () => {
+    const harness = new Harness();
+    harness.line('SET a 1');
+    harness.line('GET a');
+    harness.line('GET b');
+    harness.line('GET');
+    harness.line('INCR a x');
+    harness.line('SET a x');
+    harness.line('INCR a');
+    const info = harness.line('INFO stats commandstats errorstats');
+    expect(info).toContain('keyspace_hits:1\r\n');
+    expect(info).toContain('keyspace_misses:1\r\n');
+    expect(info).toContain('cmdstat_get:calls=2,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0\r\n');
+    expect(info).toContain('cmdstat_incr:calls=1,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=1\r\n');
+    expect(info).toContain('errorstat_ERR:count=3\r\n');
+    expect(info).toContain('total_error_replies:3\r\n');
+    harness.line('CONFIG RESETSTAT');
+    expect(harness.line('INFO errorstats')).not.toContain('errorstat_ERR');
+  });
+});
+
+describe('the table of sessions', () => {
+  it('refuses a connection past the greatest number, and says so', () => {
+    const harness = new Harness((host) => {
+      host.settings = { ...host.settings, maxClients: 2 };
+    });
+    harness.accept(2);
+    harness.accept(3);
+    expect(harness.output(3)).toBe('-ERR max number of clients reached\r\n');
+    expect(harness.streams.closes.get(3)).toBe(true);
+    harness.receive('PING\r\n', 3);
+    harness.settle();
+    expect(harness.output(3)).toBe('');
+    harness.sessions.closed(2);
+    harness.accept(4);
+    expect(harness.sessions.size).toBe(2);
+    expect(harness.host.stats.connectionsRejected).toBe(1);
+  });
+
+  it('closes a connection whose half command stays half, and no idle one', () => {
+    const harness = new Harness();
+    harness.accept(2);
+    harness.receive('*2\r\n$3\r\nGE', 1);
+    harness.receive('PING\r\n', 2);
+    harness.settle();
+    harness.host.monotonicMs += PARTIAL_COMMAND_MS - 1;
+    harness.receive('T', 1);
+    harness.sessions.tick();
+    expect(harness.streams.closes.has(1)).toBe(false);
+    harness.host.monotonicMs += 1;
+    harness.sessions.tick();
+    expect(harness.streams.closes.get(1)).toBe(false);
+    expect(harness.streams.closes.has(2)).toBe(false);
+    expect(harness.host.stats.partialCommandClosed).toBe(1);
+  });
+});
