@@ -503,7 +503,7 @@ export class HearsayNode implements Machine, CommandHost {
     const { boot } = this.membership.self;
     if (boot > this.state.boot) {
       this.state.boot = boot;
-      this.wal.setState({ boot });
+      this.saveBoot(boot);
     }
     if (this.membership.duplicateId !== null) {
       this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
@@ -511,6 +511,15 @@ export class HearsayNode implements Machine, CommandHost {
     this.refreshRoutes();
     this.antiEntropy.hasten();
     this.view = null;
+  }
+
+  private saveBoot(boot: number): void {
+    try {
+      this.wal.setState({ boot });
+    } catch (error) {
+      if (!(error instanceof HearsayError)) throw error;
+      this.ports.log.warn('the count of starts is not saved', { why: error.message });
+    }
   }
 
   private applyChange({ member, from, to, restarted }: MemberChange): void {
@@ -672,7 +681,8 @@ export class HearsayNode implements Machine, CommandHost {
     }
     reply.ok();
     this.coordinator.noteWrite(caller);
-    if (operation === null) caller.holdUntilDurable(this.wal.batch);
+    if (operation !== null) operation.batch = this.wal.batch;
+    else caller.holdUntilDurable(this.wal.batch);
   }
 
   wait(count: number, timeoutMs: number, caller: Caller): void {

@@ -124,6 +124,7 @@ export class Coordinator {
     this.keyspace.operation = operation;
     execute(command, context, args, operation.deferred.reply);
     this.keyspace.operation = null;
+    operation.batch = this.options.mutations.has('ack-before-log') ? 0 : this.wal.batch;
     if (this.replicator.writes === before) operation.needed = 0;
     else this.noteWrite(caller);
   }

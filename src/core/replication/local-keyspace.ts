@@ -207,9 +207,15 @@ export class LocalKeyspace implements Keyspace {
     this.ports.distinct.add(mix32(low, 0x51ed270b), low, mix32(low, 0x2545f491), mix32(low, 0x9e3779b9));
   }
 
+  /** Why the log takes nothing now; nothing has changed. */
   private noLog(): HearsayError {
-    return this.wal.refusal === 'DISKFAILED'
-      ? new HearsayError('DISKFAILED', 'the log can not be made durable; writes are refused, reads go on')
-      : new HearsayError('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
+    switch (this.wal.refusal) {
+      case 'DISKFAILED':
+        return new HearsayError('DISKFAILED', 'the log can not be made durable; writes are refused, reads go on');
+      case 'BUSY':
+        return new HearsayError('BUSY', 'too much of the log waits for the disk');
+      default:
+        return new HearsayError('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
+    }
   }
 }

@@ -14,8 +14,8 @@ export interface Operation {
   /** Owners other than this node that must have it. */
   needed: number;
   acked: number;
-  /** The log batch that holds the local part. */
-  readonly batch: number;
+  /** The log batch that holds the local part: known once the command has run. */
+  batch: number;
   readonly expiresAtMs: number;
   /** Messages per peer still to come; a peer counts when its number falls to zero. */
   readonly perPeer: Map<string, number>;
@@ -34,6 +34,7 @@ export class Operations {
     return this.open.size >= OPERATIONS_MAX;
   }
 
+  /** Opens one; it settles no earlier than its batch is released. */
   begin(deferred: Deferred, needed: number, batch: number, expiresAtMs: number): Operation {
     const operation: Operation = {
       deferred,
