@@ -7,7 +7,9 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HearsayError } from '../core/base/errors.js';
 import { runCluster } from './cluster.js';
+import { runDemoVerb } from './demo.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
+import { runPing } from './ping.js';
 import { runServe } from './serve.js';
 import { addSettingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
@@ -79,6 +81,19 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
       '\nCtrl-C stops all nodes. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or settings.',
     )
     .action(async (flags) => setExitCode(await runCluster(flags, terminal)));
+  program
+    .command('demo')
+    .description('a tour of two minutes on real data: three nodes, every city of the world, a kill -9')
+    .addHelpText('after', '\nExit codes: 0 every promise held, 1 one was broken or the demo could not run.')
+    .action(async () => setExitCode(await runDemoVerb(terminal)));
+  program
+    .command('ping')
+    .description('ask a node of this machine whether it is ready: exit code 0 if so')
+    .option('--port <number>', 'its RESP port (default: 7379)')
+    .option('--bind <address>', 'its address (default: 127.0.0.1)')
+    .option('--password-file <file>', 'file whose first line is its password')
+    .option('--config <file>', 'its JSON file of settings')
+    .action(async (flags) => setExitCode(await runPing(flags, terminal)));
   program
     .command('settings')
     .description('print every setting as a Markdown table')
