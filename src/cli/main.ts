@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HearsayError } from '../core/base/errors.js';
+import { runChaosVerb } from './chaos.js';
 import { runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
@@ -94,6 +95,15 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--password-file <file>', 'file whose first line is its password')
     .option('--config <file>', 'its JSON file of settings')
     .action(async (flags) => setExitCode(await runPing(flags, terminal)));
+  program
+    .command('chaos')
+    .description('a checked load on a cluster of its own, disturbed by kill, pause or partition')
+    .argument('<script>', 'kill, pause or partition')
+    .option('--duration <time>', 'how long, as 20s or 2m', '20s')
+    .option('--nodes <number>', 'how many', '3')
+    .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
+    .addHelpText('after', '\nExit codes: 0 no violation, 1 a violation or no convergence, 2 wrong usage.')
+    .action(async (script, flags) => setExitCode(await runChaosVerb(script, flags, terminal)));
   program
     .command('settings')
     .description('print every setting as a Markdown table')

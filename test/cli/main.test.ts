@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { clusterOptions } from '../../src/cli/cluster.js';
+import { settingsMarkdown } from '../../src/cli/help.js';
+import { main } from '../../src/cli/main.js';
+import { settingFlags } from '../../src/cli/settings.js';
+import { type Terminal, UsageError } from '../../src/cli/terminal.js';
+import { SETTINGS } from '../../src/core/config.js';
+import { environmentOf, flagOf } from '../../src/core/setting.js';
+
+const place = mkdtempSync(join(tmpdir(), 'hearsay-cli-'));
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+interface Run {
+  code: number;
+  out: string;
+  error: string;
+}
+
+function terminalFor(environment: Record<string, string>): Terminal & { texts: { out: string; error: string } } {
+  const texts = { out: '', error: '' };
+  return {
+    texts,
+    out: (text) => {
+      texts.out += text;
+    },
+    error: (text) => {
+      texts.error += text;
+    },
+    environment,
+    interactive: false,
+    launcher: 'bin/hearsay.js',
+    onStopSignal: () => {},
+  };
+}
+
+async function run(words: string, environment: Record<string, string> = {}): Promise<Run> {
+  const terminal = terminalFor(environment);
+  const code = await main(words.split(' ').filter(Boolean), { terminal });
+  return { code, ...terminal.texts };
+}
+
+describe('the command line', () => {
+  it('prints help for nothing, as wrong usage', async () => {
+    const { code, error } = await run('');
+    expect(code).toBe(2);
+    for (const verb of ['serve', 'cluster', 'ping', 'settings', 'version']) expect(error).toContain(verb);
+  });
+
+  it('tells everything about a verb', async () => {
+    const { code, out } = await run('serve --help');
+    expect(code).toBe(0);
+    for (const setting of SETTINGS) expect(out).toContain(setting.flag ? flagOf(setting) : setting.name);
+    expect(out).toContain('HEARSAY_MAX_MEMORY');
+    expect(out).toMatch(/Exit codes/);
+    expect((await run('cluster --help')).out).toContain('--fresh');
+  });
+
+  it('prints its version in two ways', async () => {
+    expect(await run('version')).toEqual({ code: 0, out: '0.1.0\n', error: '' });
+    expect(await run('--version')).toEqual({ code: 0, out: '0.1.0\n', error: '' });
+  });
+
+  it('prints every setting as a table', async () => {
+    const { out } = await run('settings');
+    expect(out).toBe(settingsMarkdown());
+    for (const setting of SETTINGS) expect(out).toContain(`\`${environmentOf(setting)}\``);
+  });
+
+  it.each([
+    ['srve', "unknown command 'srve'", 'serve'],
+    ['serve --prot 1', "unknown option '--prot'", '--port'],
+    ['cluster --frsh', "unknown option '--frsh'", '--fresh'],
+  ])('asks what %j meant', async (words, complaint, meant) => {
+    const { code, error } = await run(words);
+    expect(code).toBe(2);
+    expect(error).toContain(complaint);
+    expect(error).toMatch(new RegExp(`Did you mean.*${meant}`));
+  });
+
+  it('reports all wrong settings with where they came from, and starts nothing', async () => {
+    const file = join(place, 'wrong.json');
+    writeFileSync(file, '{"partitions": 100, "colour": "red"}');
+    const { code, error } = await run(`serve --port 70000 --config ${file}`, { HEARSAY_REPLICAS: '9' });
+    expect(code).toBe(2);
+    expect(error.split('\n')).toEqual([
+      `hearsay: colour in ${file}: is not a setting`,
+      'hearsay: --port: 70000 is above 65535',
+      'hearsay: HEARSAY_REPLICAS: 9 is above 7',
+      `hearsay: partitions in ${file}: 100 is not a power of two`,
+      '',
+    ]);
+  });
+
+  it.each([
+    ['cluster --nodes 0', '--nodes: 0 is not from 1 to 64'],
+    ['cluster --port many', '--port: many is not from 1 to 55533'],
+    ['cluster --replicas 8', '--replicas: 8 is above 7'],
+  ])('refuses %j', async (words, complaint) => {
+    const { code, error } = await run(words);
+    expect([code, error]).toEqual([2, `hearsay: ${complaint}\n`]);
+  });
+
+  it('says in one line which port of a node is taken, and fails', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const { port } = taken.address() as { port: number };
+    const words = `serve --port ${port} --gossip-port 0 --data ${join(place, 'taken')} --log-level error`;
+    const { code, error } = await run(words);
+    taken.close();
+    expect([code, error]).toEqual([1, `hearsay: port ${port} is in use: choose another with --port\n`]);
+  });
+
+  it('says that no node answers, to a health check', async () => {
+    const { code, error } = await run('ping --port 1');
+    expect(code).toBe(1);
+    expect(error).toMatch(/^hearsay: 127\.0\.0\.1:1: /);
+  });
+});
+
+describe('the flags of a cluster', () => {
+  it('pass on to every node what a node takes, and nothing else', () => {
+    const options = {
+      nodes: '3',
+      port: '7400',
+      data: 'place',
+      fresh: true,
+      maxMemory: '64mb',
+      enableFaultInjection: true,
+      config: undefined,
+    };
+    expect(clusterOptions(options, ['node', 'hearsay', 'serve'], terminalFor({ HEARSAY_PASSWORD: 'p' }))).toEqual({
+      nodes: 3,
+      host: '127.0.0.1',
+      port: 7400,
+      gossipPort: 17_400,
+      dataDirectory: 'place',
+      fresh: true,
+      verbose: false,
+      command: ['node', 'hearsay', 'serve'],
+      flags: ['--max-memory', '64mb', '--enable-fault-injection'],
+      password: 'p',
+    });
+    expect(() => clusterOptions({ ...options, port: '56000' }, [], terminalFor({}))).toThrow(UsageError);
+  });
+
+  it('are told from options that are no settings', () => {
+    expect(settingFlags({ port: '1', nodes: '3', fresh: true, join: 'a:1,b:2' })).toEqual({
+      port: '1',
+      join: 'a:1,b:2',
+    });
+  });
+});
