@@ -20,6 +20,7 @@ import { FaultyNetwork } from './faults.js';
 import { HyperLogLogCounter } from './hyperloglog.js';
 import { NodeResolver } from './resolver.js';
 import { NodeStreams } from './streams.js';
+import { processVitals } from './vitals.js';
 
 /** A poll that brought this many datagrams may have left more behind (libuv's limit for one socket and poll). */
 const DATAGRAMS_PER_POLL = 32;
@@ -100,6 +101,7 @@ export class NodeWorld implements Arrivals {
       log,
       faults: faultyNetwork,
       distinct: this.distinct,
+      vitals: processVitals,
     };
   }
 
@@ -205,12 +207,6 @@ export class NodeWorld implements Arrivals {
     if (machine.stopped || machine.fatal !== null) this.announceStopped();
     // The turn it wants takes in what waits in the sockets, too: it closes behind the next poll.
     else if (machine.wantsTurn) this.openTurn();
-    else if (machine.wantsTurn) setImmediate(this.nextTurn);
-  };
-
-  /** After a poll, so that what waits in other sockets has been let in. */
-  private readonly nextTurn = (): void => {
-    this.openTurn();
   };
 
   private tickDue(): void {
