@@ -67,6 +67,8 @@ const TOMBSTONES_PER_TICK = 1000;
 /** The sketch of distinct keys goes to one peer this often. */
 const SKETCH_INTERVAL_MS = 10_000;
 const WAITERS_MAX = 10_000;
+/** What was stamped less than this before a round that found two owners equal may not have reached either. */
+const PASSED_MARGIN_MS = 10_000;
 
 export interface NodeParts {
   /** Seed of every random draw of this node. */
@@ -341,8 +343,10 @@ export class HearsayNode implements Machine, CommandHost {
     this.operations.expire(now);
     this.antiEntropy.tick();
     this.sessions.tick();
+    this.store.passedHlc = this.passedHlc();
     this.store.sweep(SWEEP_PER_TICK);
-    this.store.dropTombstones(this.tombstoneLimit(), TOMBSTONES_PER_TICK);
+    this.replicator.tombstoneLimit = this.tombstoneLimit();
+    this.store.dropTombstones(this.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);
     this.checkpointer.tick();
     this.sendSketch();
   }
@@ -727,6 +731,7 @@ export class HearsayNode implements Machine, CommandHost {
       forwarding: this.forwarding,
       reads: this.reads,
       distinct: this.ports.distinct,
+      vitals: this.ports.vitals,
       drifted: this.coordinator.drifted,
       upMs: this.monotonicMs - this.startedAtMs,
       nowMs: this.monotonicMs,
@@ -771,6 +776,15 @@ export class HearsayNode implements Machine, CommandHost {
       waiter.deferred.reply.integer(acknowledged);
       waiter.deferred.done();
     }
+  }
+
+  /** All members of the ring are known to have everything stamped up to here. */
+  private passedHlc(): number {
+    let passedMs = Number.POSITIVE_INFINITY;
+    for (const id of this.ownership.placement.members) {
+      if (id !== this.id) passedMs = Math.min(passedMs, (this.peers.get(id)?.equalWallMs ?? 0) - PASSED_MARGIN_MS);
+    }
+    return passedMs === Number.POSITIVE_INFINITY ? passedMs : Math.max(0, passedMs) * HLC_TICKS;
   }
 
   /** Tombstones stamped before this may be forgotten. */

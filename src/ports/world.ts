@@ -11,6 +11,7 @@ import type { Faults } from './faults.js';
 import type { Log } from './log.js';
 import type { Resolver } from './resolver.js';
 import type { StreamId, Streams } from './streams.js';
+import type { Vitals } from './vitals.js';
 
 export interface Ports {
   datagrams: Datagrams;
@@ -22,6 +23,7 @@ export interface Ports {
   faults: Faults | null;
   /** Estimates distinct keys. */
   distinct: DistinctCounter;
+  vitals: Vitals;
 }
 
 /** The events a world delivers. None of them may throw for bytes from outside. */

@@ -41,12 +41,12 @@ function clients(context: CommandContext): Lines {
 }
 
 function memory({ host }: CommandContext, status: Status): Lines {
-  const used = numberIn(status, 'memoryBytes');
+  const used = numberIn(status, 'memory_bytes');
   const { maxMemoryBytes, eviction } = host.settings;
   return [
     ['used_memory', used],
     ['used_memory_human', human(used)],
-    ['used_memory_rss', numberIn(status, 'rssBytes')],
+    ['used_memory_rss', numberIn(status, 'rss_bytes')],
     ['maxmemory', maxMemoryBytes],
     ['maxmemory_human', human(maxMemoryBytes)],
     ['maxmemory_policy', eviction === 'none' ? 'noeviction' : 'allkeys-fifo'],
@@ -72,8 +72,8 @@ function stats({ stats: counters }: CommandContext, status: Status): Lines {
     ['total_net_input_bytes', counters.inputBytes],
     ['total_net_output_bytes', counters.outputBytes],
     ['rejected_connections', counters.connectionsRejected],
-    ['expired_keys', numberIn(status, 'expiredKeys')],
-    ['evicted_keys', numberIn(status, 'evictedKeys')],
+    ['expired_keys', numberIn(status, 'expired')],
+    ['evicted_keys', numberIn(status, 'evictions')],
     ['keyspace_hits', counters.keyspaceHits],
     ['keyspace_misses', counters.keyspaceMisses],
     ['total_error_replies', counters.errorsTotal],
@@ -97,8 +97,8 @@ function replication({ host }: CommandContext): Lines {
 
 function cpu(_context: CommandContext, status: Status): Lines {
   return [
-    ['used_cpu_sys', numberIn(status, 'cpuSystemSeconds').toFixed(6)],
-    ['used_cpu_user', numberIn(status, 'cpuUserSeconds').toFixed(6)],
+    ['used_cpu_sys', numberIn(status, 'cpu_system_seconds').toFixed(6)],
+    ['used_cpu_user', numberIn(status, 'cpu_user_seconds').toFixed(6)],
   ];
 }
 

@@ -71,7 +71,7 @@ export class Checkpointer {
         wal.endCheckpoint();
         return;
       }
-      const next = store.scan(this.partition, this.fromHash, RECORDS_PER_STEP, (bytes, offset) => {
+      const next = store.scanAll(this.partition, this.fromHash, RECORDS_PER_STEP, (bytes, offset) => {
         const length = recordBytes(bytes, offset);
         copied += length;
         wal.checkpointRecord(bytes, offset, length);

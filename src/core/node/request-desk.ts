@@ -103,7 +103,7 @@ export class RequestDesk {
       return;
     }
     if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
-      this.replicator.adopt(body, answer.recordStart, body.length);
+      this.replicator.adopt(peer, body, answer.recordStart, body.length);
     }
     this.reads.answered(host, peer, head.id, head.status, answer.version, answer.type);
   }

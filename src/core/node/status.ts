@@ -3,6 +3,7 @@
  * Guarded: no key, value or secret is in it; every bounded queue stands here with its size and what it dropped.
  */
 import type { DistinctCounter } from '../../ports/distinct.js';
+import type { Vitals } from '../../ports/vitals.js';
 import type { CommandHost, HostSettings } from '../commands/host.js';
 import type { NodeConfig } from '../config.js';
 import type { Member } from '../membership/member.js';
@@ -32,6 +33,7 @@ export interface StatusParts {
   forwarding: Forwarding;
   reads: QuorumReads;
   distinct: DistinctCounter;
+  vitals: Vitals;
   keyspace: LocalKeyspace;
   drifted: boolean;
   boot: number;
@@ -88,9 +90,13 @@ export function nodeStatus(parts: StatusParts): Status {
     distinct_keys: Math.round(parts.distinct.estimate()),
     memory_bytes: memory.memoryBytes,
     memory_bytes_max: parts.config.maxMemory,
+    rss_bytes: parts.vitals.rssBytes(),
+    cpu_user_seconds: parts.vitals.cpuUserSeconds(),
+    cpu_system_seconds: parts.vitals.cpuSystemSeconds(),
     live_bytes: memory.liveBytes,
     evictions: memory.evictions,
     expired: memory.expired,
+    expired_kept: memory.lapsed,
     refused: memory.refused,
     keyspace_hits: parts.keyspace.hits,
     keyspace_misses: parts.keyspace.misses,

@@ -51,6 +51,7 @@ const READY_WITHIN_RECORDS = 16;
 interface Round {
   readonly peer: Peer;
   readonly endsAtMs: number;
+  readonly beganWallMs: number;
   /** Partitions named in ROOTS and not yet found to differ. */
   readonly asked: Set<number>;
   differing: number;
@@ -105,6 +106,7 @@ export class AntiEntropy {
 
   /** A new start with this peer: what was known of it may be gone. */
   peerRestarted(peer: Peer): void {
+    peer.equalWallMs = 0;
     this.queues.delete(peer.id);
     for (const owners of this.covered.values()) owners.delete(peer.id);
     this.peerLost(peer);
@@ -146,7 +148,7 @@ export class AntiEntropy {
     }
     body.writeUInt16LE(asked.size, 20);
     this.stats.rounds++;
-    this.round = { peer, endsAtMs: this.nowMs + ROUND_MS, asked, differing: 0 };
+    this.round = { peer, endsAtMs: this.nowMs + ROUND_MS, beganWallMs: this.wallMs, asked, differing: 0 };
     if (!this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at))) this.endRound(this.options.intervalMs);
   }
 
@@ -364,6 +366,7 @@ export class AntiEntropy {
       if (round.differing === 0) {
         this.stats.equalRounds++;
         round.peer.equalAtMs = this.nowMs;
+        round.peer.equalWallMs = round.beganWallMs;
       }
     }
     this.endRound(round.differing > 0 || this.ownership.unready > 0 ? EAGER_MS : this.options.intervalMs);

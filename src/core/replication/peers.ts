@@ -45,8 +45,10 @@ export class Peer {
   /** Message numbers to acknowledge when a log batch is durable, in order of batches. */
   acksHeld: { batch: number; number: number }[] = [];
   packet: PacketWriter | null = null;
-  /** Rounds of anti-entropy that found nothing to do, and when the last one was. */
+  /** When the last round of anti-entropy that found nothing to do ended, by the monotonic clock. */
   equalAtMs = Number.NEGATIVE_INFINITY;
+  /** When that round began, by the wall clock: what was written well before it, both have. */
+  equalWallMs = 0;
 
   constructor(id: string, hintBytesMax: number) {
     this.id = id;

@@ -9,6 +9,7 @@ import type { HybridClock } from '../base/hlc.js';
 import { FRAME_RECORDS } from '../gossip/frames.js';
 import { SECTION_RECORDS } from '../gossip/packet.js';
 import { slotOf } from '../partitions/slots.js';
+import { recordIsExpired } from '../record/expiry.js';
 import {
   readHlc,
   recordActor,
@@ -28,7 +29,7 @@ import {
   writeHlc,
   writeRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
 import type { Operation, Operations } from './operations.js';
@@ -59,6 +60,8 @@ export class Replicator {
   writes = 0;
   nowMs = 0;
   wallMs = 0;
+  /** Tombstones stamped before this are forgotten by everybody. */
+  tombstoneLimit = 0;
   /** Per partition not owned: 1 when a record of it was taken in since the last round that offered it to the owners. */
   readonly foreignTouched: Uint8Array;
   private readonly scratch = Buffer.alloc(1024);
@@ -202,7 +205,7 @@ export class Replicator {
         return received;
       }
       this.stats.recordsReceived++;
-      if (!this.take(body, at, length, received)) whole = false;
+      if (!this.take(peer, body, at, length, received)) whole = false;
       at += length;
     }
     if (!whole) return received;
@@ -212,13 +215,13 @@ export class Replicator {
   }
 
   /** A record that came as an answer, not in a link's message: verified, merged and logged like any other. */
-  adopt(body: Buffer, start: number, end: number): boolean {
+  adopt(peer: Peer, body: Buffer, start: number, end: number): boolean {
     const length = verifyRecord(body, start, end);
     if (length === 0) {
       this.stats.recordsMalformed++;
       return false;
     }
-    return this.take(body, start, length, { ringDiffers: false, missing: [] });
+    return this.take(peer, body, start, length, { ringDiffers: false, missing: [] });
   }
 
   /** Acknowledgements that waited for the log. */
@@ -232,7 +235,7 @@ export class Replicator {
   }
 
   /** One record from a peer: merged and logged. False if it could not be kept, so that its message is not acknowledged. */
-  private take(source: Buffer, at: number, length: number, received: Received): boolean {
+  private take(peer: Peer, source: Buffer, at: number, length: number, received: Received): boolean {
     const type = recordType(source, at);
     const hlc = recordHlc(source, at);
     if (this.options.mutations.has('hlc-ignores-received') ? false : !this.clock.observe(hlc, this.wallMs)) {
@@ -256,6 +259,15 @@ export class Replicator {
     const partition = this.partition(slotOf(bytes, keyStart, keyEnd));
     const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
     if (this.options.mutations.has('asymmetric-tie-break') && this.isTie(partition, hash, bytes, offset)) return true;
+    if (
+      type === TYPE_TOMBSTONE &&
+      hlc < this.tombstoneLimit &&
+      !this.store.find(partition, hash, bytes, keyStart, keyEnd)
+    ) {
+      // Forgotten here on purpose: all owners have passed it.
+      this.stats.recordsStale++;
+      return true;
+    }
     const outcome = this.store.merge(partition, hash, bytes, offset);
     if (outcome === MERGE_APPLIED) {
       this.stats.recordsApplied++;
@@ -271,6 +283,10 @@ export class Replicator {
       return this.store.flushedHlc >= hlc;
     }
     this.stats.recordsStale++;
+    // The value that won here has expired, so no digest speaks of it: the sender would keep its older one for ever.
+    if (outcome === MERGE_STALE && recordIsExpired(this.store.buffer, this.store.offset, this.wallMs)) {
+      this.offer(peer, this.store.buffer, this.store.offset);
+    }
     return true;
   }
 

@@ -13,6 +13,8 @@ import { JUMBO, type Segments } from './segments.js';
 import { footprint } from './sizes.js';
 import { homeOf, removeSlot } from './subtable.js';
 
+/** In the envelope's partition word: the record has lapsed. */
+export const LAPSED = 0x80000000;
 /** Longer keys are compared by the native call. */
 const LOOP_BYTES_MAX = 32;
 
@@ -26,6 +28,10 @@ export class Entries {
   tombstoneBytes = 0;
   liveBytes = 0;
   expired = 0;
+  /** Expired records kept because an owner may still hold an older version. */
+  lapsed = 0;
+  /** Every owner has everything stamped up to here: what expired at or below it may be forgotten. */
+  passedHlc = Number.POSITIVE_INFINITY;
   flushed = 0;
   flushedHlc = 0;
   flushedActor = 0;
@@ -95,14 +101,41 @@ export class Entries {
     this.account(home, hash, location, -1);
   }
 
-  /** Drops the record behind a slot if it has expired or a flush covers it. */
+  /**
+   * Drops the record behind a slot if a flush covers it, or if it has expired and nobody can bring back an older version;
+   * an expired one that may still be needed lapses: it counts for nothing, but older versions of its key lose against it.
+   */
   dropIfGone(home: Partition, table: Uint32Array, slot: number, wallMs: number): boolean {
     const location = table[slot + 1];
     if (!this.isGone(home, location, wallMs)) return false;
-    if (this.isCovered(home, location)) this.flushed++;
-    else this.expired++;
+    if (this.isCovered(home, location)) {
+      this.flushed++;
+    } else {
+      if (!this.isLapsed(location)) this.expired++;
+      const buffer = this.segments.buffers[location >>> this.segments.shift];
+      const hlc = recordHlc(buffer, (location & this.segments.mask) << 3);
+      if (hlc > this.passedHlc && !home.lossy) {
+        this.lapse(home, table[slot], location);
+        return false;
+      }
+    }
     this.drop(home, table, slot);
     return true;
+  }
+
+  /** True for an expired record that is kept against older versions of its key. */
+  isLapsed(location: number): boolean {
+    const words = this.segments.words[location >>> this.segments.shift];
+    return (words[((location & this.segments.mask) << 1) - 1] & LAPSED) !== 0;
+  }
+
+  private lapse(home: Partition, hash: number, location: number): void {
+    if (this.isLapsed(location)) return;
+    this.accountDigest(home, hash, location, -1);
+    this.keys--;
+    home.keys--;
+    this.lapsed++;
+    this.segments.words[location >>> this.segments.shift][((location & this.segments.mask) << 1) - 1] |= LAPSED;
   }
 
   /** True for a record that has expired or that a flush covers. */
@@ -168,6 +201,7 @@ export class Entries {
     this.tombstones = 0;
     this.tombstoneBytes = 0;
     this.liveBytes = 0;
+    this.lapsed = 0;
     this.maxHlc = 0;
     this.maxActor = 0;
     this.references = 1;
@@ -190,10 +224,8 @@ export class Entries {
     const segment = location >>> segments.shift;
     const words = segments.words[segment];
     const word = (location & segments.mask) << 1;
-    const crc = words[word];
-    const leaf = (hash >>> 24) << 1;
-    home.sums[leaf] += sign * elementLow(hash, crc);
-    home.sums[leaf + 1] += sign * elementHigh(hash, crc, words[word + 3]);
+    const lapsed = (words[word - 1] & LAPSED) !== 0;
+    if (!lapsed) this.accountDigest(home, hash, location, sign);
     const bytes = sign * footprint(words[word + 1]);
     this.liveBytes += bytes;
     segments.live[segment] += bytes;
@@ -202,11 +234,22 @@ export class Entries {
       this.tombstoneBytes += bytes;
       segments.tombstoneBytes[segment] += bytes;
       home.tombstones += sign;
+    } else if (lapsed) {
+      this.lapsed += sign;
     } else {
       this.keys += sign;
       home.keys += sign;
     }
     if (sign < 0 && segments.state[segment] === JUMBO) segments.release(segment);
+  }
+
+  private accountDigest(home: Partition, hash: number, location: number, sign: 1 | -1): void {
+    const words = this.segments.words[location >>> this.segments.shift];
+    const word = (location & this.segments.mask) << 1;
+    const crc = words[word];
+    const leaf = (hash >>> 24) << 1;
+    home.sums[leaf] += sign * elementLow(hash, crc);
+    home.sums[leaf + 1] += sign * elementHigh(hash, crc, words[word + 3]);
   }
 
   private note(home: Partition, buffer: Buffer, offset: number): void {

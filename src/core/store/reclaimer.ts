@@ -15,6 +15,8 @@ import { FREE, type Segments } from './segments.js';
 import { deadBytesMin, ENVELOPE_BYTES, footprint, SEGMENT_HEADER_BYTES } from './sizes.js';
 import { findLocation } from './subtable.js';
 
+/** The envelope's second word holds the partition, and flags above it. */
+const PARTITION_MASK = 0xffff;
 const NONE = -1;
 /** Longer runs of words are copied by the native call. */
 const LOOP_WORDS_MAX = 128;
@@ -65,7 +67,7 @@ export class Reclaimer {
     let at = SEGMENT_HEADER_BYTES;
     while (at < end && segments.live[victim] > 0) {
       const hash = words[at >>> 2] >>> 0;
-      const partition = words[(at >>> 2) + 1];
+      const partition = words[(at >>> 2) + 1] & PARTITION_MASK;
       const offset = at + ENVELOPE_BYTES;
       at += footprint(words[(offset >>> 2) + 1]);
       const home = entries.partitions[partition];

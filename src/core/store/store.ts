@@ -83,6 +83,8 @@ export interface StoreStats {
   /** Values that left to make room. */
   evictions: number;
   expired: number;
+  /** Expired records kept against older versions of their keys. */
+  lapsed: number;
   flushed: number;
   /** Bytes copied by cleaning. */
   cleanedBytes: number;
@@ -211,6 +213,14 @@ export class Store {
     return MERGE_APPLIED;
   }
 
+  /**
+   * Every owner is known to have everything stamped up to `hlc`: values that expire with a stamp at or below are forgotten
+   * outright. Above it they stay, invisible, so that an owner that missed them can not bring an older version back.
+   */
+  set passedHlc(hlc: number) {
+    this.entries.passedHlc = hlc;
+  }
+
   /** Drops a key here, without a tombstone. */
   remove(partition: number, hash: number, key: Uint8Array, start: number, end: number): void {
     const home = this.entries.partitions[partition];
@@ -252,6 +262,11 @@ export class Store {
    */
   scan(partition: number, fromHash: number, count: number, visit: RecordVisitor): number {
     return this.walker.visit(partition, fromHash, HASH_MAX, count, this.wallMs, visit);
+  }
+
+  /** The same with expired records, which stand against older versions of their keys: for an image of everything. */
+  scanAll(partition: number, fromHash: number, count: number, visit: RecordVisitor): number {
+    return this.walker.visit(partition, fromHash, HASH_MAX, count, 0, visit);
   }
 
   /** The same for one leaf of the hash trie, whole. */
@@ -316,6 +331,7 @@ export class Store {
       segments: this.segments.count,
       evictions: reclaimer.evictions,
       expired: entries.expired,
+      lapsed: entries.lapsed,
       flushed: entries.flushed,
       cleanedBytes: reclaimer.cleanedBytes,
       refused: this.refused,

@@ -16,6 +16,9 @@ export const HASH_MAX = 0xffffffff;
 /** Lent a record: it must not write to the store, and keeps nothing of the buffer. */
 export type RecordVisitor = (buffer: Buffer, offset: number, hash: number) => void;
 
+/** A partition with lapsed records is walked again after this time. */
+const LAPSED_RETRY_MS = 1000;
+
 /** What a dropping walk takes. */
 const GONE = 0;
 const TOMBSTONES = 1;
@@ -89,7 +92,8 @@ export class Walker {
 
   /**
    * Visits records of one partition with a hash in [fromHash, toHash] that are neither expired nor flushed, looking at
-   * `count` or a few more, all with an equal hash together. Returns the hash to go on from, or -1 at the end.
+   * `count` or a few more, all with an equal hash together. Returns the hash to go on from, or -1 at the end. With a clock
+   * of 0 nothing has expired.
    */
   visit(
     partition: number,
@@ -185,6 +189,10 @@ export class Walker {
       return true;
     }
     if (entries.dropIfGone(home, table, slot, wallMs)) return true;
+    if (entries.isLapsed(table[slot + 1])) {
+      home.walkedSoonestMs = Math.min(home.walkedSoonestMs, wallMs + LAPSED_RETRY_MS);
+      return false;
+    }
     const expireAtMs = recordExpireAtMs(buffer, offset);
     if (expireAtMs !== 0 && expireAtMs < home.walkedSoonestMs) home.walkedSoonestMs = expireAtMs;
     return false;

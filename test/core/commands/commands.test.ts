@@ -357,7 +357,7 @@ describe("Hearsay's own commands", () => {
     const harness = new Harness();
     expect(ask3(harness, 'HEARSAY.STATUS')).toEqual({
       nodeId: 'n1',
-      memoryBytes: 2048,
+      memory_bytes: 2048,
       load: 0.5,
       ready: true,
       members: [{ name: 'n2', alive: false }],

@@ -229,7 +229,7 @@ export class FakeHost implements CommandHost {
   }
 
   status(): Record<string, string | number | boolean | Record<string, string | number | boolean>[]> {
-    return { nodeId: 'n1', memoryBytes: 2048, load: 0.5, ready: true, members: [{ name: 'n2', alive: false }] };
+    return { nodeId: 'n1', memory_bytes: 2048, load: 0.5, ready: true, members: [{ name: 'n2', alive: false }] };
   }
 
   fault(words: string[]): string[] {
