@@ -35,7 +35,7 @@ export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 
 /** Quantiles of the exponential distribution with mean 1 in sixteenths: a table, so that no platform's logarithm matters. */
 const EXPONENTIAL = [
-  0, 0.065, 0.134, 0.208, 0.288, 0.375, 0.47, 0.575, 0.693, 0.827, 0.981, 1.163, 1.386, 1.674, 2.079, 2.773, 5,
+  0, 0.065, 0.134, 0.208, 0.288, 0.375, 0.47, 0.575, 0.694, 0.827, 0.981, 1.163, 1.386, 1.674, 2.079, 2.773, 5,
 ];
 
 export class Draws {

@@ -24,6 +24,8 @@ export interface RunResult {
   virtualMs: number;
   /** How often each thing happened that some run of a campaign must have met. */
   marks: Record<string, number>;
+  /** What the clients did, for whoever explains a failure. */
+  history: History;
   log: SimCluster['log'];
 }
 
@@ -44,6 +46,12 @@ export function runPlan(factories: RunFactories, plan: Plan): RunResult {
   return new Run(factories, plan).play();
 }
 
+interface Strike {
+  kind: 'kill' | 'power';
+  nodes: readonly number[];
+  downMs: number;
+}
+
 class Run {
   private readonly plan: Plan;
   private readonly cluster: SimCluster;
@@ -58,8 +66,8 @@ class Run {
   /** Since when each node is steady; infinite while it is down, or for good once it left or lost its disk. */
   private readonly steadySinceMs: number[];
   private readonly unsteady = new Set<number>();
-  /** Nodes to kill at the next acknowledged write through the first. */
-  private armed: { nodes: number[]; downMs: number }[] = [];
+  /** Nodes to strike at the next acknowledged write through the first. */
+  private armed: Strike[] = [];
   private probeNumber = PROBE_BASE;
   private healed = false;
 
@@ -121,6 +129,7 @@ class Run {
       events: cluster.clock.events,
       virtualMs: cluster.clock.nowMs,
       marks: this.marks,
+      history: this.history,
       log: cluster.log,
     };
   }
@@ -141,12 +150,9 @@ class Run {
         this.issue(step.client, number, step.words);
         break;
       case 'kill':
-        if (step.onAck) this.armed.push(step);
-        else this.kill(step.nodes, step.downMs);
-        break;
       case 'power':
-        for (const node of step.nodes) this.cutPower(node);
-        this.later(step.downMs, () => this.startAll(step.nodes));
+        if (step.onAck) this.armed.push(step);
+        else this.strike(step);
         break;
       case 'wipe':
         cluster.wipe(step.node);
@@ -158,7 +164,7 @@ class Run {
       case 'stop':
         cluster.stop(step.node);
         this.unsteady.add(step.node);
-        this.later(step.downMs, () => this.kill([step.node], 1));
+        this.later(step.downMs, () => this.strike({ kind: 'kill', nodes: [step.node], downMs: 1 }));
         break;
       case 'pause':
         cluster.pause(step.node);
@@ -196,18 +202,16 @@ class Run {
     this.steadySinceMs[node] = Number.POSITIVE_INFINITY;
   }
 
-  private kill(nodes: readonly number[], downMs: number): void {
+  private strike({ kind, nodes, downMs }: Strike): void {
     for (const node of nodes) {
-      this.cluster.kill(node);
+      if (kind === 'kill') this.cluster.kill(node);
+      else this.cluster.cutPower(node);
       this.fell(node);
+      if (kind === 'power' && this.plan.durability !== 'always') {
+        this.history.damaged(node, this.cluster.clock.nowMs);
+      }
     }
     this.later(downMs, () => this.startAll(nodes));
-  }
-
-  private cutPower(node: number): void {
-    this.cluster.cutPower(node);
-    this.fell(node);
-    if (this.plan.durability !== 'always') this.history.damaged(node, this.cluster.clock.nowMs);
   }
 
   private heal(): void {
@@ -278,7 +282,7 @@ class Run {
   private trigger(node: number): void {
     const due = this.armed.filter((armed) => armed.nodes[0] === node);
     this.armed = this.armed.filter((armed) => armed.nodes[0] !== node);
-    for (const armed of due) this.kill(armed.nodes, armed.downMs);
+    for (const armed of due) this.strike(armed);
   }
 
   private observe(node: number): Observed {

@@ -20,9 +20,8 @@ export interface ClientPlan {
 
 export type Step =
   | { atMs: number; kind: 'command'; client: number; words: string[] }
-  /** kill -9 of these nodes at one instant; `onAck`: at the next acknowledged write through the first of them. */
-  | { atMs: number; kind: 'kill'; nodes: number[]; downMs: number; onAck: boolean }
-  | { atMs: number; kind: 'power'; nodes: number[]; downMs: number }
+  /** kill -9, or loss of power, of these nodes at one instant; `onAck`: at the next acknowledged write through the first. */
+  | { atMs: number; kind: 'kill' | 'power'; nodes: number[]; downMs: number; onAck: boolean }
   | { atMs: number; kind: 'wipe'; node: number; downMs: number }
   | { atMs: number; kind: 'stop'; node: number; downMs: number }
   | { atMs: number; kind: 'pause'; node: number; forMs: number }
@@ -70,7 +69,7 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     seed,
     nodes,
     replicas: REPLICAS,
-    durability: random.chance(0.7) ? 'interval' : random.chance(0.6) ? 'always' : 'off',
+    durability: random.chance(0.6) ? 'interval' : random.chance(0.75) ? 'always' : 'off',
     lengthMs: limits.lengthMs,
     network: drawNetwork(random),
     receiveBufferDatagrams: random.chance(0.2) ? random.between(4, 40) : 92,
@@ -160,7 +159,20 @@ function drawFaults(random: Random, nodes: number, lengthMs: number): Step[] {
     downMs: random.between(50, 1_000),
     onAck: random.chance(0.8),
   }));
-  some(0.25, 2, (atMs) => ({ atMs, kind: 'power', nodes: [node()], downMs: random.between(100, 2_500) }));
+  some(0.25, 2, (atMs) => ({
+    atMs,
+    kind: 'power',
+    nodes: [node()],
+    downMs: random.between(100, 2_500),
+    onAck: random.chance(0.3),
+  }));
+  some(0.12, 2, (atMs) => ({
+    atMs,
+    kind: 'power',
+    nodes: random.shuffle(Array.from({ length: nodes }, (_, index) => index)),
+    downMs: random.between(100, 1_000),
+    onAck: random.chance(0.8),
+  }));
   some(0.1, 1, (atMs) => ({ atMs, kind: 'wipe', node: node(), downMs: random.between(100, 2_500) }));
   some(0.2, 1, (atMs) => ({ atMs, kind: 'stop', node: node(), downMs: random.between(300, 2_500) }));
   some(0.35, 3, (atMs) => ({ atMs, kind: 'pause', node: node(), forMs: random.between(50, 2_500) }));
