@@ -227,16 +227,31 @@ export class HearsayNode implements Machine, CommandHost {
       partitions: config.partitions,
       actor,
     });
-    this.forwarding = new Forwarding(this.peers, this.ownership, this.clock, {
-      partitions: config.partitions,
-      operationTimeoutMs: config.operationTimeoutMs,
-    });
-    this.reads = new QuorumReads(this.store, this.ownership, this.peers, this.replicator, this.operations, this.clock, {
-      selfId: nodeId,
-      replicas: config.replicas,
-      partitions: config.partitions,
-      operationTimeoutMs: config.operationTimeoutMs,
-    });
+    this.forwarding = new Forwarding(
+      this.peers,
+      this.ownership,
+      this.clock,
+      {
+        partitions: config.partitions,
+        operationTimeoutMs: config.operationTimeoutMs,
+      },
+      this.random,
+    );
+    this.reads = new QuorumReads(
+      this.store,
+      this.ownership,
+      this.peers,
+      this.replicator,
+      this.operations,
+      this.clock,
+      {
+        selfId: nodeId,
+        replicas: config.replicas,
+        partitions: config.partitions,
+        operationTimeoutMs: config.operationTimeoutMs,
+      },
+      this.random,
+    );
     this.coordinator = new Coordinator(
       this.local,
       this.ownership,

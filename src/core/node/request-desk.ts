@@ -94,7 +94,7 @@ export class RequestDesk {
     }
     clock.observe(head.hlc, host.wallMs);
     if (!this.reads.owns(head.id)) {
-      this.forwarding.answered(head.id, head.status, body);
+      this.forwarding.answered(peer, head.id, head.status, body);
       return;
     }
     const answer = readVersionResponse(body);

@@ -66,7 +66,7 @@ export class Coordinator {
     const last = lastKeyOf(command, args.count);
     for (let index = command.firstKey; index <= last; index += command.step) {
       const partition = this.keyspace.focus(args.buffer, args.starts[index], args.ends[index]);
-      if (this.route(command, args, partition) !== null) {
+      if (this.route(command, args, partition) !== null || this.mustAsk(command, args, partition, caller)) {
         this.keyspace.unfocus();
         return false;
       }
@@ -99,8 +99,7 @@ export class Coordinator {
       caller.reply.error('CLOCKDRIFT', "this node's clock is too far from its peers' median, and no other owner is up");
       return;
     }
-    const reads = (command.flags & READ) !== 0 || readsFirst(command, args);
-    if (reads && caller.readLevel !== 'one' && command.firstKey > 0) {
+    if (command.firstKey > 0 && this.mustAsk(command, args, partition, caller)) {
       this.reads.begin(host, partition, command, args, caller);
       return;
     }
@@ -164,6 +163,16 @@ export class Coordinator {
     return Math.min(peers, this.options.replicas - 1);
   }
 
+  /**
+   * Whether other owners are asked before a command that reads runs here: at the caller's level, or because this node owns the
+   * partition and is still catching up. It then answers with the newer of what it and another owner have.
+   */
+  private mustAsk(command: Command, args: Args, partition: number, caller: Caller): boolean {
+    const reads = (command.flags & READ) !== 0 || readsFirst(command, args);
+    if (!reads) return false;
+    return caller.readLevel !== 'one' || (this.ownership.owns(partition) && !this.ownership.isReady(partition));
+  }
+
   private holdsForeign(partition: number): boolean {
     return !this.ownership.owns(partition) && this.replicator.holdsAny(partition);
   }
@@ -176,10 +185,7 @@ export class Coordinator {
       const first = ownership.firstOwner(partition);
       return first === undefined ? (ownership.otherOwner(partition, null) ?? null) : first;
     }
-    if (ownership.owns(partition)) {
-      if ((command.flags & WRITE) !== 0 || ownership.isReady(partition)) return null;
-      return ownership.otherOwner(partition, null) ?? null;
-    }
+    if (ownership.owns(partition)) return null;
     return ownership.otherOwner(partition, null) ?? null;
   }
 

@@ -4,7 +4,8 @@
  * What reads before it writes is never sent twice: its outcome is unknown once it was sent.
  */
 import type { HybridClock } from '../base/hlc.js';
-import { type Command, readsFirst } from '../commands/command.js';
+import type { Random } from '../base/random.js';
+import { type Command, readsFirst, WRITE } from '../commands/command.js';
 import type { Caller, Deferred, Level, WriteMark } from '../commands/host.js';
 import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import type { Args } from '../resp/args.js';
@@ -26,6 +27,9 @@ import {
 /** Commands waiting for another node's answer; past it -BUSY. */
 const PENDING_MAX = 65_536;
 const ATTEMPTS_MAX = 3;
+/** Greater ids are those of quorum reads. */
+const FORWARD_ID_MAX = 0x7fffffff;
+const ERROR_REPLY = 0x2d;
 
 interface Pending {
   readonly id: number;
@@ -33,6 +37,8 @@ interface Pending {
   readonly partition: number;
   /** Whether it may be sent to a second owner when the first may have run it. */
   readonly repeatable: boolean;
+  /** Whether an attempt that was given up may have changed something. */
+  readonly writes: boolean;
   readonly body: Buffer;
   readonly caller: Caller;
   readonly deferred: Deferred;
@@ -49,7 +55,8 @@ export interface ForwardingOptions {
 
 export class Forwarding {
   nowMs = 0;
-  private nextId = 1;
+  /** Drawn at random at the start, so that an answer meant for an earlier run of this node finds nothing. */
+  private nextId: number;
   private readonly pending = new Map<number, Pending>();
   readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0 };
 
@@ -58,7 +65,10 @@ export class Forwarding {
     private readonly ownership: Ownership,
     private readonly clock: HybridClock,
     private readonly options: ForwardingOptions,
-  ) {}
+    random: Random,
+  ) {
+    this.nextId = 1 + random.below(FORWARD_ID_MAX);
+  }
 
   get size(): number {
     return this.pending.size;
@@ -72,20 +82,36 @@ export class Forwarding {
     const head = this.head(REQUEST_FORWARD, partition, caller, hops + 1);
     // What writes without reading first leaves the same when it runs twice; what reads first does not.
     const repeatable = !readsFirst(command, args);
-    this.begin(peer, partition, repeatable, encodeForward(head, args), caller, this.options.operationTimeoutMs);
+    this.begin(
+      peer,
+      partition,
+      repeatable,
+      (command.flags & WRITE) !== 0,
+      encodeForward(head, args),
+      caller,
+      this.options.operationTimeoutMs,
+    );
   }
 
   /** WAIT for writes that another node coordinated. */
   forwardWait(peer: Peer, count: number, timeoutMs: number, caller: Caller): void {
     const head = this.head(REQUEST_WAIT, 0, caller, 0);
     const body = encodeWait(head, count, timeoutMs, caller.wrote.count);
-    this.begin(peer, 0, false, body, caller, timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs);
+    this.begin(
+      peer,
+      0,
+      false,
+      false,
+      body,
+      caller,
+      timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs,
+    );
   }
 
   /** The answer to one of ours. */
-  answered(id: number, status: number, body: Buffer): void {
+  answered(peer: Peer, id: number, status: number, body: Buffer): void {
     const pending = this.pending.get(id);
-    if (pending === undefined) return;
+    if (pending === undefined || pending.peer !== peer) return;
     const answer = status === STATUS_OK ? readReplyResponse(body) : null;
     if (answer === null) {
       this.failed(pending, 'the owner refused the command');
@@ -95,7 +121,13 @@ export class Forwarding {
     this.stats.answered++;
     pending.caller.wrote.coordinator = answer.coordinator || pending.caller.wrote.coordinator;
     pending.caller.wrote.count = answer.coordinator === 0 ? pending.caller.wrote.count : answer.writes;
-    pending.deferred.reply.raw(body, answer.replyStart, body.length);
+    const { reply } = pending.deferred;
+    if (pending.attempts > 1 && pending.writes && body[answer.replyStart] === ERROR_REPLY) {
+      // This owner refused it, but an owner that was asked before and did not answer may have carried it out.
+      reply.error('UNAVAILABLE', 'an owner did not answer and another refused; the outcome is unknown');
+    } else {
+      reply.raw(body, answer.replyStart, body.length);
+    }
     pending.deferred.done();
   }
 
@@ -116,7 +148,7 @@ export class Forwarding {
 
   private head(what: number, partition: number, caller: Caller, hops: number): RequestHead {
     const id = this.nextId;
-    this.nextId = (this.nextId + 1) >>> 0 || 1;
+    this.nextId = this.nextId === FORWARD_ID_MAX ? 1 : this.nextId + 1;
     return {
       id,
       what,
@@ -133,6 +165,7 @@ export class Forwarding {
     peer: Peer,
     partition: number,
     repeatable: boolean,
+    writes: boolean,
     body: Buffer,
     caller: Caller,
     timeoutMs: number,
@@ -143,6 +176,7 @@ export class Forwarding {
       peer,
       partition,
       repeatable,
+      writes,
       body,
       caller,
       deferred: caller.defer(),
@@ -184,6 +218,8 @@ export class PeerCaller implements Caller {
   batch = 0;
   private deferrals = 0;
   private sent = false;
+  /** The run of the peer that asked: a later one knows nothing of it. */
+  private readonly actor: number;
 
   constructor(
     private readonly peers: Peers,
@@ -195,6 +231,7 @@ export class PeerCaller implements Caller {
     private readonly clock: HybridClock,
   ) {
     this.reply = new Reply(protocol, null);
+    this.actor = peer.actor;
   }
 
   defer(): Deferred {
@@ -215,6 +252,7 @@ export class PeerCaller implements Caller {
     if (this.sent) return true;
     if (this.deferrals > 0 || this.batch > releasedBatch) return false;
     this.sent = true;
+    if (this.peer.actor !== this.actor) return true;
     const bytes = this.reply.buffer.subarray(0, this.reply.length);
     const head = { id: this.id, status: bytes.length === 0 ? STATUS_REFUSED : STATUS_OK, hlc: this.clock.last };
     const { coordinator, count } = this.wrote;

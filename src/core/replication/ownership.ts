@@ -99,6 +99,18 @@ export class Ownership {
     return this.others[partition];
   }
 
+  /** Who may hold newer records than this node: other owners that may be reached, and while catching up, former owners. */
+  sources(partition: number): Peer[] {
+    const sources = this.others[partition].filter(isReachable);
+    if (this.previous !== null && this.ready[partition] === 0) {
+      for (const index of this.previous.owners(partition)) {
+        const peer = this.peers.get(this.previous.members[index]);
+        if (peer !== undefined && isReachable(peer) && !sources.includes(peer)) sources.push(peer);
+      }
+    }
+    return sources;
+  }
+
   owns(partition: number): boolean {
     return this.place[partition] >= 0;
   }
@@ -265,6 +277,10 @@ export class Ownership {
       if (this.place[partition] >= 0 && this.ready[partition] === 0) this.notReady++;
     }
   }
+}
+
+function isReachable(peer: Peer): boolean {
+  return peer.state === 'alive' || peer.state === 'suspect';
 }
 
 /** Rendezvous weight of a member as a stand-in for a partition. */

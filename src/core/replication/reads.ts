@@ -8,6 +8,7 @@
 
 import type { HybridClock } from '../base/hlc.js';
 import { hlcToMs } from '../base/hlc.js';
+import type { Random } from '../base/random.js';
 import type { Command } from '../commands/command.js';
 import type { Caller, CommandHost, Deferred } from '../commands/host.js';
 import { FRAME_REQUEST } from '../gossip/frames.js';
@@ -34,6 +35,8 @@ import {
 
 /** Reads waiting for other owners; past it -BUSY. */
 const PENDING_MAX = 65_536;
+/** Lesser ids are those of forwarded commands. */
+const READ_ID_MIN = 0x80000000;
 
 interface Gathering {
   readonly id: number;
@@ -65,7 +68,8 @@ export interface QuorumReadsOptions {
 
 export class QuorumReads {
   nowMs = 0;
-  private nextId = 0x80000000;
+  /** Drawn at random at the start, from READ_ID_MIN up: an answer meant for an earlier run of this node finds nothing. */
+  private nextId: number;
   private readonly open = new Map<number, Gathering>();
   private coordinator: Coordinator | null = null;
   readonly stats = { begun: 0, repaired: 0, timeouts: 0 };
@@ -78,7 +82,10 @@ export class QuorumReads {
     private readonly operations: Operations,
     private readonly clock: HybridClock,
     private readonly options: QuorumReadsOptions,
-  ) {}
+    random: Random,
+  ) {
+    this.nextId = READ_ID_MIN + random.below(READ_ID_MIN);
+  }
 
   /** The coordinator that runs the command once enough is known; the two know each other. */
   attach(coordinator: Coordinator): void {
@@ -91,7 +98,7 @@ export class QuorumReads {
 
   /** True if the id is one of ours, not a forwarded command's. */
   owns(id: number): boolean {
-    return id >= 0x80000000;
+    return id >= READ_ID_MIN;
   }
 
   begin(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller): void {
@@ -99,13 +106,24 @@ export class QuorumReads {
       caller.reply.error('BUSY', 'too many reads wait for other owners');
       return;
     }
-    const owners = this.ownership.ownerCount(partition);
-    const wanted = caller.readLevel === 'all' ? Math.max(owners, 1) : quorumOf(this.options.replicas);
+    const wanted = this.wanted(partition, caller);
     const kept = keep(args);
     const index = command.firstKey;
     const key = Buffer.from(kept.buffer.subarray(kept.starts[index], kept.ends[index]));
     const gathering = this.gather(REQUEST_READ, partition, key, command, kept, caller, wanted);
     this.conclude(host, gathering);
+  }
+
+  /** Votes that a level asks for. At level one somebody else's: this node asks because it is catching up. */
+  private wanted(partition: number, caller: Caller): number {
+    switch (caller.readLevel) {
+      case 'one':
+        return 1;
+      case 'quorum':
+        return quorumOf(this.options.replicas);
+      case 'all':
+        return Math.max(this.ownership.ownerCount(partition), 1);
+    }
   }
 
   explain(host: CommandHost, key: Buffer, start: number, end: number, caller: Caller): void {
@@ -150,7 +168,7 @@ export class QuorumReads {
     wanted: number,
   ): Gathering {
     const id = this.nextId;
-    this.nextId = this.nextId === 0xffffffff ? 0x80000000 : this.nextId + 1;
+    this.nextId = this.nextId === 0xffffffff ? READ_ID_MIN : this.nextId + 1;
     this.stats.begun++;
     const gathering: Gathering = {
       id,
@@ -177,8 +195,7 @@ export class QuorumReads {
       partition,
     };
     const body = encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length);
-    for (const peer of this.ownership.otherOwners(partition)) {
-      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
+    for (const peer of this.ownership.sources(partition)) {
       if (this.peers.sendFrame(peer, FRAME_REQUEST, body)) gathering.asked.set(peer, null);
     }
     return gathering;
@@ -187,9 +204,12 @@ export class QuorumReads {
   /** Answers when enough is known. */
   private conclude(host: CommandHost, gathering: Gathering): void {
     const mine = this.mine(gathering.partition, gathering.key);
-    const owner = this.ownership.owns(gathering.partition);
-    let votes = owner && (mine !== null || this.isDefinite(gathering.partition)) ? 1 : 0;
-    let answers = owner ? 1 : 0;
+    const { caller, partition, wanted } = gathering;
+    // At level one another's vote is asked for: this node's own record may be an old one.
+    const atOne = gathering.command !== null && caller.readLevel === 'one';
+    const counts = this.ownership.owns(partition) && !atOne;
+    let votes = counts && (mine !== null || this.isDefinite(partition)) ? 1 : 0;
+    let answers = counts ? 1 : 0;
     let open = 0;
     for (const vote of gathering.asked.values()) {
       if (vote === null) open++;
@@ -198,17 +218,17 @@ export class QuorumReads {
         if (vote.definite) votes++;
       }
     }
-    if (votes < gathering.wanted && open > 0) return;
+    if (votes < wanted && open > 0) return;
     this.open.delete(gathering.id);
     if (gathering.command === null) {
       this.writeExplanation(gathering, gathering.deferred.reply);
       gathering.deferred.done();
       return;
     }
-    if (votes < gathering.wanted && answers < gathering.wanted) {
+    if (votes < wanted && answers < wanted && !atOne) {
       gathering.deferred.reply.error(
         'NOQUORUM',
-        `${answers} of the ${gathering.wanted} owners that this level asks for answered`,
+        `${answers} of the ${wanted} owners that this level asks for answered`,
       );
       gathering.deferred.done();
       return;
