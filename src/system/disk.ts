@@ -38,7 +38,12 @@ const FILL_BYTES = 1024 * 1024;
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const CODES: readonly string[] = ['ENOSPC', 'EIO', 'ENOENT', 'EROFS', 'EMFILE', 'EACCES'];
-const CODE_SYNONYMS: Record<string, DiskErrorCode> = { EDQUOT: 'ENOSPC', ENFILE: 'EMFILE', EPERM: 'EACCES' };
+const CODE_SYNONYMS: Record<string, DiskErrorCode> = {
+  EDQUOT: 'ENOSPC',
+  EFBIG: 'ENOSPC',
+  ENFILE: 'EMFILE',
+  EPERM: 'EACCES',
+};
 
 type Completed = (token: number, error: Error | null) => void;
 
