@@ -1,0 +1,63 @@
+/**
+ * Faults on real processes: a partition with writes on both sides, healed; and a short chaos run of each kind, by a named
+ * seed. Longer runs are `hearsay chaos`.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { untilAgreed } from '../../cluster/agreement.js';
+import { heal, separate } from '../../cluster/chaos/partition.js';
+import { CHAOS_SCRIPTS, runChaos } from '../../cluster/chaos/run.js';
+import { DirectReader } from '../../cluster/direct-reader.js';
+import type { TemporaryCluster } from '../../cluster/temporary.js';
+import { ask, HOST, SERVE, startCluster } from './harness.js';
+
+const KEYS = 300;
+
+describe('a partition of one node from two', () => {
+  let cluster: TemporaryCluster;
+  beforeAll(async () => {
+    cluster = await startCluster(3, ['--enable-fault-injection']);
+  }, 60_000);
+  afterAll(() => cluster?.stop());
+
+  test('both sides write at level one, and after it heals all nodes hold the same, the later write of each key', async () => {
+    const [minority, majority] = [cluster.nodes[0].port, cluster.nodes[1].port];
+    const keys = Array.from({ length: KEYS }, (_, index) => `k:${index}`);
+    const write = (port: number, side: string, some: string[]) => ask(port, ...some.map((key) => ['SET', key, side]));
+    await separate(cluster, [0], [1, 2]);
+    await write(minority, 'minority', keys.slice(0, 200));
+    // Versions are stamped in milliseconds and apart the nodes hear nothing of each other's: later is a later millisecond.
+    const writtenAtMs = Date.now();
+    await cluster.until('the next millisecond', 1000, () => Date.now() > writtenAtMs + 1);
+    await write(majority, 'majority', keys.slice(100));
+    expect(await ask(minority, ['GET', 'k:0'], ['GET', 'k:150'], ['GET', 'k:250'])).toEqual([
+      'minority',
+      'minority',
+      null,
+    ]);
+    await cluster.until(
+      'the majority misses the node',
+      30_000,
+      async () => (await cluster.status(1)).members_alive === 2,
+    );
+    await heal(cluster);
+    await cluster.untilReady();
+    await untilAgreed(cluster, 60_000);
+    const expected = keys.map((_, index) => (index < 100 ? 'minority' : 'majority'));
+    for (const { port } of cluster.nodes) {
+      const reader = await DirectReader.open(HOST, port);
+      expect(await reader.values(keys)).toEqual(expected);
+      reader.close();
+    }
+  }, 120_000);
+});
+
+test.each(Object.keys(CHAOS_SCRIPTS))(
+  'a short chaos run loses nothing: %s',
+  async (script) => {
+    const report = await runChaos({ script, nodes: 3, durationMs: 5000, seed: 20, command: SERVE }, () => {});
+    expect(report.violations).toEqual([]);
+    expect(report.disturbances).toBeGreaterThan(0);
+    expect(report.tally.acknowledged).toBeGreaterThan(100);
+  },
+  150_000,
+);
