@@ -235,7 +235,8 @@ export class Membership {
           (member) =>
             !isGone(member.state) && member.host === host && (member.port === port || member.respPort === port),
         );
-      if (!known) this.outbox.send(host, port, request, true, null);
+      // A node that came back is probed by the others before it has asked: to know them is not yet to have joined.
+      if (!known || !this.joined) this.outbox.send(host, port, request, true, null);
     }
   }
 
