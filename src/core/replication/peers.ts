@@ -64,6 +64,8 @@ interface Incoming {
   readonly reader: FrameReader;
   /** Who it is, once its HELLO has said so. */
   actor: number;
+  /** An injected fault lets nothing in from this peer. */
+  muted: boolean;
 }
 
 export interface PeersOptions {
@@ -242,7 +244,7 @@ export class Peers {
       this.ports.streams.close(stream, false);
       return;
     }
-    this.incoming.set(stream, { reader: new FrameReader(), actor: 0 });
+    this.incoming.set(stream, { reader: new FrameReader(), actor: 0, muted: false });
   }
 
   /** One of our streams is open: HELLO leaves first. Returns the peer, so that what its stream lost can be sent again. */
@@ -289,7 +291,7 @@ export class Peers {
     const incoming = this.incoming.get(stream);
     if (incoming === undefined) return null;
     const reader = incoming.reader;
-    while (reader.next()) {
+    while (!incoming.muted && reader.next()) {
       if (incoming.actor !== 0) return { kind: reader.kind, body: reader.body, actor: incoming.actor };
       const why = this.checkHello(reader.kind, reader.body, incoming, stream);
       if (why !== null) {
@@ -392,7 +394,7 @@ export class Peers {
     if (typeof actor !== 'number' || !Number.isSafeInteger(actor) || actor <= 0) return 'HELLO is malformed';
     if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number') return 'HELLO is malformed';
     incoming.actor = actor;
-    this.ports.faults?.label(stream, `${host}:${port}`);
+    incoming.muted = this.ports.faults?.label(stream, `${host}:${port}`) === false;
     return null;
   }
 

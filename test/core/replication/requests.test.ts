@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { recordBytes, TYPE_PUT } from '../../../src/core/record/record.js';
+import {
+  compareFullVersions,
+  encodeForward,
+  encodeKeyRequest,
+  encodeReplyResponse,
+  encodeVersionResponse,
+  encodeWait,
+  NO_VERSION,
+  REQUEST_FORWARD,
+  type RequestHead,
+  readForwardArgs,
+  readKeyRequest,
+  readReplyResponse,
+  readRequestHead,
+  readResponseHead,
+  readVersionResponse,
+  readWait,
+  STATUS_NEWER,
+  versionOf,
+} from '../../../src/core/replication/requests.js';
+import { Args } from '../../../src/core/resp/args.js';
+import { record } from '../record/records.js';
+
+const HEAD: RequestHead = {
+  id: 0x89abcdef,
+  what: REQUEST_FORWARD,
+  protocol: 3,
+  readLevel: 'quorum',
+  writeLevel: 'all',
+  hops: 1,
+  hlc: 2 ** 52 + 5,
+  partition: 255,
+};
+
+describe('a forwarded command', () => {
+  it('arrives with its head and every argument, empty and binary ones included', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { minLength: 1, maxLength: 8 }), (words) => {
+        const body = encodeForward(HEAD, Args.of(...words));
+        expect(readRequestHead(body)).toEqual(HEAD);
+        const args = readForwardArgs(body);
+        expect(args?.count).toBe(words.length);
+        for (const [index, word] of words.entries()) expect(args?.copy(index)).toEqual(Buffer.from(word));
+      }),
+    );
+  });
+
+  it('is refused, without a throw, when it is cut short or its lengths lie', () => {
+    const body = encodeForward(HEAD, Args.of('SET', 'key', 'value'));
+    for (let end = 0; end < body.length; end++) expect(readForwardArgs(body.subarray(0, end))).toBeNull();
+    const lying = Buffer.from(body);
+    lying.writeUInt32LE(0xffffffff, 28);
+    expect(readForwardArgs(lying)).toBeNull();
+    const many = Buffer.from(body);
+    many.writeUInt32LE(0xffffffff, 24);
+    expect(readForwardArgs(many)).toBeNull();
+  });
+
+  it('keeps its arguments when the frame it came in is written over', () => {
+    const body = encodeForward(HEAD, Args.of('GET', 'key'));
+    const args = readForwardArgs(body);
+    body.fill(0);
+    expect(args?.string(1)).toBe('key');
+  });
+});
+
+describe('requests and answers about one key', () => {
+  const version = { hlc: 2 ** 51, actor: 2 ** 47, expiryHlc: 7, expiryActor: 9 };
+
+  it('carry the version held and the key', () => {
+    const key = Buffer.from('some key');
+    const body = encodeKeyRequest(HEAD, version, key, 0, key.length);
+    const request = readKeyRequest(body);
+    expect(request?.version).toEqual(version);
+    expect(body.subarray(request?.keyStart)).toEqual(key);
+  });
+
+  it('bring the record where it is newer', () => {
+    const bytes = record({ hlc: 77, actor: 5 }, 'k', 'value');
+    const answer = encodeVersionResponse(
+      { id: 3, status: STATUS_NEWER, hlc: 99 },
+      versionOf(bytes, 0),
+      TYPE_PUT,
+      bytes,
+      0,
+    );
+    expect(readResponseHead(answer)).toEqual({ id: 3, status: STATUS_NEWER, hlc: 99 });
+    const read = readVersionResponse(answer);
+    expect(read?.type).toBe(TYPE_PUT);
+    expect(read?.version).toEqual({ hlc: 77, actor: 5, expiryHlc: 77, expiryActor: 5 });
+    expect(answer.subarray(read?.recordStart)).toEqual(bytes.subarray(0, recordBytes(bytes, 0)));
+  });
+
+  it('are refused when a version is no version', () => {
+    const key = Buffer.from('k');
+    const body = encodeKeyRequest(HEAD, version, key, 0, 1);
+    body.writeDoubleLE(Number.NaN, 24);
+    expect(readKeyRequest(body)).toBeNull();
+    const head = encodeKeyRequest(HEAD, version, key, 0, 1);
+    head.writeDoubleLE(Number.POSITIVE_INFINITY, 12);
+    expect(readRequestHead(head)).toBeNull();
+  });
+
+  it('order versions by value first, then by expiry', () => {
+    expect(compareFullVersions(NO_VERSION, version)).toBeLessThan(0);
+    expect(compareFullVersions({ ...version, expiryHlc: 8 }, version)).toBeGreaterThan(0);
+    expect(compareFullVersions({ ...version, hlc: 1, expiryHlc: 8 }, version)).toBeLessThan(0);
+    expect(compareFullVersions(version, { ...version })).toBe(0);
+  });
+});
+
+describe('WAIT and replies', () => {
+  it('travel whole', () => {
+    expect(readWait(encodeWait(HEAD, 2, 500, 12_345))).toEqual({ count: 2, timeoutMs: 500, writes: 12_345 });
+    const reply = encodeReplyResponse({ id: 1, status: 0, hlc: 2 }, 2 ** 47, 9, Buffer.from('+OK\r\n'));
+    const read = readReplyResponse(reply);
+    expect(read).toMatchObject({ coordinator: 2 ** 47, writes: 9 });
+    expect(reply.toString('latin1', read?.replyStart)).toBe('+OK\r\n');
+    expect(readReplyResponse(Buffer.alloc(10))).toBeNull();
+    expect(readWait(Buffer.alloc(10))).toBeNull();
+  });
+});
