@@ -22,8 +22,7 @@ const HEAL_LIMIT_MS = 120_000;
 const VIOLATIONS_SHOWN = 10;
 
 export interface ChaosOptions {
-  /** A name of CHAOS_SCRIPTS. */
-  script: string;
+  script: ChaosScript;
   nodes: number;
   durationMs: number;
   seed: number;
@@ -41,7 +40,7 @@ export interface ChaosReport {
 
 /** Runs it, telling the timeline to `print`. Rejects when the cluster does not come together again. */
 export async function runChaos(options: ChaosOptions, print: (line: string) => void): Promise<ChaosReport> {
-  const script = CHAOS_SCRIPTS[options.script];
+  const { script } = options;
   const plan = script.plan(new Draws(options.seed), options.nodes, options.durationMs);
   const { nodes, command } = options;
   const cluster = await TemporaryCluster.start({ nodes, command, flags: script.flags }, print);

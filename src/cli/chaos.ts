@@ -12,14 +12,14 @@ const DURATION_MS_MAX = 3_600_000;
 const SEED_MAX = 2 ** 32 - 1;
 
 export async function runChaosVerb(
-  script: string,
+  name: string,
   options: Readonly<Record<string, unknown>>,
   terminal: Terminal,
 ): Promise<number> {
   if (terminal.launcher === null) throw new UsageError(['chaos: start it by bin/hearsay.js']);
   const problems: string[] = [];
-  if (!Object.hasOwn(CHAOS_SCRIPTS, script)) {
-    problems.push(`chaos: ${script} is none of ${Object.keys(CHAOS_SCRIPTS).join(', ')}`);
+  if (!Object.hasOwn(CHAOS_SCRIPTS, name)) {
+    problems.push(`chaos: ${name} is none of ${Object.keys(CHAOS_SCRIPTS).join(', ')}`);
   }
   const nodes = wholeNumber(options.nodes);
   if (!(nodes >= 2 && nodes <= NODES_MAX)) problems.push(`--nodes: ${options.nodes} is not from 2 to ${NODES_MAX}`);
@@ -34,14 +34,15 @@ export async function runChaosVerb(
   const stop = new AbortController();
   terminal.onStopSignal(() => stop.abort(new Error('stopped')));
   const print = (line: string): void => terminal.out(`${line}\n`);
-  print(`chaos ${script}: ${nodes} nodes, ${durationMs / 1000} s, seed ${seed}`);
+  print(`chaos ${name}: ${nodes} nodes, ${durationMs / 1000} s, seed ${seed}`);
+  const script = CHAOS_SCRIPTS[name];
   const command = [process.execPath, terminal.launcher, 'serve'];
   try {
     const report = await runChaos({ script, nodes, durationMs, seed, command, signal: stop.signal }, print);
     for (const line of describeReport(report)) print(line);
     return report.violations.length === 0 ? 0 : 1;
   } catch (error) {
-    terminal.error(`hearsay: chaos ${script}, seed ${seed}: ${(error as Error).message}\n`);
+    terminal.error(`hearsay: chaos ${name}, seed ${seed}: ${(error as Error).message}\n`);
     return 1;
   }
 }

@@ -4,11 +4,12 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untilAgreed } from '../../cluster/agreement.js';
+import type { ChaosScript } from '../../cluster/chaos/disturbance.js';
 import { heal, separate } from '../../cluster/chaos/partition.js';
 import { CHAOS_SCRIPTS, runChaos } from '../../cluster/chaos/run.js';
 import { DirectReader } from '../../cluster/direct-reader.js';
 import type { TemporaryCluster } from '../../cluster/temporary.js';
-import { ask, HOST, SERVE, startCluster } from './harness.js';
+import { ask, HOST, removeDirectory, SERVE, startCluster } from './harness.js';
 
 const KEYS = 300;
 
@@ -51,9 +52,9 @@ describe('a partition of one node from two', () => {
   }, 120_000);
 });
 
-test.each(Object.keys(CHAOS_SCRIPTS))(
+test.each(Object.entries(CHAOS_SCRIPTS))(
   'a short chaos run loses nothing: %s',
-  async (script) => {
+  async (_name, script) => {
     const report = await runChaos({ script, nodes: 3, durationMs: 5000, seed: 20, command: SERVE }, () => {});
     expect(report.violations).toEqual([]);
     expect(report.disturbances).toBeGreaterThan(0);
@@ -61,3 +62,27 @@ test.each(Object.keys(CHAOS_SCRIPTS))(
   },
   150_000,
 );
+
+test('a chaos run finds what is lost when all nodes lose their disks', async () => {
+  const script: ChaosScript = {
+    flags: [],
+    lateEffectMs: 0,
+    plan: () => [
+      {
+        beginsAtMs: 500,
+        endsAtMs: 600,
+        begins: 'kill all and empty their directories',
+        ends: 'start all',
+        begin: async (cluster) => {
+          await Promise.all(cluster.nodes.map((_, index) => cluster.kill(index)));
+          for (const node of cluster.nodes) removeDirectory(node.dataDirectory);
+        },
+        end: async (cluster) => {
+          for (const index of cluster.nodes.keys()) cluster.start(index);
+        },
+      },
+    ],
+  };
+  const report = await runChaos({ script, nodes: 3, durationMs: 700, seed: 1, command: SERVE }, () => {});
+  expect(report.violations.filter((line) => line.startsWith('lost on node-')).length).toBeGreaterThan(0);
+}, 60_000);
