@@ -8,7 +8,8 @@ import type { History, Operation } from './history.js';
 import type { Reply } from './replies.js';
 
 export interface Violation {
-  /** `foreign`, `stale`, `expired`, `lost`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `restart`. */
+  /** `foreign`, `stale`, `expired`, `lost`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `buffer`, `dot`,
+   * `restart`. */
   kind: string;
   atMs: number;
   message: string;

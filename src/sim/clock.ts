@@ -28,7 +28,12 @@ export class SimClock {
 
   /** Runs `run` after `delayMs` of virtual time (0: after everything already scheduled for now). */
   schedule(delayMs: number, run: () => void): void {
-    const event = { timeMs: this.nowMs + Math.max(0, delayMs), sequence: this.sequence++, run };
+    this.scheduleAt(this.nowMs + Math.max(0, delayMs), run);
+  }
+
+  /** Runs `run` at exactly this time: what must not overtake is scheduled so, because sums of fractions round. */
+  scheduleAt(timeMs: number, run: () => void): void {
+    const event = { timeMs: Math.max(this.nowMs, timeMs), sequence: this.sequence++, run };
     let at = this.heap.length;
     this.heap.push(event);
     while (at > 0) {

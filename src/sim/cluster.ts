@@ -31,7 +31,10 @@ export type MachineFactory = (ports: Ports, place: NodePlace, seed: MachineSeed)
 
 /** A disk that survives its process, and of which a loss of power leaves any legal state. */
 export interface CrashableDisk extends Disk {
+  /** The power goes. */
   crash(random: Random): void;
+  /** The process dies: handles and what is under way are gone, what was written stays. */
+  kill(): void;
 }
 
 export type Schedule = (delayMs: number, run: () => void) => void;
@@ -209,7 +212,6 @@ export class SimCluster {
   cutPower(index: number): void {
     const node = this.nodes[index];
     this.endProcess(node, true);
-    node.underWay.clear();
     node.powered = false;
     node.disk?.crash(new Random(this.draws.word(index, node.life, PURPOSE.crash)));
   }
@@ -277,7 +279,8 @@ export class SimCluster {
     node.process.end();
     node.process = null;
     this.streams.hostDied(node, silently);
-    if (!silently) for (const finish of [...node.underWay]) finish();
+    node.underWay.clear();
+    if (!silently) node.disk?.kill();
   }
 
   private portsOf(node: SimNode, disk: Disk): Ports {
@@ -311,8 +314,7 @@ export class SimCluster {
   }
 
   /**
-   * A completion reaches only the life that asked for it. What is under way when a process dies is finished by the operating
-   * system at once; when the power goes, never.
+   * A completion reaches only the life that asked for it; what is under way when a process dies completes for nobody.
    */
   private newDisk(node: SimNode): CrashableDisk {
     const under = node.underWay;

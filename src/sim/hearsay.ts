@@ -35,7 +35,7 @@ export function configFor(plan: Plan, place: NodePlace): NodeConfig {
     durability: plan.durability,
     durabilityIntervalMs: 200,
     replicas: plan.replicas,
-    partitions: 16,
+    partitions: plan.partitions,
     tickIntervalMs: TICK_INTERVAL_MS,
     probeIntervalMs: 300,
     probeTimeoutMs: 100,

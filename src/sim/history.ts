@@ -70,7 +70,7 @@ export class History {
   readonly damages: { atMs: number; node: number }[] = [];
   private readonly flushes: Operation[] = [];
   private readonly known = new Map<number, Map<string, Operation[]>>();
-  private restarts = 0;
+  private stampCeilingMs = 0;
 
   constructor(options: HistoryOptions) {
     this.options = options;
@@ -118,7 +118,7 @@ export class History {
     operation.stampLowMs = Math.min(operation.stampLowMs, wallMs);
     operation.judgedAtMs = Math.min(operation.judgedAtMs, wallMs);
     if (operation.outcome !== 'ok') return;
-    operation.stampHighMs = observed.wallHighMs + STAMP_LEASE_MS * (1 + this.restarts) + 1;
+    operation.stampHighMs = Math.max(this.stampCeilingMs, observed.wallHighMs) + 1;
     if (operation.kind !== 'write' && operation.kind !== 'erase') return;
     if (operation.steady) this.learn(operation.node, operation);
     const damaged = this.damagedSince(operation.invokedMs);
@@ -133,8 +133,9 @@ export class History {
     this.learn(node, write);
   }
 
-  restarted(): void {
-    this.restarts++;
+  /** A node starts: its clock may be ahead of every clock there was by the lease, until wall clocks have caught up. */
+  restarted(wallHighMs: number): void {
+    this.stampCeilingMs = Math.max(this.stampCeilingMs, wallHighMs) + STAMP_LEASE_MS;
   }
 
   /** A node has lost what it held, or may have. */

@@ -20,7 +20,7 @@ const USAGE = `simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--sh
   --key          prints what was done to one key in the first failing run
   --log          prints so many of the last log lines of the first failing run`;
 
-const SHRINK_RUNS_MAX = 400;
+const SHRINK_RUNS_MAX = 1_000;
 
 export function simulate(words: string[]): number {
   const { values } = parseArgs({

@@ -4,8 +4,10 @@
  * Guarded: it is never kinder than UDP (loss, duplicates, delay and with it reordering, flipped bits, truncation, an MTU),
  * and each decision is drawn by key (draws.ts). Compare tigerbeetle's packet_simulator.zig: every fault is a named option.
  */
+import { crc32 } from '../core/base/crc32.js';
 import type { Datagrams } from '../ports/datagrams.js';
 import type { SimClock } from './clock.js';
+import type { DotWatch } from './dots.js';
 import { type Draws, PURPOSE, type Purpose } from './draws.js';
 import type { Host } from './events.js';
 
@@ -63,9 +65,13 @@ export class SimNetwork {
     oversized: 0,
     unreachable: 0,
     delivered: 0,
+    /** Datagrams whose bytes their sender touched after it had given them away. */
+    changed: 0,
   };
   readonly hosts: Host[] = [];
   options: NetworkOptions;
+  /** Shown every datagram that a node sends. */
+  dots: DotWatch | null = null;
   private readonly clock: SimClock;
   private readonly draws: Draws;
   private readonly byAddress = new Map<string, Host>();
@@ -133,6 +139,7 @@ export class SimNetwork {
   private send(from: Host, address: string, port: number, bytes: Buffer): void {
     const { counters, draws, options } = this;
     counters.sent++;
+    this.dots?.look(bytes);
     if (bytes.length > DATAGRAM_BYTES_MAX) counters.oversized++;
     const to = this.byAddress.get(address);
     if (to === undefined || to.gossipPort !== port || port === 0) {
@@ -181,7 +188,9 @@ export class SimNetwork {
   }
 
   private deliverLater(from: Host, to: Host, bytes: Buffer, lagMs: number): void {
+    const crc = crc32(bytes, 0, bytes.length);
     this.clock.schedule(lagMs, () => {
+      if (crc32(bytes, 0, bytes.length) !== crc) this.counters.changed++;
       if (this.swallows(from.index, to.index)) this.counters.blocked++;
       else if (!to.up) this.counters.unreachable++;
       else {

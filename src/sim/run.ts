@@ -7,6 +7,7 @@
 import { checkFinal, checkRead, checkShape, type Violation } from './checkers.js';
 import { type Completion, SimClient } from './client.js';
 import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
+import { DotWatch } from './dots.js';
 import { History, type Observed, type Operation } from './history.js';
 import type { Reply } from './replies.js';
 import { hasClockTrouble, type Plan, type Step } from './schedule.js';
@@ -66,6 +67,8 @@ class Run {
   /** Since when each node is steady; infinite while it is down, or for good once it left or lost its disk. */
   private readonly steadySinceMs: number[];
   private readonly unsteady = new Set<number>();
+  /** Nodes that were asked to leave and have not been started again. */
+  private readonly leaving = new Set<number>();
   /** Nodes to strike at the next acknowledged write through the first. */
   private armed: Strike[] = [];
   private probeNumber = PROBE_BASE;
@@ -90,6 +93,9 @@ class Run {
         turnCostMs: plan.turnCostMs,
       },
     );
+    if (plan.steps.some((step) => step.kind === 'power' || step.kind === 'wipe')) {
+      this.cluster.network.dots = new DotWatch(plan.partitions);
+    }
     this.steadySinceMs = new Array(plan.nodes).fill(Number.POSITIVE_INFINITY);
     this.clients = plan.clients.map((client, index) =>
       this.newClient(index, client.node, client.protocol, [
@@ -102,7 +108,7 @@ class Run {
   play(): RunResult {
     const { cluster } = this;
     for (const node of cluster.nodes) this.start(node.index);
-    if (this.settle('the cluster does not form', FORM_BOUND_MS, () => this.hasFormed())) {
+    if (this.settle('the cluster does not form', FORM_BOUND_MS, () => this.isReady())) {
       this.rest(STEADY_AFTER_MS);
       this.playSteps();
       this.heal();
@@ -119,6 +125,9 @@ class Run {
     this.mark('datagrams damaged', cluster.network.counters.corrupted + cluster.network.counters.truncated);
     this.mark('streams reset', cluster.streams.counters.resets);
     this.mark('segments held by a partition', cluster.streams.counters.heldSegments);
+    for (const line of cluster.network.dots?.reused ?? []) this.violate('dot', line);
+    const changed = cluster.network.counters.changed + cluster.streams.counters.changed;
+    if (changed > 0) this.violate('buffer', `${changed} buffers were changed after they were given away or lent`);
     if (cluster.network.counters.oversized > 0) {
       this.violate('datagram', `${cluster.network.counters.oversized} datagrams above 1,200 bytes`);
     }
@@ -137,7 +146,7 @@ class Run {
   private playSteps(): void {
     const base = this.cluster.clock.nowMs;
     for (const [number, step] of this.plan.steps.entries()) {
-      this.cluster.clock.schedule(base + step.atMs - this.cluster.clock.nowMs, () => this.apply(step, number));
+      this.cluster.clock.scheduleAt(base + step.atMs, () => this.apply(step, number));
     }
     this.runUntil(base + this.plan.lengthMs);
   }
@@ -163,8 +172,9 @@ class Run {
         break;
       case 'stop':
         cluster.stop(step.node);
+        this.leaving.add(step.node);
         this.unsteady.add(step.node);
-        this.later(step.downMs, () => this.strike({ kind: 'kill', nodes: [step.node], downMs: 1 }));
+        this.later(step.downMs, () => this.start(step.node));
         break;
       case 'pause':
         cluster.pause(step.node);
@@ -188,9 +198,10 @@ class Run {
   }
 
   private start(node: number): void {
+    if (this.leaving.delete(node)) this.cluster.kill(node);
     if (this.cluster.nodes[node].up) return;
     this.cluster.start(node);
-    this.history.restarted();
+    this.history.restarted(this.cluster.wallHighMs());
     this.steadySinceMs[node] = this.cluster.clock.nowMs + STEADY_AFTER_MS;
   }
 
@@ -276,7 +287,7 @@ class Run {
       const write = value === null ? undefined : history.byValue.get(value);
       if (write !== undefined && operation.level === 'one' && operation.steady) history.sawAt(operation.node, write);
     }
-    if (outcome === 'ok' && operation.kind === 'write') this.trigger(operation.node);
+    if (outcome === 'ok' && operation.kind === 'write' && operation.level === 'one') this.trigger(operation.node);
   }
 
   private trigger(node: number): void {
@@ -351,10 +362,22 @@ class Run {
     return null;
   }
 
-  /** The cluster has formed, and all who hold a partition hold the same of it. */
-  private hasConverged(): string | null {
+  /** Every node has caught up with what it owns, so it answers from its own memory. */
+  private isReady(): string | null {
     const unformed = this.hasFormed();
     if (unformed !== null) return unformed;
+    for (const [node, reply] of this.askAll(['HEARSAY.STATUS']).entries()) {
+      const words = reply?.type === 'array' ? reply.items.map(textOf) : [];
+      const ready = words[words.indexOf('ready') + 1];
+      if (words.indexOf('ready') < 0 || !['1', 'true', 't'].includes(ready)) return `node ${node} is not ready`;
+    }
+    return null;
+  }
+
+  /** The cluster has formed, and all who hold a partition hold the same of it. */
+  private hasConverged(): string | null {
+    const unready = this.isReady();
+    if (unready !== null) return unready;
     const holders = new Map<string, { digest: string; node: number; count: number }>();
     for (const [node, reply] of this.askAll(['HEARSAY.DIGEST']).entries()) {
       if (reply?.type !== 'array') return `node ${node} gives no digests: ${JSON.stringify(reply)?.slice(0, 120)}`;

@@ -20,7 +20,10 @@ export interface ClientPlan {
 
 export type Step =
   | { atMs: number; kind: 'command'; client: number; words: string[] }
-  /** kill -9, or loss of power, of these nodes at one instant; `onAck`: at the next acknowledged write through the first. */
+  /**
+   * kill -9, or loss of power, of these nodes at one instant; `onAck`: at the next acknowledged write through the
+   * first at level one, whose acknowledgement waits for nothing else.
+   */
   | { atMs: number; kind: 'kill' | 'power'; nodes: number[]; downMs: number; onAck: boolean }
   | { atMs: number; kind: 'wipe'; node: number; downMs: number }
   | { atMs: number; kind: 'stop'; node: number; downMs: number }
@@ -32,6 +35,7 @@ export interface Plan {
   seed: number;
   nodes: number;
   replicas: number;
+  partitions: number;
   durability: 'interval' | 'always' | 'off';
   lengthMs: number;
   network: NetworkOptions;
@@ -51,6 +55,10 @@ export interface PlanLimits {
 
 export const PLAN_LIMITS: PlanLimits = { nodesMin: 3, nodesMax: 5, lengthMs: 8_000 };
 const REPLICAS = 3;
+/** Few, so that keys share them. */
+const PARTITIONS = 16;
+/** A loss of power this close to the end leaves nobody time to write over what it lost. */
+const LAST_MS = 800;
 /** Clocks closer than this never make a node refuse to coordinate (maxClockDriftMs is 500 in a run). */
 const SKEW_MS = 180;
 const BIG_STEP_MS = 3_000;
@@ -69,6 +77,7 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     seed,
     nodes,
     replicas: REPLICAS,
+    partitions: PARTITIONS,
     durability: random.chance(0.6) ? 'interval' : random.chance(0.75) ? 'always' : 'off',
     lengthMs: limits.lengthMs,
     network: drawNetwork(random),
@@ -172,6 +181,13 @@ function drawFaults(random: Random, nodes: number, lengthMs: number): Step[] {
     nodes: random.shuffle(Array.from({ length: nodes }, (_, index) => index)),
     downMs: random.between(100, 1_000),
     onAck: random.chance(0.8),
+  }));
+  some(0.3, 1, (atMs) => ({
+    atMs: lengthMs - 1 - (atMs % LAST_MS),
+    kind: 'power',
+    nodes: random.shuffle(Array.from({ length: nodes }, (_, index) => index)),
+    downMs: 500,
+    onAck: true,
   }));
   some(0.1, 1, (atMs) => ({ atMs, kind: 'wipe', node: node(), downMs: random.between(100, 2_500) }));
   some(0.2, 1, (atMs) => ({ atMs, kind: 'stop', node: node(), downMs: random.between(300, 2_500) }));

@@ -14,25 +14,24 @@ export interface Shrunk {
 export function shrinkPlan(plan: Plan, fails: (plan: Plan) => boolean, runsMax: number): Shrunk {
   let steps = plan.steps;
   let runs = 0;
-  let pieces = 2;
+  let size = Math.ceil(steps.length / 2);
   const failsWith = (candidate: Step[]): boolean => {
     runs++;
     return fails({ ...plan, steps: candidate });
   };
-  while (steps.length > 0 && runs < runsMax) {
-    const size = Math.ceil(steps.length / pieces);
+  while (size >= 1 && runs < runsMax) {
     let reduced = false;
-    for (let from = 0; from < steps.length && runs < runsMax; from += size) {
+    for (let from = 0; from < steps.length && runs < runsMax; ) {
       const rest = [...steps.slice(0, from), ...steps.slice(from + size)];
-      if (!failsWith(rest)) continue;
-      steps = rest;
-      pieces = Math.max(2, pieces - 1);
-      reduced = true;
-      break;
+      if (failsWith(rest)) {
+        steps = rest;
+        reduced = true;
+      } else {
+        from += size;
+      }
     }
-    if (reduced) continue;
-    if (size <= 1) break;
-    pieces = Math.min(steps.length, pieces * 2);
+    if (size > 1) size = Math.ceil(size / 2);
+    else if (!reduced) break;
   }
   return { plan: { ...plan, steps }, runs };
 }

@@ -5,6 +5,7 @@
  * leaves both ends half-open, what was sent into it comes after it heals, and a dead machine answers only by a reset once it
  * has power again. Bytes are copied when the "operating system" takes them, so a buffer changed before its release shows.
  */
+import { crc32 } from '../core/base/crc32.js';
 import type { StreamId, Streams } from '../ports/streams.js';
 import type { SimClock } from './clock.js';
 import { type Draws, PURPOSE } from './draws.js';
@@ -15,12 +16,16 @@ interface Segment {
   bytes: Buffer | null;
   /** fin: the sender is done; ack: a fin was read; rst: the connection is void. */
   mark: 'data' | 'fin' | 'ack' | 'rst';
+  /** Its place among what its end sends. */
+  number: number;
 }
 
 interface Lent {
   bytes: Buffer;
   at: number;
   recycle: boolean;
+  /** CRC-32 of the bytes when they were written: they belong to the world until it hands them back. */
+  crc: number;
 }
 
 interface End {
@@ -46,6 +51,10 @@ interface End {
   /** On their way from here, stuck in a partition. */
   held: Segment[];
   lastArrivalMs: number;
+  sentCount: number;
+  /** How many of its segments the other end has taken in, and those that came before their turn. */
+  arrivedCount: number;
+  early: Map<number, Segment>;
 }
 
 const WINDOW_BYTES = 65_536;
@@ -57,7 +66,16 @@ const CONNECT_RETRY_MS = 1_000;
 const RETRANSMIT_MS = 200;
 
 export class SimStreams {
-  readonly counters = { connected: 0, refused: 0, timedOut: 0, resets: 0, heldSegments: 0, segments: 0, oneByte: 0 };
+  readonly counters = {
+    connected: 0,
+    refused: 0,
+    timedOut: 0,
+    resets: 0,
+    heldSegments: 0,
+    segments: 0,
+    oneByte: 0,
+    changed: 0,
+  };
   private readonly clock: SimClock;
   private readonly network: SimNetwork;
   private readonly draws: Draws;
@@ -92,7 +110,7 @@ export class SimStreams {
     if (segment === undefined) return null;
     if (segment.mark === 'fin') {
       this.finish(end, 'closed by the peer');
-      this.send(end, { bytes: null, mark: 'ack' });
+      this.send(end, null, 'ack');
       return null;
     }
     const bytes = segment.bytes as Buffer;
@@ -111,7 +129,7 @@ export class SimStreams {
       end.closed = true;
       end.queue = [];
       end.unread = [];
-      if (!silently && end.other !== null) this.send(end, { bytes: null, mark: 'rst' });
+      if (!silently && end.other !== null) this.send(end, null, 'rst');
     }
     mine.clear();
   }
@@ -154,6 +172,9 @@ export class SimStreams {
       unread: [],
       held: [],
       lastArrivalMs: 0,
+      sentCount: 0,
+      arrivedCount: 0,
+      early: new Map(),
     };
     this.endsOf(owner).set(stream, end);
     return end;
@@ -203,7 +224,7 @@ export class SimStreams {
     });
     const lagMs = this.lagMs(to, from);
     accepted.lastArrivalMs = this.clock.nowMs + lagMs;
-    this.clock.schedule(lagMs, () => {
+    this.clock.scheduleAt(accepted.lastArrivalMs, () => {
       if (end.gone || end.closed) return;
       end.connected = true;
       from.post({ kind: 'connected', stream: end.stream });
@@ -216,7 +237,7 @@ export class SimStreams {
       if (recycle) host.post({ kind: 'released', bytes });
       return;
     }
-    end.queue.push({ bytes, at: 0, recycle });
+    end.queue.push({ bytes, at: 0, recycle, crc: crc32(bytes, 0, bytes.length) });
     end.queuedBytes += bytes.length;
     if (end.queuedBytes >= QUEUE_FULL_BYTES) end.wasFull = true;
     this.pumpSoon(end);
@@ -236,7 +257,7 @@ export class SimStreams {
       return;
     }
     this.finish(end, 'closed here');
-    if (end.other !== null) this.send(end, { bytes: null, mark: 'rst' });
+    if (end.other !== null) this.send(end, null, 'rst');
   }
 
   private pumpSoon(end: End): void {
@@ -259,11 +280,12 @@ export class SimStreams {
       end.queuedBytes -= length;
       if (lent.at === lent.bytes.length) {
         end.queue.shift();
+        if (crc32(lent.bytes, 0, lent.bytes.length) !== lent.crc) this.counters.changed++;
         if (lent.recycle) end.owner.post({ kind: 'released', bytes: lent.bytes });
       }
       if (length > 0) {
         end.windowBytes += length;
-        this.send(end, { bytes, mark: 'data' });
+        this.send(end, bytes, 'data');
       }
     }
     if (end.closed) return;
@@ -273,7 +295,7 @@ export class SimStreams {
     }
     if (end.ending && !end.finSent && end.queue.length === 0) {
       end.finSent = true;
-      this.send(end, { bytes: null, mark: 'fin' });
+      this.send(end, null, 'fin');
     }
   }
 
@@ -289,27 +311,28 @@ export class SimStreams {
     return 1 + (this.draws.word(link, counter, PURPOSE.segmentCut) % most);
   }
 
-  private send(end: End, segment: Segment): void {
+  private send(end: End, bytes: Buffer | null, mark: Segment['mark']): void {
     const other = end.other as End;
     const { options } = this.network;
     const { link, counter } = this.key(end);
     this.counters.segments++;
     const between = this.network.isBetweenNodes(end.owner.index, other.owner.index);
-    if (segment.mark === 'data' && between && this.draws.chance(options.reset, link, counter, PURPOSE.reset)) {
+    if (mark === 'data' && between && this.draws.chance(options.reset, link, counter, PURPOSE.reset)) {
       this.counters.resets++;
       this.finish(end, 'ECONNRESET');
       this.finish(other, 'ECONNRESET');
       return;
     }
-    if (end.held.length > 0 || this.network.swallows(end.owner.index, other.owner.index)) {
+    const segment: Segment = { bytes, mark, number: end.sentCount++ };
+    if (this.network.swallows(end.owner.index, other.owner.index)) {
       this.hold(end, segment);
       return;
     }
     let lagMs = this.lagMs(end.owner, other.owner);
     if (between && this.draws.chance(options.loss, link, counter, PURPOSE.loss)) lagMs += RETRANSMIT_MS;
     end.lastArrivalMs = Math.max(this.clock.nowMs + lagMs, end.lastArrivalMs);
-    this.clock.schedule(end.lastArrivalMs - this.clock.nowMs, () => {
-      if (end.held.length > 0 || this.network.swallows(end.owner.index, other.owner.index)) this.hold(end, segment);
+    this.clock.scheduleAt(end.lastArrivalMs, () => {
+      if (this.network.swallows(end.owner.index, other.owner.index)) this.hold(end, segment);
       else this.arrive(end, segment);
     });
   }
@@ -329,16 +352,27 @@ export class SimStreams {
     for (const segment of held) this.arrive(end, segment);
   }
 
+  /** What comes before its turn waits for what was sent before it. */
   private arrive(from: End, segment: Segment): void {
+    from.early.set(segment.number, segment);
+    for (;;) {
+      const next = from.early.get(from.arrivedCount);
+      if (next === undefined) return;
+      from.early.delete(from.arrivedCount++);
+      this.takeIn(from, next);
+    }
+  }
+
+  private takeIn(from: End, segment: Segment): void {
     const end = from.other as End;
     if (segment.mark === 'rst') {
       this.finish(end, 'ECONNRESET');
     } else if (segment.mark === 'ack') {
       this.finish(end, 'closed');
     } else if (end.gone) {
-      if (!from.closed) this.send(end, { bytes: null, mark: 'rst' });
+      if (!from.closed) this.send(end, null, 'rst');
     } else if (end.closed) {
-      if (segment.mark === 'fin') this.send(end, { bytes: null, mark: 'ack' });
+      if (segment.mark === 'fin') this.send(end, null, 'ack');
     } else {
       end.unread.push(segment);
       if (!end.pausedReading) this.announce(end);

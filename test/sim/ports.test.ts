@@ -139,6 +139,27 @@ describe('the simulated network', () => {
     expect(pair.right.recorder.bytesOf(far).toString()).toBe(sent);
   });
 
+  it('keeps the order of a stream through partitions that come and go while it is written', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const pair = createPair({ ...ROUGH, loss: 0.3, lagMeanMs: 60 }, seed);
+      const near = pair.left.ports.streams.connect(pair.right.address, pair.right.gossipPort);
+      pair.untilNow(() => pair.left.recorder.connected.length === 1);
+      let sent = '';
+      for (let piece = 0; piece < 120; piece++) {
+        const text = `${piece},`;
+        sent += text;
+        pair.left.ports.streams.write(near, Buffer.from(text), false);
+        if (piece % 20 === 5) pair.cluster.network.block(0, 1);
+        if (piece % 20 === 15) pair.cluster.unblock([[0, 1]]);
+        const untilMs = pair.cluster.clock.nowMs + 9;
+        while (pair.cluster.step(untilMs));
+      }
+      const far = pair.right.recorder.accepted[0].stream;
+      pair.untilNow(() => pair.right.recorder.countOf(far) === sent.length);
+      expect(pair.right.recorder.bytesOf(far).toString()).toBe(sent);
+    }
+  });
+
   it('resets the streams of a killed process at once, those of a machine without power only when it is back', () => {
     for (const powerCut of [false, true]) {
       const pair = createPair(CALM_NETWORK);
@@ -173,5 +194,6 @@ describe('the simulated network', () => {
     const far = pair.right.recorder.accepted[0].stream;
     pair.untilNow(() => pair.right.recorder.countOf(far) === 6);
     expect(pair.right.recorder.bytesOf(far).toString()).toBe('after!');
+    expect(pair.cluster.streams.counters.changed).toBe(1);
   });
 });

@@ -142,6 +142,8 @@ export class ToyRegister implements SimMachine {
         return '*2\r\n+one\r\n+one\r\n';
       case 'CLUSTER':
         return bulk(Array.from({ length: this.nodes }, (_, node) => `${node} address flags`).join('\n'));
+      case 'HEARSAY.STATUS':
+        return '*2\r\n$5\r\nready\r\n:1\r\n';
       case 'HEARSAY.DIGEST':
         return `*1\r\n*2\r\n:0\r\n${bulk(this.digest())}`;
       case 'GET':
