@@ -141,6 +141,6 @@ export class Call implements ReplyTaker {
 
 /** The node refused, nothing changed, and another node may do it. */
 function isElsewhere(error: HearsayError): boolean {
-  if (error.code === 'CLOCKDRIFT') return true;
-  return error.code === 'ERR' && /^(?:LOADING|CLUSTERDOWN|TRYAGAIN|MASTERDOWN)\b/.test(error.message);
+  if (error.code === 'CLOCKDRIFT' || error.code === 'LOADING') return true;
+  return error.code === 'ERR' && /^(?:CLUSTERDOWN|TRYAGAIN|MASTERDOWN)\b/.test(error.message);
 }

@@ -280,6 +280,7 @@ const CODES: Readonly<Record<ErrorCode, true>> = {
   NOSPACE: true,
   DISKFAILED: true,
   BUSY: true,
+  LOADING: true,
   UNAVAILABLE: true,
   NOQUORUM: true,
   CLOCKDRIFT: true,

@@ -12,7 +12,7 @@
 import type { StreamId } from '../ports/streams.js';
 import type { Machine, Ports } from '../ports/world.js';
 import { HearsayError } from './base/errors.js';
-import { HLC_TICKS, HybridClock } from './base/hlc.js';
+import { HLC_TICKS, HybridClock, hlcToMs } from './base/hlc.js';
 import { Random } from './base/random.js';
 import type { Command } from './commands/command.js';
 import type { Caller, ClusterNodeView, CommandHost, HostSettings, KeyVisitor } from './commands/host.js';
@@ -46,6 +46,7 @@ import { nodeStatus } from './node/status.js';
 import { clusterView } from './node/view.js';
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from './record/record.js';
 import { AntiEntropy } from './replication/anti-entropy.js';
+import { CallerOrder } from './replication/caller-order.js';
 import { Coordinator } from './replication/coordinator.js';
 import { Forwarding } from './replication/forwarding.js';
 import { LocalKeyspace } from './replication/local-keyspace.js';
@@ -82,6 +83,7 @@ interface Waiter {
   readonly deferred: ReturnType<Caller['defer']>;
   readonly count: number;
   readonly writes: number;
+  readonly partition: number;
   readonly expiresAtMs: number;
 }
 
@@ -97,6 +99,7 @@ export class HearsayNode implements Machine, CommandHost {
   private readonly store: Store;
   private readonly wal: Wal;
   private readonly operations = new Operations();
+  private readonly order = new CallerOrder();
   private readonly commandStats = new CommandStats(commandTable.commands.length);
   private readonly packetReader = new PacketReader();
   private state!: NodeState;
@@ -180,6 +183,7 @@ export class HearsayNode implements Machine, CommandHost {
       gossipPort: config.gossipPort,
       advertise: config.advertise,
       hintBytesPerPeerMax: config.hintBytesPerPeerMax,
+      partitions: config.partitions,
       random: this.random,
     });
     this.ring = new RingBook(this.wal, nodeId, config.zone, this.state.ring);
@@ -231,6 +235,7 @@ export class HearsayNode implements Machine, CommandHost {
       this.peers,
       this.ownership,
       this.clock,
+      this.order,
       {
         partitions: config.partitions,
         operationTimeoutMs: config.operationTimeoutMs,
@@ -242,8 +247,8 @@ export class HearsayNode implements Machine, CommandHost {
       this.ownership,
       this.peers,
       this.replicator,
-      this.operations,
       this.clock,
+      this.order,
       {
         selfId: nodeId,
         replicas: config.replicas,
@@ -261,6 +266,7 @@ export class HearsayNode implements Machine, CommandHost {
       this.reads,
       this.peers,
       this.wal,
+      this.order,
       { ...options, actor, replicas: config.replicas, operationTimeoutMs: config.operationTimeoutMs },
       this.commandStats,
     );
@@ -270,7 +276,9 @@ export class HearsayNode implements Machine, CommandHost {
       intervalMs: config.antiEntropyIntervalMs,
       random: this.random,
     });
-    this.desk = new RequestDesk(this.store, this.peers, this.replicator, this.reads, this.forwarding, commandTable);
+    this.desk = new RequestDesk(this.store, this.peers, this.replicator, this.reads, this.forwarding, commandTable, {
+      lateMs: config.operationTimeoutMs + config.maxClockDriftMs,
+    });
     this.sessions = new Sessions(this, ports.streams, commandTable, this.commandStats);
     this.checkpointer = new Checkpointer(
       this.store,
@@ -284,7 +292,8 @@ export class HearsayNode implements Machine, CommandHost {
     for (const hint of this.state.hints) this.replicator.recoverHint(hint, 0);
     this.state.hints = [];
     this.ring.joinSelf();
-    this.ownership.refresh(this.monotonicMs, this.state.restarted, false);
+    this.ownership.begin(config.join.length === 0 || this.ring.hasOthers, this.monotonicMs);
+    this.ownership.refresh(this.monotonicMs, this.state.restarted);
     this.ownership.tick(this.monotonicMs);
     ports.log.info('node started', {
       id: nodeId,
@@ -322,11 +331,12 @@ export class HearsayNode implements Machine, CommandHost {
   }
 
   get wantsTurn(): boolean {
-    return this.sessions?.wantsTurn ?? false;
+    return (this.sessions?.wantsTurn ?? false) || this.order.released;
   }
 
   turnEnded(): void {
     if (this.stopped || this.coordinator === undefined) return;
+    this.coordinator.runFollowers(this);
     this.sendMembership();
     this.wal.turnEnded(this.monotonicMs);
     const released = this.releasedBatch();
@@ -358,7 +368,7 @@ export class HearsayNode implements Machine, CommandHost {
     this.operations.expire(now);
     this.antiEntropy.tick();
     this.sessions.tick();
-    this.store.passedHlc = this.passedHlc();
+    this.notePassed();
     this.store.sweep(SWEEP_PER_TICK);
     this.replicator.tombstoneLimit = this.tombstoneLimit();
     this.store.dropTombstones(this.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);
@@ -397,7 +407,7 @@ export class HearsayNode implements Machine, CommandHost {
 
   streamAccepted(stream: StreamId, kind: 'client' | 'peer', peerAddress: string, localAddress: string): void {
     if (kind === 'client') this.sessions.accepted(stream, peerAddress, localAddress);
-    else this.peers.accepted(stream);
+    else this.peers.accepted(stream, this.monotonicMs);
   }
 
   streamConnected(stream: StreamId): void {
@@ -527,7 +537,7 @@ export class HearsayNode implements Machine, CommandHost {
     if (this.membership.duplicateId !== null) {
       this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
     }
-    this.refreshRoutes();
+    this.ownership.refresh(this.monotonicMs, false);
     this.antiEntropy.hasten();
     this.view = null;
   }
@@ -549,9 +559,11 @@ export class HearsayNode implements Machine, CommandHost {
       return;
     }
     const peer = this.peers.ensure(member.id);
+    const { actor, address } = peer;
     const owed = this.peers.rebind(peer, member.actor, member.host, member.port);
     peer.state = to;
     this.replicator.owe(peer, owed);
+    if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);
     if (restarted) {
       this.ownership.memberChanged(member.id, false, now);
       this.antiEntropy.peerRestarted(peer);
@@ -606,15 +618,10 @@ export class HearsayNode implements Machine, CommandHost {
       this.ring.flush(this.peers);
       return;
     }
-    this.refreshRoutes();
+    this.ownership.refresh(this.monotonicMs, false);
     this.ring.announceToAll(this.peers);
     this.antiEntropy.hasten();
     this.view = null;
-  }
-
-  private refreshRoutes(): void {
-    const { keys, tombstones } = this.store.stats();
-    this.ownership.refresh(this.monotonicMs, false, keys + tombstones === 0);
   }
 
   private resolveNames(): void {
@@ -628,11 +635,17 @@ export class HearsayNode implements Machine, CommandHost {
   /** A clock beyond the drift allowed stops coordinating, and says so, until it agrees with its peers again. */
   private watchClock(): void {
     const offset = this.membership.clockOffsetMedianMs();
-    const drifted = offset !== null && Math.abs(offset) > this.config.maxClockDriftMs;
+    // Stamps far ahead of the clock, from a time when it was wrong, are as bad: peers refuse what carries them.
+    const aheadMs = hlcToMs(this.clock.last) - this.wallMs;
+    const most = this.config.maxClockDriftMs;
+    const drifted = (offset !== null && Math.abs(offset) > most) || (aheadMs > most && this.membership.aliveCount > 1);
     if (drifted === this.coordinator.drifted) return;
     this.coordinator.drifted = drifted;
     if (drifted)
-      this.ports.log.error('clock differs from the median of the peers: not coordinating', { offsetMs: offset });
+      this.ports.log.error('clock differs from the median of the peers: not coordinating', {
+        offsetMs: offset,
+        aheadMs,
+      });
     else this.ports.log.info('clock agrees with the peers again');
   }
 
@@ -699,26 +712,30 @@ export class HearsayNode implements Machine, CommandHost {
       return;
     }
     reply.ok();
-    this.coordinator.noteWrite(caller);
-    if (operation !== null) operation.batch = this.wal.batch;
-    else caller.holdUntilDurable(this.wal.batch);
+    this.coordinator.noteWrite(caller, -1);
+    if (operation !== null) operation.batch = this.wal.lastBatch;
+    else caller.holdUntilDurable(this.wal.lastBatch);
   }
 
   wait(count: number, timeoutMs: number, caller: Caller): void {
-    const { coordinator, count: writes } = caller.wrote;
+    const { coordinator, count: writes, partition } = caller.wrote;
     if (coordinator !== 0 && coordinator !== this.state.actor) {
       const peer = this.peers.withActor(coordinator);
       if (peer === undefined) caller.reply.integer(0);
       else this.forwarding.forwardWait(peer, count, timeoutMs, caller);
       return;
     }
-    const acknowledged = this.coordinator.acknowledgedBy(writes);
-    if (acknowledged >= count || this.waiters.size >= WAITERS_MAX) {
+    const acknowledged = this.coordinator.acknowledgedBy(writes, partition);
+    if (acknowledged >= count) {
       caller.reply.integer(acknowledged);
       return;
     }
+    if (this.waiters.size >= WAITERS_MAX) {
+      caller.reply.error('BUSY', 'too many connections wait');
+      return;
+    }
     const expiresAtMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs + timeoutMs;
-    this.waiters.add({ caller, deferred: caller.defer(), count, writes, expiresAtMs });
+    this.waiters.add({ caller, deferred: caller.defer(), count, writes, partition, expiresAtMs });
   }
 
   explain(key: Buffer, start: number, end: number, caller: Caller): void {
@@ -773,6 +790,7 @@ export class HearsayNode implements Machine, CommandHost {
     this.replicator.wallMs = wallMs;
     this.coordinator.nowMs = monotonicMs;
     this.forwarding.nowMs = monotonicMs;
+    this.forwarding.wallMs = wallMs;
     this.reads.nowMs = monotonicMs;
     this.antiEntropy.nowMs = monotonicMs;
     this.antiEntropy.wallMs = wallMs;
@@ -785,21 +803,24 @@ export class HearsayNode implements Machine, CommandHost {
 
   private settleWaiters(): void {
     for (const waiter of this.waiters) {
-      const acknowledged = this.coordinator.acknowledgedBy(waiter.writes);
-      if (acknowledged < waiter.count && this.monotonicMs < waiter.expiresAtMs) continue;
+      const acknowledged = this.coordinator.acknowledgedBy(waiter.writes, waiter.partition);
+      const over = this.monotonicMs >= waiter.expiresAtMs || waiter.caller.gone;
+      if (acknowledged < waiter.count && !over) continue;
       this.waiters.delete(waiter);
       waiter.deferred.reply.integer(acknowledged);
       waiter.deferred.done();
     }
   }
 
-  /** All members of the ring are known to have everything stamped up to here. */
-  private passedHlc(): number {
-    let passedMs = Number.POSITIVE_INFINITY;
-    for (const id of this.ownership.placement.members) {
-      if (id !== this.id) passedMs = Math.min(passedMs, (this.peers.get(id)?.equalWallMs ?? 0) - PASSED_MARGIN_MS);
+  /** Tells the store, per partition, up to which stamp all owners are known to have everything. */
+  private notePassed(): void {
+    for (let partition = 0; partition < this.config.partitions; partition++) {
+      let passedMs = Number.POSITIVE_INFINITY;
+      for (const owner of this.ownership.otherOwners(partition)) {
+        passedMs = Math.min(passedMs, owner.passedWallMs[partition] - PASSED_MARGIN_MS);
+      }
+      this.store.notePassed(partition, Math.max(0, passedMs) * HLC_TICKS);
     }
-    return passedMs === Number.POSITIVE_INFINITY ? passedMs : Math.max(0, passedMs) * HLC_TICKS;
   }
 
   /** Tombstones stamped before this may be forgotten. */

@@ -336,7 +336,7 @@ describe('a retry', () => {
     const { world, client } = await start([loading, loading]);
     const seen = watch(client.increment('n'));
     await world.pass(20);
-    expect(seen).toEqual(rejected('ERR', /LOADING/));
+    expect(seen).toEqual(rejected('LOADING', /data/));
   });
 });
 

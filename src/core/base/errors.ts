@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'NOQUORUM'
   /** This node's clock is too far from its peers' median and no other owner could coordinate; nothing changed. */
   | 'CLOCKDRIFT'
+  /** The node is joining its cluster and does not know its data yet; nothing changed. */
+  | 'LOADING'
   /** The connection has not authenticated; nothing changed. */
   | 'NOAUTH'
   | 'WRONGPASS'

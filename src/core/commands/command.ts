@@ -28,6 +28,8 @@ export const ADMIN = 32;
 export const CONNECTION = 64;
 /** Given by nodes to each other, never by a client. */
 export const INTERNAL = 128;
+/** Runs only when every command before it on its connection is done: it speaks of all of them. */
+export const BARRIER = 256;
 
 export type CommandGroup = 'string' | 'generic' | 'connection' | 'server' | 'cluster' | 'hearsay';
 

@@ -12,6 +12,10 @@ export type Level = 'one' | 'quorum' | 'all';
 
 /** Whoever sent a command: a client's session, one part of a split command, or a peer that forwarded it. */
 export interface Caller {
+  /** The connection behind it, the same for all parts of its commands: what it sends takes effect in order. */
+  readonly origin: object;
+  /** Nobody waits for the reply any more. */
+  readonly gone: boolean;
   /** RESP version that replies are written in. */
   readonly protocol: 2 | 3;
   readonly readLevel: Level;
@@ -36,6 +40,8 @@ export interface Deferred {
 export interface WriteMark {
   coordinator: number;
   count: number;
+  /** Partition of the last write; -1 for one that concerns all of them. */
+  partition: number;
 }
 
 export interface SlotRange {

@@ -10,7 +10,7 @@ import { HearsayError } from '../base/errors.js';
 import { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { FAST, READ } from './command.js';
+import { BARRIER, FAST, READ } from './command.js';
 import { requirePatternFits } from './glob.js';
 import type { ScanOptions } from './page.js';
 import { HASHES, KEYS_LISTED_MAX, keysHere, replyPage, scanHere, scanOptions, tooManyKeys } from './page.js';
@@ -122,5 +122,13 @@ const noKeys = { firstKey: 0, lastKey: 0, step: 0 } as const;
 export const scanCommands: Command[] = [
   { name: 'scan', arity: -2, flags: READ, ...noKeys, group: 'generic', summary: 'Go through the keys', run: scan },
   { name: 'keys', arity: 2, flags: READ, ...noKeys, group: 'generic', summary: 'List keys by pattern', run: keys },
-  { name: 'dbsize', arity: 1, flags: READ | FAST, ...noKeys, group: 'server', summary: 'Count the keys', run: dbsize },
+  {
+    name: 'dbsize',
+    arity: 1,
+    flags: READ | FAST | BARRIER,
+    ...noKeys,
+    group: 'server',
+    summary: 'Count the keys',
+    run: dbsize,
+  },
 ];

@@ -6,7 +6,7 @@ import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { ADMIN, FAST, notAnInteger, syntaxError, unknownSubcommand, WRITE } from './command.js';
+import { ADMIN, BARRIER, FAST, notAnInteger, syntaxError, unknownSubcommand, WRITE } from './command.js';
 
 /** ASYNC and SYNC are one: what is flushed is gone at once, its memory follows. */
 function flush(context: CommandContext, args: Args, _reply: Reply): void {
@@ -51,9 +51,30 @@ function flushModeFits(args: Args): boolean {
 const row = { firstKey: 0, lastKey: 0, step: 0, group: 'server' } as const;
 
 export const serverCommands: Command[] = [
-  { name: 'flushall', arity: -1, flags: WRITE, ...row, summary: 'Delete everything, on every node', run: flush },
-  { name: 'flushdb', arity: -1, flags: WRITE, ...row, summary: 'Delete everything, on every node', run: flush },
-  { name: 'wait', arity: 3, flags: 0, ...row, summary: "Wait until peers have this connection's writes", run: wait },
+  {
+    name: 'flushall',
+    arity: -1,
+    flags: WRITE | BARRIER,
+    ...row,
+    summary: 'Delete everything, on every node',
+    run: flush,
+  },
+  {
+    name: 'flushdb',
+    arity: -1,
+    flags: WRITE | BARRIER,
+    ...row,
+    summary: 'Delete everything, on every node',
+    run: flush,
+  },
+  {
+    name: 'wait',
+    arity: 3,
+    flags: BARRIER,
+    ...row,
+    summary: "Wait until peers have this connection's writes",
+    run: wait,
+  },
   { name: 'time', arity: 1, flags: FAST, ...row, summary: 'Show the wall clock', run: time },
   { name: 'script', arity: -2, flags: ADMIN, ...row, summary: 'SCRIPT FLUSH: nothing to flush', run: scriptFlush },
   {

@@ -146,6 +146,7 @@ export class Gathering {
 
 /** Stands in for the caller in one part. */
 class PartCaller implements Caller, Deferred {
+  readonly origin: object;
   readonly protocol: 2 | 3;
   readonly readLevel: Level;
   readonly writeLevel: Level;
@@ -153,16 +154,23 @@ class PartCaller implements Caller, Deferred {
   readonly reply: Reply;
   batch = 0;
   deferred = false;
+  private readonly caller: Caller;
   private readonly gathering: Gathering;
   private finished = false;
 
   constructor(caller: Caller, gathering: Gathering) {
+    this.origin = caller.origin;
+    this.caller = caller;
     this.protocol = caller.protocol;
     this.readLevel = caller.readLevel;
     this.writeLevel = caller.writeLevel;
     this.wrote = caller.wrote;
     this.reply = new Reply(caller.protocol, null);
     this.gathering = gathering;
+  }
+
+  get gone(): boolean {
+    return this.caller.gone;
   }
 
   defer(): Deferred {

@@ -49,6 +49,9 @@ export class FrameReader {
   body: Buffer = this.carry;
   broken: string | null = null;
 
+  /** `bodyBytesMax`: the longest frame let in; small for a stranger. */
+  constructor(public bodyBytesMax = FRAME_BODY_BYTES_MAX) {}
+
   push(bytes: Buffer, start: number, end: number): void {
     if (this.carried === 0) {
       this.input = bytes;
@@ -79,7 +82,7 @@ export class FrameReader {
         this.broken = `unknown frame kind ${kind}`;
         return false;
       }
-      if (size === 0 || size > FRAME_BODY_BYTES_MAX) {
+      if (size === 0 || size > this.bodyBytesMax) {
         this.broken = `frame of ${size} bytes`;
         return false;
       }

@@ -4,7 +4,9 @@
  * Guarded: malformed requests are counted and dropped; replies that wait are bounded.
  */
 import type { HybridClock } from '../base/hlc.js';
+import { arityFits, keysFit, WRITE } from '../commands/command.js';
 import type { CommandHost } from '../commands/host.js';
+import { partitionCommand } from '../commands/partition.js';
 import type { CommandTable } from '../commands/table.js';
 import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import { slotOf } from '../partitions/slots.js';
@@ -52,6 +54,7 @@ export class RequestDesk {
     private readonly reads: QuorumReads,
     private readonly forwarding: Forwarding,
     private readonly table: CommandTable,
+    private readonly options: { lateMs: number },
   ) {}
 
   request(host: CommandHost, peer: Peer, body: Buffer, coordinator: Coordinator, clock: HybridClock): void {
@@ -118,6 +121,7 @@ export class RequestDesk {
       writeLevel: 'one',
       hops: 0,
       hlc: clock.last,
+      sentMs: 0,
       partition: 0,
     };
     this.peers.sendFrame(peer, FRAME_REQUEST, encodeKeyRequest(head, NO_VERSION, key, 0, key.length));
@@ -138,18 +142,30 @@ export class RequestDesk {
   ): void {
     const args = readForwardArgs(body);
     const index = args === null ? -1 : this.table.find(args);
-    const caller = args === null || index < 0 ? null : this.caller(peer, head, clock);
-    if (args === null || index < 0 || caller === null) {
-      this.stats.refused++;
+    if (args === null || index < 0) {
+      this.stats.malformed++;
       return;
     }
     const command = this.table.commands[index];
-    let partition = head.partition;
-    if (command.firstKey > 0 && command.firstKey < args.count) {
+    const keyed = command.firstKey > 0;
+    if (!arityFits(command, args.count) || !keysFit(command, args) || (!keyed && command !== partitionCommand)) {
+      this.stats.malformed++;
+      return;
+    }
+    let { partition } = head;
+    if (keyed) {
       const slot = slotOf(args.buffer, args.starts[command.firstKey], args.ends[command.firstKey]);
       partition = this.replicator.partition(slot);
     }
-    coordinator.submitTo(host, partition, command, args, caller, head.hops);
+    // The asker has given up on a write as late as this: it must not run above what was written since.
+    const isLate = (command.flags & WRITE) !== 0 && host.wallMs - head.sentMs > this.options.lateMs;
+    if (partition >= host.settings.partitions || isLate) {
+      this.stats.refused++;
+      return;
+    }
+    const caller = this.caller(peer, head, clock);
+    if (caller === null) this.stats.refused++;
+    else coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
   }
 
   private keyAsked(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {

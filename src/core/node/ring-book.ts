@@ -19,6 +19,8 @@ export class RingBook {
   readonly ring = new Ring();
   private readonly addressOf = new Map<string, string>();
   private readonly owed = new Set<string>();
+  /** Members of the ring that membership does not know: since when. */
+  private readonly absentSinceMs = new Map<string, number>();
   private changed = true;
   private nextCheckAtMs = 0;
 
@@ -44,6 +46,11 @@ export class RingBook {
       .records()
       .filter((record) => record.id !== this.selfId && record.state === 'in')
       .flatMap((record) => this.addressOf.get(record.id) ?? []);
+  }
+
+  /** Whether anybody else has a place. */
+  get hasOthers(): boolean {
+    return this.ring.records().some((record) => record.id !== this.selfId && record.state === 'in');
   }
 
   /** Takes this node's place, or takes it again after others had given it up. */
@@ -80,11 +87,20 @@ export class RingBook {
     this.nextCheckAtMs = nowMs + CHECK_INTERVAL_MS;
     for (const record of this.ring.records()) {
       if (record.state !== 'in' || record.id === this.selfId) continue;
-      const member = membership.get(record.id);
-      if (member === undefined || (member.state !== 'dead' && member.state !== 'left')) continue;
-      if (nowMs - member.stateSinceMs < memberGraceMs) continue;
+      if (nowMs - this.goneSince(record.id, membership.get(record.id), nowMs) < memberGraceMs) continue;
       this.join({ ...record, state: 'out', version: record.version + 1 });
     }
+  }
+
+  /** Since when a member is dead, gone, or not heard of at all; Infinity while it is there. */
+  private goneSince(id: string, member: Member | undefined, nowMs: number): number {
+    if (member === undefined) {
+      const since = this.absentSinceMs.get(id) ?? nowMs;
+      this.absentSinceMs.set(id, since);
+      return since;
+    }
+    this.absentSinceMs.delete(id);
+    return member.state === 'dead' || member.state === 'left' ? member.stateSinceMs : Number.POSITIVE_INFINITY;
   }
 
   /** True once after each change. */

@@ -75,7 +75,7 @@ export function nodeStatus(parts: StatusParts): Status {
     boot: parts.boot,
     uptime_seconds: Math.floor(parts.upMs / 1000),
     // A node alone is ready once it runs; one that joins, once it has met somebody and caught up.
-    ready: membership.hasJoined && ownership.unready === 0,
+    ready: membership.hasJoined && ownership.met && ownership.unready === 0,
     joined: membership.hasJoined,
     converged: converged && hints.pending === 0,
     clock_drifted: parts.drifted,

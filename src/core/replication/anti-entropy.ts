@@ -32,6 +32,10 @@ const ROOT_BYTES = 12;
 const ENTRY_BYTES = 36;
 const FLAG_LOSSY = 1;
 const FLAG_SYNCING = 2;
+/** The asker holds the partition and does not own it. */
+const FLAG_FOREIGN = 4;
+/** More of the same partition follows in another frame. */
+const FLAG_MORE = 8;
 const END = 0xffff;
 /** Partitions compared leaf by leaf in one round. */
 const PARTITIONS_PER_ROUND = 16;
@@ -47,14 +51,23 @@ const WINDOW_FOR_REPAIR_BYTES = 1024 * 1024;
 const REPAIRS_PER_TICK = 2000;
 /** A partition is ready when an owner had no more than this to add to it. */
 const READY_WITHIN_RECORDS = 16;
+/** Index slots looked at per round to leave out what has expired; the sweep sees to the rest. */
+const WALK_PER_ROUND = 20_000;
+/** Entries of the partitions compared leaf by leaf in one round, about; one partition at least. */
+const ENTRIES_PER_ROUND = 20_000;
+/** A LIST is cut into frames of about this size. */
+const LIST_BYTES_MAX = 4 * 1024 * 1024;
 
 interface Round {
   readonly peer: Peer;
   readonly endsAtMs: number;
   readonly beganWallMs: number;
+  /** The peer has named all that differs. */
+  compared: boolean;
   /** Partitions named in ROOTS and not yet found to differ. */
   readonly asked: Set<number>;
-  differing: number;
+  /** Partitions that differ: what the peer had to add and what it lacked, over the parts so far. */
+  readonly differing: Map<number, { pushed: number; wanted: number; judged: boolean }>;
 }
 
 export interface AntiEntropyOptions {
@@ -106,7 +119,7 @@ export class AntiEntropy {
 
   /** A new start with this peer: what was known of it may be gone. */
   peerRestarted(peer: Peer): void {
-    peer.equalWallMs = 0;
+    peer.passedWallMs.fill(0);
     this.queues.delete(peer.id);
     for (const owners of this.covered.values()) owners.delete(peer.id);
     this.peerLost(peer);
@@ -134,12 +147,15 @@ export class AntiEntropy {
     body.writeDoubleLE(this.store.flushedHlc, 4);
     body.writeDoubleLE(this.store.flushedActor, 12);
     let at = ROOTS_HEADER_BYTES;
-    for (let partition = 0; partition < this.options.partitions; partition++) {
+    let walk = WALK_PER_ROUND;
+    const first = this.options.random.below(this.options.partitions);
+    for (let step = 0; step < this.options.partitions; step++) {
+      const partition = (first + step) % this.options.partitions;
       const flags = this.sharedFlags(partition, peer);
       if (flags < 0) continue;
       asked.add(partition);
-      if (!this.ownership.owns(partition)) this.replicator.foreignTouched[partition] = 0;
-      this.store.digest(partition);
+      if (!this.ownership.owns(partition)) this.forgetCover(partition);
+      walk = this.store.digest(partition, walk);
       body.writeUInt16LE(partition, at);
       body[at + 2] = flags;
       body.writeUInt32LE(this.store.digestLow, at + 4);
@@ -148,7 +164,14 @@ export class AntiEntropy {
     }
     body.writeUInt16LE(asked.size, 20);
     this.stats.rounds++;
-    this.round = { peer, endsAtMs: this.nowMs + ROUND_MS, beganWallMs: this.wallMs, asked, differing: 0 };
+    this.round = {
+      peer,
+      endsAtMs: this.nowMs + ROUND_MS,
+      beganWallMs: this.wallMs,
+      compared: false,
+      asked,
+      differing: new Map(),
+    };
     if (!this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at))) this.endRound(this.options.intervalMs);
   }
 
@@ -170,7 +193,14 @@ export class AntiEntropy {
     if (!held || !(theirs || syncing)) return -1;
     const lossy = this.store.isLossy(partition);
     if (lossy && !syncing && mine) return -1;
-    return (lossy ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0);
+    return (lossy ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0) | (mine ? 0 : FLAG_FOREIGN);
+  }
+
+  /** What was taken in of a partition that is not ours, since owners were last found to have all of it, they may lack. */
+  private forgetCover(partition: number): void {
+    if (this.replicator.foreignTouched[partition] === 0) return;
+    this.replicator.foreignTouched[partition] = 0;
+    this.covered.delete(partition);
   }
 
   /** ROOTS from a peer: answers with the leaves of what differs. */
@@ -183,29 +213,38 @@ export class AntiEntropy {
     }
     let sent = 0;
     let remaining = 0;
+    let entries = 0;
+    let walk = WALK_PER_ROUND;
     const busy = this.queues.has(peer.id);
     for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
       const partition = body.readUInt16LE(at);
       if (partition >= this.options.partitions) continue;
       const flags = body[at + 2];
       const lossy = this.store.isLossy(partition);
-      if (lossy && (flags & FLAG_SYNCING) === 0) continue;
-      this.store.digest(partition);
+      if (lossy && (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0) continue;
+      walk = this.store.digest(partition, walk);
       if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
         continue;
       }
-      if (sent >= PARTITIONS_PER_ROUND) {
+      if (sent >= PARTITIONS_PER_ROUND || (sent > 0 && entries > ENTRIES_PER_ROUND)) {
         remaining++;
         continue;
       }
       sent++;
+      entries += this.store.keys(partition);
       this.sendLeaves(peer, partition, lossy);
     }
     const unready = this.unreadyHere();
-    const end = Buffer.alloc(8 + unready.length * 2);
+    const handing = [...this.ownership.handedPartitions];
+    const end = Buffer.alloc(12 + (unready.length + handing.length) * 2);
     end.writeUInt16LE(END, 0);
     end.writeUInt32LE(busy ? END : remaining, 4);
-    for (let index = 0; index < unready.length; index++) end.writeUInt16LE(unready[index], 8 + index * 2);
+    end.writeUInt32LE(unready.length, 8);
+    let at = 12;
+    for (const partition of [...unready, ...handing]) {
+      end.writeUInt16LE(partition, at);
+      at += 2;
+    }
     this.peers.sendFrame(peer, FRAME_LEAVES, end);
   }
 
@@ -234,14 +273,19 @@ export class AntiEntropy {
     if (round === null || round.peer !== peer || body.length < 8) return;
     const partition = body.readUInt16LE(0);
     if (partition === END) {
+      if (body.length < 12) return;
       const unready = new Set<number>();
-      for (let at = 8; at + 2 <= body.length; at += 2) unready.add(body.readUInt16LE(at));
-      this.ownership.peerUnready(peer.id, unready);
+      const handing = new Set<number>();
+      const count = body.readUInt32LE(8);
+      for (let at = 12; at + 2 <= body.length; at += 2) {
+        (unready.size < count ? unready : handing).add(body.readUInt16LE(at));
+      }
+      this.ownership.peerReports(peer.id, unready, handing, this.nowMs);
       this.allCompared(round, body.readUInt32LE(4));
       return;
     }
     if (body.length !== 8 + LEAVES * 8 || !round.asked.delete(partition)) return;
-    round.differing++;
+    round.differing.set(partition, { pushed: 0, wanted: 0, judged: true });
     this.stats.differingPartitions++;
     const sums = this.store.leafSums(partition);
     const differing: number[] = [];
@@ -250,36 +294,49 @@ export class AntiEntropy {
       const high = body.readUInt32LE(12 + leaf * 8);
       if (low !== sums[leaf * 2] >>> 0 || high !== sums[leaf * 2 + 1] >>> 0) differing.push(leaf);
     }
-    this.peers.sendFrame(peer, FRAME_LIST, this.list(partition, differing));
+    this.sendList(peer, partition, differing);
   }
 
   /** LIST: u16 partition, u8 flags, u8 zero, then per leaf u16 leaf, u16 zero, u32 count and its entries. */
-  private list(partition: number, leaves: readonly number[]): Buffer {
-    const syncing = this.ownership.owns(partition) && !this.ownership.isReady(partition);
-    const head = Buffer.alloc(4);
-    head.writeUInt16LE(partition, 0);
-    head[2] = (this.store.isLossy(partition) ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0);
-    const pieces: Buffer[] = [head];
+  private sendList(peer: Peer, partition: number, leaves: readonly number[]): void {
+    const flags = Math.max(0, this.sharedFlags(partition, peer));
+    let pieces: Buffer[] = [];
+    let bytes = 0;
+    const send = (more: number): void => {
+      const head = Buffer.alloc(4);
+      head.writeUInt16LE(partition, 0);
+      head[2] = flags | more;
+      this.peers.sendFrame(peer, FRAME_LIST, Buffer.concat([head, ...pieces]));
+      pieces = [];
+      bytes = 0;
+    };
     for (const leaf of leaves) {
-      const entries: Buffer[] = [];
-      this.store.visitLeaf(partition, leaf, (bytes, offset) => {
-        const entry = Buffer.alloc(ENTRY_BYTES);
-        this.store.hasher.hash(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
-        entry.writeUInt32LE(this.store.hasher.low, 0);
-        entry.writeUInt32LE(this.store.hasher.high, 4);
-        const version = versionOf(bytes, offset);
-        entry.writeDoubleLE(version.hlc, 8);
-        entry.writeUIntLE(version.actor, 16, 6);
-        entry.writeDoubleLE(version.expiryHlc, 22);
-        entry.writeUIntLE(version.expiryActor, 30, 6);
-        entries.push(entry);
-      });
-      const leafHead = Buffer.alloc(8);
-      leafHead.writeUInt16LE(leaf, 0);
-      leafHead.writeUInt32LE(entries.length, 4);
-      pieces.push(leafHead, ...entries);
+      const entries = this.leafEntries(partition, leaf);
+      if (bytes + entries.length > LIST_BYTES_MAX) send(FLAG_MORE);
+      pieces.push(entries);
+      bytes += entries.length;
     }
-    return Buffer.concat(pieces);
+    send(0);
+  }
+
+  private leafEntries(partition: number, leaf: number): Buffer {
+    const head = Buffer.alloc(8);
+    const entries: Buffer[] = [head];
+    this.store.visitLeaf(partition, leaf, (bytes, offset) => {
+      const entry = Buffer.alloc(ENTRY_BYTES);
+      this.store.hasher.hash(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+      entry.writeUInt32LE(this.store.hasher.low, 0);
+      entry.writeUInt32LE(this.store.hasher.high, 4);
+      const version = versionOf(bytes, offset);
+      entry.writeDoubleLE(version.hlc, 8);
+      entry.writeUIntLE(version.actor, 16, 6);
+      entry.writeDoubleLE(version.expiryHlc, 22);
+      entry.writeUIntLE(version.expiryActor, 30, 6);
+      entries.push(entry);
+    });
+    head.writeUInt16LE(leaf, 0);
+    head.writeUInt32LE(entries.length - 1, 4);
+    return Buffer.concat(entries);
   }
 
   /** LIST from an asker: sends it what is newer here, and names what is newer there. */
@@ -289,7 +346,9 @@ export class AntiEntropy {
     if (partition >= this.options.partitions) return;
     const flags = body[2];
     const settled = hlcFromMs(this.wallMs - SETTLE_MS);
-    const mayWant = (flags & FLAG_LOSSY) === 0 && !this.store.isLossy(partition) && this.ownership.owns(partition);
+    const foreign = (flags & FLAG_FOREIGN) !== 0;
+    const whole = (flags & FLAG_LOSSY) === 0 && !this.store.isLossy(partition);
+    const mayWant = this.ownership.owns(partition) && (foreign || whole);
     const wanted: number[] = [];
     let pushed = 0;
     for (let at = 4; at + 8 <= body.length; ) {
@@ -313,12 +372,14 @@ export class AntiEntropy {
         }
       });
       if (!mayWant) continue;
-      for (const entry of theirs.values()) if (entry.version.hlc <= settled) wanted.push(entry.low, entry.high);
+      for (const entry of theirs.values()) {
+        if (foreign || entry.version.hlc <= settled) wanted.push(entry.low, entry.high);
+      }
     }
     this.stats.wanted += wanted.length / 2;
     const reply = Buffer.alloc(8 + wanted.length * 4);
     reply.writeUInt16LE(partition, 0);
-    if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) reply[2] = FLAG_SYNCING;
+    reply[2] = (mayWant ? 0 : FLAG_LOSSY) | (flags & FLAG_MORE);
     reply.writeUInt32LE(pushed, 4);
     for (let index = 0; index < wanted.length; index++) reply.writeUInt32LE(wanted[index], 8 + index * 4);
     this.peers.sendFrame(peer, FRAME_WANT, reply);
@@ -351,25 +412,52 @@ export class AntiEntropy {
         }
       });
     }
-    if (byLeaf.size === 0) this.cover(partition, peer);
-    const complete = pushed <= READY_WITHIN_RECORDS && (body[2] & FLAG_SYNCING) === 0;
+    this.concluded(peer, partition, body[2], pushed, byLeaf.size);
+  }
+
+  /** One part of a partition is compared; after the last it is known what the two made of it. */
+  private concluded(peer: Peer, partition: number, flags: number, pushed: number, wanted: number): void {
+    const { round } = this;
+    const outcome = round?.peer === peer ? round.differing.get(partition) : undefined;
+    if (round === null || outcome === undefined) return;
+    outcome.pushed += pushed;
+    outcome.wanted += wanted;
+    outcome.judged &&= (flags & FLAG_LOSSY) === 0;
+    if ((flags & FLAG_MORE) !== 0) return;
+    round.differing.delete(partition);
+    if (outcome.wanted === 0 && outcome.judged) this.cover(partition, peer);
+    const complete = outcome.pushed <= READY_WITHIN_RECORDS && this.ownership.isSource(peer, partition);
     if (complete && this.ownership.owns(partition)) this.ownership.markReady(partition);
+    // What is left to differ is younger than the settle time, well within the margin that passing allows for.
+    if (outcome.wanted === 0 && outcome.pushed === 0 && outcome.judged) this.passed(round, partition);
+    if (round.compared && round.differing.size === 0) this.endRound(EAGER_MS);
+  }
+
+  /** Both have the same of a partition as of the start of the round. */
+  private passed(round: Round, partition: number): void {
+    round.peer.passedWallMs[partition] = round.beganWallMs;
   }
 
   /** The peer has said what differs: everything else it was asked about is equal. */
   private allCompared(round: Round, remaining: number): void {
+    round.compared = true;
     if (remaining === 0) {
       for (const partition of round.asked) {
-        if (!this.ownership.owns(partition)) this.cover(partition, round.peer);
-        else if (!this.ownership.isPeerUnready(round.peer.id, partition)) this.ownership.markReady(partition);
+        this.passed(round, partition);
+        if (!this.ownership.owns(partition)) {
+          if (!this.store.isLossy(partition)) this.cover(partition, round.peer);
+        } else if (this.ownership.isSource(round.peer, partition)) {
+          this.ownership.markReady(partition);
+        }
       }
-      if (round.differing === 0) {
+      if (round.differing.size === 0) {
         this.stats.equalRounds++;
         round.peer.equalAtMs = this.nowMs;
-        round.peer.equalWallMs = round.beganWallMs;
       }
     }
-    this.endRound(round.differing > 0 || this.ownership.unready > 0 ? EAGER_MS : this.options.intervalMs);
+    // Partitions that differ are still being compared: the round goes on until the last has been, or its time is over.
+    if (round.differing.size > 0) return;
+    this.endRound(remaining > 0 || this.ownership.unready > 0 ? EAGER_MS : this.options.intervalMs);
   }
 
   private endRound(pauseMs: number): void {
@@ -394,6 +482,7 @@ export class AntiEntropy {
     if (all.length === 0) return;
     this.covered.delete(partition);
     this.store.clearPartition(partition);
+    this.ownership.handedOff(partition);
     this.stats.handedOff++;
   }
 

@@ -12,11 +12,13 @@ import type { Caller, CommandHost } from '../commands/host.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { Args } from '../resp/args.js';
 import type { Wal } from '../wal/wal.js';
+import type { CallerOrder } from './caller-order.js';
 import type { Forwarding } from './forwarding.js';
 import type { LocalKeyspace } from './local-keyspace.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
+import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { QuorumReads } from './reads.js';
 import type { Replicator } from './replicator.js';
 
@@ -51,6 +53,7 @@ export class Coordinator {
     private readonly reads: QuorumReads,
     private readonly peers: Peers,
     private readonly wal: Wal,
+    private readonly order: CallerOrder,
     private readonly options: CoordinatorOptions,
     private readonly stats: CommandStats,
   ) {}
@@ -66,7 +69,9 @@ export class Coordinator {
     const last = lastKeyOf(command, args.count);
     for (let index = command.firstKey; index <= last; index += command.step) {
       const partition = this.keyspace.focus(args.buffer, args.starts[index], args.ends[index]);
-      if (this.route(command, args, partition) !== null || this.mustAsk(command, args, partition, caller)) {
+      const elsewhere = this.route(command, args, partition) !== null;
+      const waits = this.order.ahead(caller.origin, partition) !== undefined;
+      if (elsewhere || waits || !this.ownership.met || this.mustAsk(command, args, partition, caller)) {
         this.keyspace.unfocus();
         return false;
       }
@@ -84,6 +89,20 @@ export class Coordinator {
 
   /** `hops`: how many nodes have passed the command on already; after two it runs where it is, or is refused. */
   submitTo(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller, hops: number): void {
+    if (hops === 0 && !this.ownership.met && command.firstKey > 0) {
+      caller.reply.error('LOADING', 'this node is joining its cluster');
+      return;
+    }
+    const ahead = this.order.ahead(caller.origin, partition);
+    if (ahead !== undefined && hops === 0) {
+      if (ahead.peer !== null && ahead.followers.length === 0 && ahead.peer.state === 'alive') {
+        this.forwarding.forward(ahead.peer, partition, command, args, caller, hops);
+      } else {
+        const placed = new PlacedCaller(caller, caller.defer());
+        this.order.follow(ahead, { partition, command, args: keepArgs(args), caller: placed });
+      }
+      return;
+    }
     // A former owner that still holds the partition answers reads that its new owner passes on.
     const handingOff = hops > 0 && (command.flags & WRITE) === 0 && this.holdsForeign(partition);
     const target = hops >= 2 || handingOff ? null : this.route(command, args, partition);
@@ -113,8 +132,8 @@ export class Coordinator {
     if ((command.flags & WRITE) === 0 || caller.writeLevel === 'one') {
       execute(command, context, args, caller.reply);
       if (this.replicator.writes !== before) {
-        this.noteWrite(caller);
-        caller.holdUntilDurable(this.options.mutations.has('ack-before-log') ? 0 : this.wal.batch);
+        this.noteWrite(caller, partition);
+        caller.holdUntilDurable(this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch);
       }
       return;
     }
@@ -123,9 +142,25 @@ export class Coordinator {
     this.keyspace.operation = operation;
     execute(command, context, args, operation.deferred.reply);
     this.keyspace.operation = null;
-    operation.batch = this.options.mutations.has('ack-before-log') ? 0 : this.wal.batch;
+    operation.batch = this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch;
     if (this.replicator.writes === before) operation.needed = 0;
-    else this.noteWrite(caller);
+    else this.noteWrite(caller, partition);
+  }
+
+  /** Commands that waited for those ahead of them on their connection run now. */
+  runFollowers(host: CommandHost): void {
+    for (const { partition, command, args, caller } of this.order.takeReleased()) {
+      this.submitTo(host, partition, command, args, caller, 0);
+      this.keyspace.unfocus();
+      this.finishPlaced(caller, this.nowMs + this.options.operationTimeoutMs);
+    }
+  }
+
+  /** The command of a placed caller has run: its reply leaves once it is whole and its batch is safe. */
+  finishPlaced(caller: PlacedCaller, expiresAtMs: number): void {
+    // What was written at level one waits for the log alone: an operation that needs no other owner.
+    if (caller.batch > 0) this.operations.begin(caller.defer(), 0, caller.batch, expiresAtMs);
+    caller.finish();
   }
 
   /** Opens an operation for a write above level one; null if it was refused with a reply. */
@@ -148,19 +183,25 @@ export class Coordinator {
     return this.operations.begin(deferred, wanted - 1, this.wal.batch, this.nowMs + this.options.operationTimeoutMs);
   }
 
-  noteWrite(caller: Caller): void {
+  /** `partition` -1: a write that concerns all of them. */
+  noteWrite(caller: Caller, partition: number): void {
     caller.wrote.coordinator = this.options.actor;
     caller.wrote.count = this.replicator.writes;
+    caller.wrote.partition = partition;
   }
 
-  /** Peers that have acknowledged every write this node coordinated up to `count`. */
-  acknowledgedBy(count: number): number {
+  /**
+   * Other owners of the last write's partition (every peer for a write that concerns all) that have acknowledged every write
+   * this node coordinated up to `count`.
+   */
+  acknowledgedBy(count: number, partition: number): number {
+    const candidates = partition < 0 ? this.peers.all() : this.ownership.otherOwners(partition);
     let peers = 0;
-    for (const peer of this.peers.all()) {
+    for (const peer of candidates) {
       if (peer.state === 'dead' || peer.state === 'left' || peer.hints.pending > 0) continue;
       if (peer.link.ackedThrough(this.replicator.writes) >= count) peers++;
     }
-    return Math.min(peers, this.options.replicas - 1);
+    return peers;
   }
 
   /**

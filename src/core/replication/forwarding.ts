@@ -1,15 +1,16 @@
 /**
  * Commands handed to another owner, and commands that other nodes hand to us. The coordinator forwards; answers come back from
  * the spine. Guarded: every forwarded command gets exactly one reply: the owner's, another owner's, or an error at the deadline.
- * What reads before it writes is never sent twice: its outcome is unknown once it was sent.
+ * A write is sent once: its outcome is unknown when no answer comes.
  */
 import type { HybridClock } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
-import { type Command, readsFirst, WRITE } from '../commands/command.js';
+import { type Command, WRITE } from '../commands/command.js';
 import type { Caller, Deferred, Level, WriteMark } from '../commands/host.js';
-import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
+import { FRAME_BODY_BYTES_MAX, FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
+import type { CallerOrder } from './caller-order.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import {
@@ -29,7 +30,8 @@ const PENDING_MAX = 65_536;
 const ATTEMPTS_MAX = 3;
 /** Greater ids are those of quorum reads. */
 const FORWARD_ID_MAX = 0x7fffffff;
-const ERROR_REPLY = 0x2d;
+/** A reply fits into one frame with its head. */
+const REPLY_BYTES_FORWARDED_MAX = FRAME_BODY_BYTES_MAX - 64;
 
 interface Pending {
   readonly id: number;
@@ -37,8 +39,6 @@ interface Pending {
   readonly partition: number;
   /** Whether it may be sent to a second owner when the first may have run it. */
   readonly repeatable: boolean;
-  /** Whether an attempt that was given up may have changed something. */
-  readonly writes: boolean;
   readonly body: Buffer;
   readonly caller: Caller;
   readonly deferred: Deferred;
@@ -55,6 +55,7 @@ export interface ForwardingOptions {
 
 export class Forwarding {
   nowMs = 0;
+  wallMs = 0;
   /** Drawn at random at the start, so that an answer meant for an earlier run of this node finds nothing. */
   private nextId: number;
   private readonly pending = new Map<number, Pending>();
@@ -64,6 +65,7 @@ export class Forwarding {
     private readonly peers: Peers,
     private readonly ownership: Ownership,
     private readonly clock: HybridClock,
+    private readonly order: CallerOrder,
     private readonly options: ForwardingOptions,
     random: Random,
   ) {
@@ -80,32 +82,22 @@ export class Forwarding {
       return;
     }
     const head = this.head(REQUEST_FORWARD, partition, caller, hops + 1);
-    // What writes without reading first leaves the same when it runs twice; what reads first does not.
-    const repeatable = !readsFirst(command, args);
-    this.begin(
-      peer,
-      partition,
-      repeatable,
-      (command.flags & WRITE) !== 0,
-      encodeForward(head, args),
-      caller,
-      this.options.operationTimeoutMs,
-    );
+    const body = encodeForward(head, args);
+    if (body.length > FRAME_BODY_BYTES_MAX) {
+      caller.reply.error('ERR', 'command is too long');
+      return;
+    }
+    // A write is never sent twice: the first copy may wait in a stream that stands still, and run later, above what was
+    // written since.
+    const repeatable = (command.flags & WRITE) === 0;
+    this.begin(peer, partition, repeatable, body, caller, this.options.operationTimeoutMs);
   }
 
   /** WAIT for writes that another node coordinated. */
   forwardWait(peer: Peer, count: number, timeoutMs: number, caller: Caller): void {
     const head = this.head(REQUEST_WAIT, 0, caller, 0);
     const body = encodeWait(head, count, timeoutMs, caller.wrote.count);
-    this.begin(
-      peer,
-      0,
-      false,
-      false,
-      body,
-      caller,
-      timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs,
-    );
+    this.begin(peer, 0, false, body, caller, timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs);
   }
 
   /** The answer to one of ours. */
@@ -118,16 +110,15 @@ export class Forwarding {
       return;
     }
     this.pending.delete(id);
+    this.order.end(pending.caller.origin, pending.partition);
     this.stats.answered++;
-    pending.caller.wrote.coordinator = answer.coordinator || pending.caller.wrote.coordinator;
-    pending.caller.wrote.count = answer.coordinator === 0 ? pending.caller.wrote.count : answer.writes;
-    const { reply } = pending.deferred;
-    if (pending.attempts > 1 && pending.writes && body[answer.replyStart] === ERROR_REPLY) {
-      // This owner refused it, but an owner that was asked before and did not answer may have carried it out.
-      reply.error('UNAVAILABLE', 'an owner did not answer and another refused; the outcome is unknown');
-    } else {
-      reply.raw(body, answer.replyStart, body.length);
+    if (answer.coordinator !== 0) {
+      const { wrote } = pending.caller;
+      wrote.coordinator = answer.coordinator;
+      wrote.count = answer.writes;
+      wrote.partition = pending.partition;
     }
+    pending.deferred.reply.raw(body, answer.replyStart, body.length);
     pending.deferred.done();
   }
 
@@ -157,6 +148,7 @@ export class Forwarding {
       writeLevel: caller.writeLevel,
       hops,
       hlc: this.clock.last,
+      sentMs: this.wallMs,
       partition,
     };
   }
@@ -165,7 +157,6 @@ export class Forwarding {
     peer: Peer,
     partition: number,
     repeatable: boolean,
-    writes: boolean,
     body: Buffer,
     caller: Caller,
     timeoutMs: number,
@@ -176,7 +167,6 @@ export class Forwarding {
       peer,
       partition,
       repeatable,
-      writes,
       body,
       caller,
       deferred: caller.defer(),
@@ -186,6 +176,7 @@ export class Forwarding {
       tried: null,
     };
     this.pending.set(pending.id, pending);
+    this.order.begin(caller.origin, partition, peer);
     this.stats.forwarded++;
     if (!this.peers.sendFrame(peer, FRAME_REQUEST, body)) this.failed(pending, 'the owner can not be reached');
   }
@@ -205,6 +196,7 @@ export class Forwarding {
       }
     }
     this.pending.delete(pending.id);
+    this.order.end(pending.caller.origin, pending.partition);
     pending.deferred.reply.error('UNAVAILABLE', why);
     pending.deferred.done();
   }
@@ -213,7 +205,7 @@ export class Forwarding {
 /** A peer as the caller of a command: its one reply goes back in a RESPONSE frame once whole and as durable as asked. */
 export class PeerCaller implements Caller {
   readonly reply: Reply;
-  readonly wrote: WriteMark = { coordinator: 0, count: 0 };
+  readonly wrote: WriteMark = { coordinator: 0, count: 0, partition: -1 };
   /** The log batch that the reply waits for; 0 for none. */
   batch = 0;
   private deferrals = 0;
@@ -234,6 +226,15 @@ export class PeerCaller implements Caller {
     this.actor = peer.actor;
   }
 
+  get origin(): object {
+    return this;
+  }
+
+  /** The run of the peer that asked has ended. */
+  get gone(): boolean {
+    return this.peer.actor !== this.actor;
+  }
+
   defer(): Deferred {
     this.deferrals++;
     return this;
@@ -252,7 +253,12 @@ export class PeerCaller implements Caller {
     if (this.sent) return true;
     if (this.deferrals > 0 || this.batch > releasedBatch) return false;
     this.sent = true;
-    if (this.peer.actor !== this.actor) return true;
+    if (this.gone) return true;
+    if (this.reply.overflowed || this.reply.length > REPLY_BYTES_FORWARDED_MAX) {
+      this.reply.truncate(0);
+      this.reply.overflowed = false;
+      this.reply.error('ERR', 'the reply is too long to be passed on by another node');
+    }
     const bytes = this.reply.buffer.subarray(0, this.reply.length);
     const head = { id: this.id, status: bytes.length === 0 ? STATUS_REFUSED : STATUS_OK, hlc: this.clock.last };
     const { coordinator, count } = this.wrote;

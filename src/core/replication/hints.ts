@@ -11,6 +11,8 @@ const HINT_OVERHEAD_BYTES = 96;
 export class Hints {
   /** Key as latin-1 text -> partition. Insertion order is delivery order. */
   private readonly owed = new Map<string, number>();
+  /** The coordinator's count of writes when the oldest of what is owed now was added. */
+  owedSince = 0;
   bytes = 0;
   created = 0;
   settled = 0;
@@ -22,9 +24,10 @@ export class Hints {
     return this.owed.size;
   }
 
-  /** Notes a key; true if it was not owed before and there was room. */
-  add(key: string, partition: number): boolean {
+  /** Notes a key, at the coordinator's count of writes; true if it was not owed before and there was room. */
+  add(key: string, partition: number, count: number): boolean {
     if (this.owed.has(key)) return false;
+    if (this.owed.size === 0) this.owedSince = count;
     this.created++;
     const cost = key.length + HINT_OVERHEAD_BYTES;
     if (this.bytes + cost > this.bytesMax) {

@@ -22,8 +22,8 @@ export interface SentMessage {
   readonly number: number;
   /** Header and records, as they stand in a section or a frame. */
   readonly body: Buffer;
-  /** The coordinator's count of writes at the first and the last record. */
-  readonly firstCount: number;
+  /** The least and the greatest of the coordinator's counts of writes that its records were written at. */
+  firstCount: number;
   lastCount: number;
   sentAtMs: number;
   /** When the records were first handed in. */
@@ -33,9 +33,10 @@ export interface SentMessage {
 }
 
 export class Link {
-  /** In order of numbers, and so of counts. */
+  /** In order of numbers. */
   private readonly sent = new Map<number, SentMessage>();
-  private nextNumber = 1;
+  /** Goes on from the former link's, so that a late acknowledgement of that one matches nothing. */
+  nextNumber: number;
   private open: SentMessage | null = null;
   private openLength = 0;
   private ready: SentMessage[] = [];
@@ -44,6 +45,10 @@ export class Link {
   private deviationMs = 2.5;
   unackedBytes = 0;
   resent = 0;
+
+  constructor(nextNumber = 1) {
+    this.nextNumber = nextNumber;
+  }
 
   /** Time without an acknowledgement after which a message goes by stream: max(20 ms, 2 x p99 of the round trip). */
   get resendAfterMs(): number {
@@ -60,8 +65,9 @@ export class Link {
 
   /** All writes counted up to here are acknowledged; `now` is the count of writes at this moment. */
   ackedThrough(now: number): number {
-    for (const message of this.sent.values()) return message.firstCount - 1;
-    return this.open === null ? now : this.open.firstCount - 1;
+    let through = this.open === null ? now : this.open.firstCount - 1;
+    for (const message of this.sent.values()) through = Math.min(through, message.firstCount - 1);
+    return through;
   }
 
   /**
@@ -99,7 +105,8 @@ export class Link {
     }
     bytes.copy(message.body, this.openLength, offset, offset + length);
     this.openLength += length;
-    message.lastCount = count;
+    message.lastCount = Math.max(message.lastCount, count);
+    message.firstCount = Math.min(message.firstCount, count);
     let joined = false;
     if (operation !== null) {
       message.operations ??= [];

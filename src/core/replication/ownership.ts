@@ -14,6 +14,8 @@ import type { Peer, Peers } from './peers.js';
 
 /** After a restart an owner answers from what it recovered, at the latest after this time. */
 export const CATCH_UP_MS = 1000;
+/** A node that joins waits so long for an answer before it goes on alone. */
+const MEET_MS = 3000;
 /** A member that was out re-enters the slot map after this time steadily alive; doubled each time it flaps. */
 export const REENTRY_FLOOR_MS = 5000;
 export const REENTRY_CEILING_MS = 60_000;
@@ -22,6 +24,12 @@ interface SlotMapStanding {
   out: boolean;
   reentryAtMs: number;
   delayMs: number;
+}
+
+interface PeerReport {
+  readonly unready: ReadonlySet<number>;
+  readonly handing: ReadonlySet<number>;
+  readonly atMs: number;
 }
 
 export interface OwnershipOptions {
@@ -42,10 +50,15 @@ export class Ownership {
   private readonly readyAtMs: Float64Array;
   private readonly standings = new Map<string, SlotMapStanding>();
   private primaries: Uint16Array = new Uint16Array(0);
-  /** Per peer: what it last said it is not ready for. */
-  private readonly unreadyAtPeers = new Map<string, ReadonlySet<number>>();
+  /** Per peer: what it last said of its partitions. */
+  private readonly reports = new Map<string, PeerReport>();
+  /** Partitions owned until the ring changed, ready then, and still held here. */
+  private readonly handing = new Set<number>();
   private ringChangedAtMs = 0;
   private notReady = 0;
+  /** Whether this node knows its cluster: it founded it, knew it before its restart, or has heard its ring. */
+  met = false;
+  private meetsByMs = Number.POSITIVE_INFINITY;
   /** Raised whenever the slot map changes. */
   slotMapVersion = 0;
 
@@ -60,6 +73,12 @@ export class Ownership {
     this.placement = place([], options.partitions, options.replicas);
   }
 
+  /** `met`: this node knows its cluster already; otherwise it waits to hear the ring, or for a while in vain. */
+  begin(met: boolean, nowMs: number): void {
+    this.met = met;
+    this.meetsByMs = nowMs + MEET_MS;
+  }
+
   get ringHash(): number {
     return this.ring.hash();
   }
@@ -67,9 +86,9 @@ export class Ownership {
   /**
    * Recomputes routes after the ring or a member changed. `recovered`: what is owned from now on was recovered from disk, so it
    * becomes ready by time; otherwise a partition newly owned waits for a source, unless nobody else could have it.
-   * `empty`: this node holds nothing; when it leaves solitude for a ring of others, all that it owns has to be fetched.
+   * A node that has just met its cluster owns nothing that it need not fetch.
    */
-  refresh(nowMs: number, recovered: boolean, empty: boolean): void {
+  refresh(nowMs: number, recovered: boolean): void {
     const hash = this.ring.hash();
     if (hash !== this.placedHash) {
       this.placedHash = hash;
@@ -79,12 +98,16 @@ export class Ownership {
       this.placement = place(members, this.options.partitions, this.options.replicas);
     }
     const self = this.placement.members.indexOf(this.options.selfId);
-    if (empty && this.previous?.members.length === 1 && this.placement.members.length > 1) this.place.fill(-1);
+    if (!this.met && this.placement.members.length > 1) {
+      this.met = true;
+      this.place.fill(-1);
+    }
     this.others = [];
     for (let partition = 0; partition < this.options.partitions; partition++) {
       const owners = this.placement.owners(partition);
       const mine = owners.indexOf(self);
       if (mine >= 0 && this.place[partition] < 0) this.beginOwning(partition, nowMs, recovered);
+      if (mine < 0 && this.place[partition] >= 0 && this.ready[partition] === 1) this.handing.add(partition);
       this.place[partition] = mine;
       const others: Peer[] = [];
       for (const index of owners) if (index !== self) others.push(this.peers.ensure(this.placement.members[index]));
@@ -136,12 +159,13 @@ export class Ownership {
 
   /** Partitions whose time to wait is over, or for which nobody is left to wait for. */
   tick(nowMs: number): void {
+    if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
     if (this.notReady > 0) {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
         if (byTime ? nowMs >= this.readyAtMs[partition] : !this.hasSource(partition)) this.markReady(partition);
-        else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.allWait(partition)) this.markReady(partition);
+        else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition)) this.markReady(partition);
       }
     }
     for (const [id, standing] of this.standings) {
@@ -215,7 +239,7 @@ export class Ownership {
   }
 
   forget(id: string): void {
-    this.unreadyAtPeers.delete(id);
+    this.reports.delete(id);
     this.standings.delete(id);
   }
 
@@ -238,24 +262,43 @@ export class Ownership {
   }
 
   private beginOwning(partition: number, nowMs: number, recovered: boolean): void {
+    this.handing.delete(partition);
     this.ready[partition] = 0;
     this.readyAtMs[partition] = recovered ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
   }
 
-  /** A peer says which partitions it owns itself and is not ready for: comparing with it makes nobody ready. */
-  peerUnready(peerId: string, partitions: ReadonlySet<number>): void {
-    this.unreadyAtPeers.set(peerId, partitions);
+  /**
+   * A peer says which partitions it owns and is not ready for, and which it owned, was ready for, and still holds for their
+   * new owners.
+   */
+  peerReports(peerId: string, unready: ReadonlySet<number>, handing: ReadonlySet<number>, nowMs: number): void {
+    this.reports.set(peerId, { unready, handing, atMs: nowMs });
   }
 
-  isPeerUnready(peerId: string, partition: number): boolean {
-    return this.unreadyAtPeers.get(peerId)?.has(partition) ?? false;
+  /** Whether comparing with this peer tells what a partition holds: a ready owner, or one that was and hands it over. */
+  isSource(peer: Peer, partition: number): boolean {
+    const report = this.reports.get(peer.id);
+    if (report?.handing.has(partition)) return true;
+    if (this.others[partition].includes(peer)) return report !== undefined && !report.unready.has(partition);
+    return false;
   }
 
-  /** All live owners say that they wait for somebody who is ready: a cluster that begins. Nothing is left to wait for. */
-  private allWait(partition: number): boolean {
-    for (const peer of this.others[partition]) {
-      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
-      if (!this.isPeerUnready(peer.id, partition)) return false;
+  /** Former owners that still hold a partition for us to fetch. */
+  get handedPartitions(): ReadonlySet<number> {
+    return this.handing;
+  }
+
+  /** A partition that this node held for its new owners is gone from here. */
+  handedOff(partition: number): void {
+    this.handing.delete(partition);
+  }
+
+  /** Every live member has said, since the ring changed, that it cannot be a source: a cluster that begins. */
+  private nobodyHas(partition: number): boolean {
+    for (const peer of this.peers.all()) {
+      if (!isReachable(peer)) continue;
+      const report = this.reports.get(peer.id);
+      if (report === undefined || report.atMs < this.ringChangedAtMs || this.isSource(peer, partition)) return false;
     }
     return true;
   }

@@ -8,7 +8,7 @@ import type { StreamId } from '../../ports/streams.js';
 import type { Ports } from '../../ports/world.js';
 import type { Random } from '../base/random.js';
 import { type ControlMessage, decodeControl, encodeControl } from '../gossip/codec.js';
-import { encodeFrame, FRAME_HELLO, FRAME_RECORDS, FrameReader } from '../gossip/frames.js';
+import { encodeFrame, FRAME_BODY_BYTES_MAX, FRAME_HELLO, FRAME_RECORDS, FrameReader } from '../gossip/frames.js';
 import { type ClusterId, PacketWriter, SECTION_ACKS, SECTION_BYTES_MAX, WIRE_VERSION } from '../gossip/packet.js';
 import { Hints } from './hints.js';
 import { Link, type SentMessage, UNACKED_BYTES_MAX } from './link.js';
@@ -21,6 +21,9 @@ const RECONNECT_CEILING_MS = 2000;
 const CONTACT_LIFE_MS = 10_000;
 const CONTACTS_MAX = 64;
 const INCOMING_MAX = 4096;
+/** A stranger says who it is within this time and size. */
+const HELLO_WITHIN_MS = 5000;
+const HELLO_BYTES_MAX = 4096;
 
 export type PeerState = 'alive' | 'suspect' | 'dead' | 'left';
 
@@ -47,11 +50,12 @@ export class Peer {
   packet: PacketWriter | null = null;
   /** When the last round of anti-entropy that found nothing to do ended, by the monotonic clock. */
   equalAtMs = Number.NEGATIVE_INFINITY;
-  /** When that round began, by the wall clock: what was written well before it, both have. */
-  equalWallMs = 0;
+  /** Per partition: when the last round that found it the same here and there began, by the wall clock. */
+  readonly passedWallMs: Float64Array;
 
-  constructor(id: string, hintBytesMax: number) {
+  constructor(id: string, hintBytesMax: number, partitions: number) {
     this.id = id;
+    this.passedWallMs = new Float64Array(partitions);
     this.hints = new Hints(hintBytesMax);
   }
 
@@ -64,6 +68,7 @@ interface Incoming {
   readonly reader: FrameReader;
   /** Who it is, once its HELLO has said so. */
   actor: number;
+  readonly acceptedAtMs: number;
   /** An injected fault lets nothing in from this peer. */
   muted: boolean;
 }
@@ -77,6 +82,7 @@ export interface PeersOptions {
   gossipPort: number;
   advertise: string;
   hintBytesPerPeerMax: number;
+  partitions: number;
   random: Random;
 }
 
@@ -128,7 +134,7 @@ export class Peers {
   ensure(id: string): Peer {
     let peer = this.byId.get(id);
     if (peer === undefined) {
-      peer = new Peer(id, this.options.hintBytesPerPeerMax);
+      peer = new Peer(id, this.options.hintBytesPerPeerMax, this.options.partitions);
       this.byId.set(id, peer);
       this.list = [...this.byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
     }
@@ -152,7 +158,7 @@ export class Peers {
     if (peer.actor !== actor) {
       if (this.byActor.get(peer.actor) === peer) this.byActor.delete(peer.actor);
       this.byActor.set(actor, peer);
-      peer.link = new Link();
+      peer.link = new Link(peer.link.nextNumber);
       peer.acks = [];
       peer.acksHeld = [];
       peer.packet = null;
@@ -168,6 +174,10 @@ export class Peers {
 
   /** Queues a frame for a peer; false if too much waits already and it was dropped. */
   sendFrame(peer: Peer, kind: number, body: Uint8Array): boolean {
+    if (body.length > FRAME_BODY_BYTES_MAX) {
+      this.framesDropped++;
+      return false;
+    }
     const waiting = peer.frameBytes + (peer.stream === 0 ? 0 : this.ports.streams.queued(peer.stream));
     if (waiting > FRAME_BYTES_MAX || !(peer.state === 'alive' || peer.state === 'suspect' || peer.connected)) {
       this.framesDropped++;
@@ -232,6 +242,11 @@ export class Peers {
         this.disconnect(peer, true);
       }
     }
+    for (const [stream, incoming] of this.incoming) {
+      if (incoming.actor !== 0 || nowMs < incoming.acceptedAtMs + HELLO_WITHIN_MS) continue;
+      this.incoming.delete(stream);
+      this.ports.streams.close(stream, false);
+    }
     for (const [stream, contact] of this.contacts) {
       if (nowMs < contact.closesAtMs) continue;
       this.contacts.delete(stream);
@@ -239,12 +254,17 @@ export class Peers {
     }
   }
 
-  accepted(stream: StreamId): void {
+  accepted(stream: StreamId, nowMs: number): void {
     if (this.incoming.size >= INCOMING_MAX) {
       this.ports.streams.close(stream, false);
       return;
     }
-    this.incoming.set(stream, { reader: new FrameReader(), actor: 0, muted: false });
+    this.incoming.set(stream, {
+      reader: new FrameReader(HELLO_BYTES_MAX),
+      actor: 0,
+      muted: false,
+      acceptedAtMs: nowMs,
+    });
   }
 
   /** One of our streams is open: HELLO leaves first. Returns the peer, so that what its stream lost can be sent again. */
@@ -277,7 +297,7 @@ export class Peers {
       return;
     }
     // On a stream of ours the other side says one thing only: why it will not have us.
-    const reader = new FrameReader();
+    const reader = new FrameReader(HELLO_BYTES_MAX);
     reader.push(bytes, start, end);
     if (reader.next() && reader.kind === FRAME_HELLO) {
       const hello = decodeControl(reader.body, 0, reader.body.length);
@@ -394,6 +414,7 @@ export class Peers {
     if (typeof actor !== 'number' || !Number.isSafeInteger(actor) || actor <= 0) return 'HELLO is malformed';
     if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number') return 'HELLO is malformed';
     incoming.actor = actor;
+    incoming.reader.bodyBytesMax = FRAME_BODY_BYTES_MAX;
     incoming.muted = this.ports.faults?.label(stream, `${host}:${port}`) === false;
     return null;
   }

@@ -6,6 +6,7 @@
  * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
  */
 
+import type { ErrorCode } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
 import { hlcToMs } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
@@ -14,13 +15,14 @@ import type { Caller, CommandHost, Deferred } from '../commands/host.js';
 import { FRAME_REQUEST } from '../gossip/frames.js';
 import { slotOf } from '../partitions/slots.js';
 import { recordExpireAtMs, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../record/record.js';
-import { Args } from '../resp/args.js';
+import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Store } from '../store/store.js';
+import type { CallerOrder } from './caller-order.js';
 import { type Coordinator, quorumOf } from './coordinator.js';
-import type { Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
+import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { Replicator } from './replicator.js';
 import {
   compareFullVersions,
@@ -79,8 +81,8 @@ export class QuorumReads {
     private readonly ownership: Ownership,
     private readonly peers: Peers,
     private readonly replicator: Replicator,
-    private readonly operations: Operations,
     private readonly clock: HybridClock,
+    private readonly order: CallerOrder,
     private readonly options: QuorumReadsOptions,
     random: Random,
   ) {
@@ -107,9 +109,10 @@ export class QuorumReads {
       return;
     }
     const wanted = this.wanted(partition, caller);
-    const kept = keep(args);
+    const kept = keepArgs(args);
     const index = command.firstKey;
     const key = Buffer.from(kept.buffer.subarray(kept.starts[index], kept.ends[index]));
+    this.order.begin(caller.origin, partition, null);
     const gathering = this.gather(REQUEST_READ, partition, key, command, kept, caller, wanted);
     this.conclude(host, gathering);
   }
@@ -192,6 +195,7 @@ export class QuorumReads {
       writeLevel: caller.writeLevel,
       hops: 0,
       hlc: this.clock.last,
+      sentMs: 0,
       partition,
     };
     const body = encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length);
@@ -225,22 +229,37 @@ export class QuorumReads {
       gathering.deferred.done();
       return;
     }
+    this.order.end(caller.origin, partition);
     if (votes < wanted && answers < wanted && !atOne) {
-      gathering.deferred.reply.error(
-        'NOQUORUM',
-        `${answers} of the ${wanted} owners that this level asks for answered`,
-      );
-      gathering.deferred.done();
-      return;
+      this.refuse(gathering, 'NOQUORUM', `${answers} of the ${wanted} owners that this level asks for answered`);
+    } else if (this.isBehind(gathering, mine?.version ?? NO_VERSION)) {
+      this.refuse(gathering, 'UNAVAILABLE', 'a newer record is known and can not be taken in here');
+    } else {
+      this.repair(gathering);
+      this.runGathered(host, gathering);
     }
-    this.repair(gathering);
-    if (this.coordinator !== null && gathering.args !== null) {
-      const caller = new GatheredCaller(gathering.caller, gathering.deferred);
-      this.coordinator.runHere(host, gathering.partition, gathering.command, gathering.args, caller);
-      // What was written at level one waits for the log alone: an operation that needs no other owner.
-      if (caller.batch > 0) this.operations.begin(caller.defer(), 0, caller.batch, gathering.expiresAtMs);
-      caller.finish();
+  }
+
+  private refuse({ deferred }: Gathering, code: ErrorCode, text: string): void {
+    deferred.reply.error(code, text);
+    deferred.done();
+  }
+
+  /** An owner named a newer record that was not merged here: the log or memory is full, or its stamp is too far ahead. */
+  private isBehind(gathering: Gathering, mine: Version): boolean {
+    for (const vote of gathering.asked.values()) {
+      if (vote === null || compareFullVersions(vote.version, mine) <= 0) continue;
+      if (vote.version.hlc > this.store.flushedHlc) return true;
     }
+    return false;
+  }
+
+  private runGathered(host: CommandHost, gathering: Gathering): void {
+    const { command, args, partition } = gathering;
+    if (this.coordinator === null || command === null || args === null) return;
+    const caller = new PlacedCaller(gathering.caller, gathering.deferred);
+    this.coordinator.runHere(host, partition, command, args, caller);
+    this.coordinator.finishPlaced(caller, gathering.expiresAtMs);
   }
 
   /** Owners that answered with an older version than is known now get the newest. */
@@ -328,59 +347,6 @@ export class QuorumReads {
   }
 }
 
-/** A caller whose place in the order of replies is taken already. */
-class GatheredCaller implements Caller {
-  /** The log batch that the reply waits for; 0 for none. */
-  batch = 0;
-  private deferrals = 0;
-  private finished = false;
-
-  constructor(
-    private readonly caller: Caller,
-    private readonly deferred: Deferred,
-  ) {}
-
-  get protocol(): 2 | 3 {
-    return this.caller.protocol;
-  }
-
-  get readLevel(): Caller['readLevel'] {
-    return this.caller.readLevel;
-  }
-
-  get writeLevel(): Caller['writeLevel'] {
-    return this.caller.writeLevel;
-  }
-
-  get reply(): Reply {
-    return this.deferred.reply;
-  }
-
-  get wrote(): Caller['wrote'] {
-    return this.caller.wrote;
-  }
-
-  defer(): Deferred {
-    this.deferrals++;
-    return { reply: this.deferred.reply, done: () => this.closeOne() };
-  }
-
-  holdUntilDurable(batch: number): void {
-    this.batch = batch;
-  }
-
-  /** The command has run; its reply is whole unless it deferred. */
-  finish(): void {
-    this.finished = true;
-    if (this.deferrals === 0) this.deferred.done();
-  }
-
-  private closeOne(): void {
-    this.deferrals--;
-    if (this.finished && this.deferrals === 0) this.deferred.done();
-  }
-}
-
 /** `milliseconds.counter@actor`, readable and in the order of versions for one actor. */
 function describeVersion(version: Version): string {
   if (version.hlc === 0) return 'none';
@@ -392,19 +358,4 @@ function describeHolding(type: number, definite: boolean): string {
   if (type === TYPE_PUT) return 'value';
   if (type === TYPE_TOMBSTONE) return 'tombstone';
   return definite ? 'absent' : 'unknown';
-}
-
-/** A copy of the arguments that outlives the read buffer. */
-function keep(args: Args): Args {
-  const kept = new Args();
-  let size = 0;
-  for (let index = 0; index < args.count; index++) size += args.length(index);
-  kept.buffer = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (let index = 0; index < args.count; index++) {
-    const end = at + args.buffer.copy(kept.buffer, at, args.starts[index], args.ends[index]);
-    kept.push(at, end);
-    at = end;
-  }
-  return kept;
 }

@@ -209,8 +209,7 @@ export class Replicator {
       at += length;
     }
     if (!whole) return received;
-    if (this.options.durability === 'always') peer.acksHeld.push({ batch: this.wal.batch, number });
-    else peer.acks.push(number);
+    peer.acksHeld.push({ batch: this.wal.lastBatch, number });
     return received;
   }
 
@@ -276,7 +275,7 @@ export class Replicator {
     }
     if (outcome === MERGE_MISSING) {
       received.missing.push(Buffer.from(bytes.subarray(keyStart, keyEnd)));
-      return true;
+      return false;
     }
     if (outcome === MERGE_REFUSED) {
       this.stats.recordsRefused++;
@@ -328,19 +327,23 @@ export class Replicator {
   private hint(peer: Peer, bytes: Buffer, offset: number, partition: number): void {
     const key = bytes.latin1Slice(recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
     if (this.options.mutations.has('no-hints')) return;
-    if (peer.hints.add(key, partition)) this.logHint(peer.id, key, partition, 0);
+    if (peer.hints.add(key, partition, this.writes)) this.logHint(peer.id, key, partition, 0);
   }
 
   private handOver(peer: Peer): void {
-    if (peer.link.unackedBytes > WINDOW_FOR_HINTS_BYTES) return;
+    const { owedSince } = peer.hints;
     for (const [key, partition] of peer.hints.first(HINTS_PER_TICK)) {
-      const bytes = Buffer.from(key, 'latin1');
-      const hash = this.store.hasher.hash(bytes, 0, bytes.length);
-      if (this.store.find(partition, hash, bytes, 0, bytes.length)) {
-        this.offer(peer, this.store.buffer, this.store.offset);
-      }
+      if (peer.link.unackedBytes > WINDOW_FOR_HINTS_BYTES) break;
+      // Settled before it is sent: if the link gives it up, it is owed again.
       peer.hints.settle(key);
       this.logHint(peer.id, key, partition, 1);
+      const bytes = Buffer.from(key, 'latin1');
+      const hash = this.store.hasher.hash(bytes, 0, bytes.length);
+      if (!this.store.find(partition, hash, bytes, 0, bytes.length)) continue;
+      const { buffer, offset } = this.store;
+      // It counts as written when the oldest hint was, so that WAIT does not take the peer for further than it is.
+      peer.link.add(buffer, offset, recordBytes(buffer, offset), owedSince, this.nowMs, null);
+      this.stats.recordsSent++;
     }
   }
 
@@ -371,7 +374,7 @@ export class Replicator {
     const partition = bytes[valueStart] | (bytes[valueStart + 1] << 8);
     const peer = this.peers.ensure(bytes.latin1Slice(valueStart + 3, end));
     if (bytes[valueStart + 2] === 1) peer.hints.settle(key);
-    else if (partition < this.options.partitions) peer.hints.add(key, partition);
+    else if (partition < this.options.partitions) peer.hints.add(key, partition, 0);
   }
 
   /** Whether anything of a partition is here. */

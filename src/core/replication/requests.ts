@@ -3,7 +3,7 @@
  * a version, a wait for acknowledgements. The coordinator writes and reads them; nothing else knows the offsets.
  *
  * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8[3] zero
- *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 body by kind
+ *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 f64 wall ms when it was sent   32 body by kind
  * Response: 0 u32 id   4 u8 status   5 u8[3] zero   8 f64 the sender's clock (HLC)   16 body by kind
  */
 
@@ -27,7 +27,7 @@ export const STATUS_UNKNOWN = 3;
 /** The request could not be carried out there. */
 export const STATUS_REFUSED = 4;
 
-const REQUEST_HEADER_BYTES = 24;
+const REQUEST_HEADER_BYTES = 32;
 const RESPONSE_HEADER_BYTES = 16;
 const LEVELS: readonly Level[] = ['one', 'quorum', 'all'];
 /** Arguments that one forwarded command may have: more than the parser lets through is no command. */
@@ -70,6 +70,8 @@ export interface RequestHead {
   writeLevel: Level;
   hops: number;
   hlc: number;
+  /** The sender's wall clock, ms: a write that comes too late is not carried out. */
+  sentMs: number;
   partition: number;
 }
 
@@ -83,6 +85,7 @@ function requestHead(head: RequestHead, bodyBytes: number): Buffer {
   bytes[8] = head.hops;
   bytes.writeDoubleLE(head.hlc, 12);
   bytes.writeUInt16LE(head.partition, 20);
+  bytes.writeDoubleLE(head.sentMs, 24);
   return bytes;
 }
 
@@ -101,6 +104,7 @@ export function readRequestHead(body: Buffer): RequestHead | null {
     writeLevel,
     hops: body[8],
     hlc,
+    sentMs: body.readDoubleLE(24),
     partition: body.readUInt16LE(20),
   };
 }

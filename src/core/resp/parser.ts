@@ -107,6 +107,11 @@ export class Parser {
     }
   }
 
+  /** Takes back the command just found: `next` finds it again. */
+  rewind(): void {
+    this.at = this.start;
+  }
+
   /** Copies what is unread and gives the lent buffer back. */
   keep(): void {
     if (this.missing === 0) this.start = this.at;

@@ -10,7 +10,7 @@
  */
 import type { StreamId, Streams } from '../../ports/streams.js';
 import type { Command, CommandContext, Connection, Connections } from '../commands/command.js';
-import { arityFits, execute, isPublic, keysFit, NOAUTH } from '../commands/command.js';
+import { arityFits, BARRIER, execute, isPublic, keysFit, NOAUTH } from '../commands/command.js';
 import type { Caller, CommandHost, Deferred, Level, WriteMark } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import { isCrossProtocol, unknownCommand } from '../commands/refused.js';
@@ -53,7 +53,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   readonly peerAddress: string;
   readonly localAddress: string;
   readonly acceptedMs: number;
-  readonly wrote: WriteMark = { coordinator: 0, count: 0 };
+  readonly wrote: WriteMark = { coordinator: 0, count: 0, partition: -1 };
   lastCommandMs: number;
   readLevel: Level = 'one';
   writeLevel: Level = 'one';
@@ -82,6 +82,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   private inputLeft = INPUT_BYTES_PER_TURN;
   /** There is input left that could be run, but for the limits. */
   private starved = false;
+  /** The next command waits until every reply before it is whole. */
+  private barred = false;
   private lastIndex = -1;
   /** Output that the world holds, as last asked. */
   private queued = 0;
@@ -112,6 +114,14 @@ export class Session implements Caller, Connection, CommandContext, Owner {
 
   get caller(): Caller {
     return this;
+  }
+
+  get origin(): object {
+    return this;
+  }
+
+  get gone(): boolean {
+    return this.closed;
   }
 
   get connection(): Connection {
@@ -263,6 +273,12 @@ export class Session implements Caller, Connection, CommandContext, Owner {
         this.refuseStream(`Protocol error: ${parser.error}`);
         return;
       }
+      this.barred = this.outbox.places > 0 && this.isBarrier();
+      if (this.barred) {
+        parser.rewind();
+        this.starved = true;
+        return;
+      }
       this.commandsLeft--;
       this.inputLeft -= parser.commandBytes;
       this.dispatch();
@@ -278,6 +294,12 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.throttle();
     if (this.starved && !this.isFull()) sessions.turnLater(this);
     sessions.flushLater(this);
+  }
+
+  /** Whether the command in hand speaks of everything before it. */
+  private isBarrier(): boolean {
+    const index = this.ports.table.find(this.parser.args);
+    return index >= 0 && (this.ports.table.commands[index].flags & BARRIER) !== 0;
   }
 
   private dispatch(): void {
@@ -352,7 +374,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
 
   /** Too much is owed, or too much is under way. */
   private isFull(): boolean {
-    if (this.outbox.places >= PLACES_MAX) return true;
+    if (this.outbox.places >= PLACES_MAX || (this.barred && this.outbox.places > 0)) return true;
     const owed = this.outbox.bytes;
     return owed > OUTPUT_BYTES_HIGH || owed + this.queued > OUTPUT_BYTES_HIGH;
   }

@@ -30,8 +30,10 @@ export class Entries {
   expired = 0;
   /** Expired records kept because an owner may still hold an older version. */
   lapsed = 0;
-  /** Every owner has everything stamped up to here: what expired at or below it may be forgotten. */
-  passedHlc = Number.POSITIVE_INFINITY;
+  lapsedBytes = 0;
+  /** Per partition: every owner has everything stamped up to here; what expired at or below it may be forgotten. */
+  readonly passedHlc: Float64Array;
+  private readonly lapsedBytesMax: number;
   flushed = 0;
   flushedHlc = 0;
   flushedActor = 0;
@@ -41,8 +43,10 @@ export class Entries {
   private references = 1;
   private readonly segments: Segments;
 
-  constructor(segments: Segments, partitions: number) {
+  constructor(segments: Segments, partitions: number, lapsedBytesMax: number) {
     this.segments = segments;
+    this.lapsedBytesMax = lapsedBytesMax;
+    this.passedHlc = new Float64Array(partitions).fill(Number.POSITIVE_INFINITY);
     this.partitions = new Array<Partition | null>(partitions).fill(null);
     this.bytes = partitions * 8;
   }
@@ -55,7 +59,7 @@ export class Entries {
   partitionOf(partition: number): Partition {
     const known = this.partitions[partition];
     if (known !== null) return known;
-    const opened = new Partition();
+    const opened = new Partition(partition);
     this.partitions[partition] = opened;
     this.bytes += PARTITION_BYTES + opened.directory.bytes;
     return opened;
@@ -114,7 +118,8 @@ export class Entries {
       if (!this.isLapsed(location)) this.expired++;
       const buffer = this.segments.buffers[location >>> this.segments.shift];
       const hlc = recordHlc(buffer, (location & this.segments.mask) << 3);
-      if (hlc > this.passedHlc && !home.lossy) {
+      const needed = hlc > this.passedHlc[home.number] && !home.lossy;
+      if (needed && (this.isLapsed(location) || this.lapsedBytes < this.lapsedBytesMax)) {
         this.lapse(home, table[slot], location);
         return false;
       }
@@ -135,6 +140,8 @@ export class Entries {
     this.keys--;
     home.keys--;
     this.lapsed++;
+    const word = (location & this.segments.mask) << 1;
+    this.lapsedBytes += footprint(this.segments.words[location >>> this.segments.shift][word + 1]);
     this.segments.words[location >>> this.segments.shift][((location & this.segments.mask) << 1) - 1] |= LAPSED;
   }
 
@@ -202,6 +209,7 @@ export class Entries {
     this.tombstoneBytes = 0;
     this.liveBytes = 0;
     this.lapsed = 0;
+    this.lapsedBytes = 0;
     this.maxHlc = 0;
     this.maxActor = 0;
     this.references = 1;
@@ -236,6 +244,7 @@ export class Entries {
       home.tombstones += sign;
     } else if (lapsed) {
       this.lapsed += sign;
+      this.lapsedBytes += bytes;
     } else {
       this.keys += sign;
       home.keys += sign;

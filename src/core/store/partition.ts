@@ -9,6 +9,7 @@ import { Directory } from './directory.js';
 export const PARTITION_BYTES = LEAF_WORDS * 4 + 128;
 
 export class Partition {
+  readonly number: number;
   readonly directory = new Directory();
   readonly sums = new Uint32Array(LEAF_WORDS);
   /** Linked values, expired ones included until they are dropped. */
@@ -22,6 +23,10 @@ export class Partition {
   soonestMs = Number.POSITIVE_INFINITY;
   /** The same bound as the walk under way will leave it. */
   walkedSoonestMs = Number.POSITIVE_INFINITY;
+
+  constructor(number: number) {
+    this.number = number;
+  }
 
   /** True if a walk would find something that has expired or was flushed. */
   mayHoldGone(wallMs: number): boolean {

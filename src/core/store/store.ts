@@ -99,6 +99,8 @@ const NONE = -1;
 const LOOP_BYTES_MAX = 192;
 /** Free segments a turn leaves ready: the cleaner's reserve and one to write. */
 const SEGMENTS_READY = 2;
+/** Share of memory that expired records kept against older versions may take. */
+const LAPSED_SHARE = 0.05;
 
 export class Store {
   readonly hasher: Hasher;
@@ -132,7 +134,7 @@ export class Store {
     this.memoryBytesMax = memoryBytesMax;
     this.inlineBytesMax = inlineBytesMax(segmentBytes);
     this.segments = new Segments(segmentBytes, memoryBytesMax);
-    this.entries = new Entries(this.segments, partitions);
+    this.entries = new Entries(this.segments, partitions, Math.floor(memoryBytesMax * LAPSED_SHARE));
     this.reclaimer = new Reclaimer(this.entries, this.segments, options.eviction === 'fifo');
     this.walker = new Walker(this.entries, this.segments);
   }
@@ -214,11 +216,12 @@ export class Store {
   }
 
   /**
-   * Every owner is known to have everything stamped up to `hlc`: values that expire with a stamp at or below are forgotten
-   * outright. Above it they stay, invisible, so that an owner that missed them can not bring an older version back.
+   * Every owner of a partition is known to have everything stamped up to `hlc`: values that expire with a stamp at or below
+   * are forgotten outright. Above it they stay, invisible, so that an owner that missed them can not bring an older version
+   * back; but no more of them than 5 % of memory.
    */
-  set passedHlc(hlc: number) {
-    this.entries.passedHlc = hlc;
+  notePassed(partition: number, hlc: number): void {
+    this.entries.passedHlc[partition] = hlc;
   }
 
   /** Drops a key here, without a tombstone. */
@@ -280,13 +283,17 @@ export class Store {
     return this.entries.partitions[partition]?.sums ?? NO_SUMS;
   }
 
-  /** Sets `digestLow`, `digestHigh`: equal on two nodes exactly when they hold the same records, up to chance. */
-  digest(partition: number): void {
+  /**
+   * Sets `digestLow`, `digestHigh`: equal on two nodes exactly when they hold the same records, up to chance. What has
+   * expired is left out as far as a walk over about `budget` index slots finds it; returns what is left of the budget.
+   */
+  digest(partition: number, budget = Number.POSITIVE_INFINITY): number {
     const home = this.entries.partitions[partition];
-    if (home !== null) this.walker.dropGone(home, this.wallMs);
+    const left = home === null ? budget : this.walker.dropGone(home, this.wallMs, budget);
     const sums = home === null ? NO_SUMS : home.sums;
     this.digestLow = rootLow(sums);
     this.digestHigh = rootHigh(sums);
+    return left;
   }
 
   /** Values of a partition, those included that have expired and were not swept yet. */

@@ -77,11 +77,15 @@ export class Walker {
     this.sweepHash = 0;
   }
 
-  /** Drops all that has expired or was flushed in one partition. */
-  dropGone(home: Partition, wallMs: number): void {
-    if (!home.mayHoldGone(wallMs)) return;
+  /** Drops what has expired or was flushed in one partition, as far as `budget` slots reach; returns what is left of it. */
+  dropGone(home: Partition, wallMs: number, budget: number): number {
+    if (!home.mayHoldGone(wallMs) || budget <= 0) return budget;
     this.begin();
-    this.dropFrom(home, 0, Number.POSITIVE_INFINITY, GONE, wallMs, 0);
+    const soonest = home.walkedSoonestMs;
+    // Cut short, it must not take from the sweep under way what that has seen behind the cut.
+    const cutShort = this.dropFrom(home, 0, budget, GONE, wallMs, 0) !== -1;
+    if (cutShort) home.walkedSoonestMs = Math.min(soonest, home.walkedSoonestMs);
+    return budget - this.examined;
   }
 
   /** Drops every record of one partition. */

@@ -150,6 +150,11 @@ export class Wal {
     return false;
   }
 
+  /** The batch that holds everything appended so far: one that was handed over if nothing collects now. */
+  get lastBatch(): number {
+    return this.memory.empty ? this.writtenBatch : this.batch;
+  }
+
   get refusal(): WalRefusal | null {
     if (this.failed || this.closed) return 'DISKFAILED';
     if (this.full) return 'NOSPACE';

@@ -106,9 +106,9 @@ describe('a link', () => {
 describe('hints', () => {
   it('stand once for any number of writes to a key, and account for every one', () => {
     const hints = new Hints(10_000);
-    expect(hints.add('a', 1)).toBe(true);
-    expect(hints.add('a', 1)).toBe(false);
-    expect(hints.add('b', 2)).toBe(true);
+    expect(hints.add('a', 1, 1)).toBe(true);
+    expect(hints.add('a', 1, 1)).toBe(false);
+    expect(hints.add('b', 2, 1)).toBe(true);
     expect(hints.first(10)).toEqual([
       ['a', 1],
       ['b', 2],
@@ -121,14 +121,14 @@ describe('hints', () => {
 
   it('are dropped and counted past their bytes, and room comes back as they are settled', () => {
     const hints = new Hints(300);
-    expect(hints.add('a', 0)).toBe(true);
-    expect(hints.add('b', 0)).toBe(true);
-    expect(hints.add('c', 0)).toBe(true);
-    expect(hints.add('d', 0)).toBe(false);
+    expect(hints.add('a', 0, 1)).toBe(true);
+    expect(hints.add('b', 0, 1)).toBe(true);
+    expect(hints.add('c', 0, 1)).toBe(true);
+    expect(hints.add('d', 0, 1)).toBe(false);
     expect(hints.dropped).toBe(1);
     for (const key of ['a', 'b', 'c']) hints.settle(key);
     expect(hints.bytes).toBe(0);
-    expect(hints.add('d', 0)).toBe(true);
+    expect(hints.add('d', 0, 1)).toBe(true);
     expect(hints.created).toBe(hints.settled + hints.dropped + hints.pending);
   });
 });

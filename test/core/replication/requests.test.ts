@@ -32,6 +32,7 @@ const HEAD: RequestHead = {
   writeLevel: 'all',
   hops: 1,
   hlc: 2 ** 52 + 5,
+  sentMs: 1_700_000_000_000,
   partition: 255,
 };
 
@@ -52,10 +53,10 @@ describe('a forwarded command', () => {
     const body = encodeForward(HEAD, Args.of('SET', 'key', 'value'));
     for (let end = 0; end < body.length; end++) expect(readForwardArgs(body.subarray(0, end))).toBeNull();
     const lying = Buffer.from(body);
-    lying.writeUInt32LE(0xffffffff, 28);
+    lying.writeUInt32LE(0xffffffff, 36);
     expect(readForwardArgs(lying)).toBeNull();
     const many = Buffer.from(body);
-    many.writeUInt32LE(0xffffffff, 24);
+    many.writeUInt32LE(0xffffffff, 32);
     expect(readForwardArgs(many)).toBeNull();
   });
 
@@ -97,7 +98,7 @@ describe('requests and answers about one key', () => {
   it('are refused when a version is no version', () => {
     const key = Buffer.from('k');
     const body = encodeKeyRequest(HEAD, version, key, 0, 1);
-    body.writeDoubleLE(Number.NaN, 24);
+    body.writeDoubleLE(Number.NaN, 32);
     expect(readKeyRequest(body)).toBeNull();
     const head = encodeKeyRequest(HEAD, version, key, 0, 1);
     head.writeDoubleLE(Number.POSITIVE_INFINITY, 12);

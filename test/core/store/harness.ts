@@ -52,6 +52,11 @@ export class Shelf {
     return true;
   }
 
+  /** All owners have everything stamped up to `hlc`. */
+  pass(hlc: number): void {
+    for (let partition = 0; partition < this.options.partitions; partition++) this.store.notePassed(partition, hlc);
+  }
+
   merge(key: string, bytes: Buffer): MergeOutcome {
     return this.store.merge(this.partition(key), this.hash(key), bytes, 0);
   }

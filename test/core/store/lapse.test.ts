@@ -16,7 +16,7 @@ function expiring(): Shelf {
 describe('an expired value', () => {
   it('keeps an older version of its key from coming back while an owner may have missed it', () => {
     const shelf = expiring();
-    shelf.store.passedHlc = 15;
+    shelf.pass(15);
     shelf.store.wallMs = 1000;
     shelf.store.sweep(1000);
     expect(shelf.store.stats()).toMatchObject({ keys: 1, expired: 1, lapsed: 1 });
@@ -27,10 +27,10 @@ describe('an expired value', () => {
 
   it('is forgotten once every owner has passed it', () => {
     const shelf = expiring();
-    shelf.store.passedHlc = 15;
+    shelf.pass(15);
     shelf.store.wallMs = 1000;
     shelf.store.sweep(1000);
-    shelf.store.passedHlc = 20;
+    shelf.pass(20);
     shelf.store.wallMs = 2500;
     shelf.store.sweep(1000);
     expect(shelf.store.stats()).toMatchObject({ keys: 1, expired: 1, lapsed: 0 });
@@ -40,7 +40,7 @@ describe('an expired value', () => {
   it('counts for nothing in digests, keys and visits, kept or forgotten', () => {
     const kept = expiring();
     const forgotten = expiring();
-    kept.store.passedHlc = 15;
+    kept.pass(15);
     for (const shelf of [kept, forgotten]) {
       shelf.store.wallMs = 1000;
       const partition = shelf.partition('k');
@@ -60,7 +60,7 @@ describe('an expired value', () => {
 
   it('is in an image of everything as long as it is kept', () => {
     const shelf = expiring();
-    shelf.store.passedHlc = 15;
+    shelf.pass(15);
     shelf.store.wallMs = 1000;
     shelf.store.sweep(1000);
     const seen: number[] = [];
@@ -70,7 +70,7 @@ describe('an expired value', () => {
 
   it('stays kept through cleaning, and its counts come out even when all is dropped', () => {
     const shelf = new Shelf({ memoryBytesMax: 512 * 1024, segmentBytes: 4096 });
-    shelf.store.passedHlc = 0;
+    shelf.pass(0);
     shelf.store.wallMs = 500;
     for (let index = 0; index < 50; index++) {
       shelf.put(`ttl${index}`, 'x'.repeat(40), { hlc: 20, expireAtMs: 1000 });
