@@ -466,6 +466,12 @@ export class HearsayNode implements Machine, CommandHost {
       else this.membership.handle(message, '', 0, true, this.monotonicMs, this.wallMs);
       return;
     }
+    if (kind === FRAME_RING) {
+      // Taken from a member that membership has not met yet, too: it is the first thing said on a stream.
+      this.ring.arrived(body, this.membership);
+      this.refreshRing();
+      return;
+    }
     if (peer === undefined) {
       this.stats.packetsUnknownSender++;
       return;
@@ -484,12 +490,8 @@ export class HearsayNode implements Machine, CommandHost {
       case FRAME_RESPONSE:
         this.desk.response(this, peer, body, this.clock);
         break;
-      case FRAME_RING:
-        this.ring.arrived(body, this.membership);
-        this.refreshRing();
-        break;
       case FRAME_ROOTS:
-        this.antiEntropy.roots(peer, body);
+        if (this.antiEntropy.roots(peer, body)) this.ring.announceSoon(peer.id);
         break;
       case FRAME_LEAVES:
         this.antiEntropy.leaves(peer, body);

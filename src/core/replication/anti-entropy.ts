@@ -203,9 +203,9 @@ export class AntiEntropy {
     this.covered.delete(partition);
   }
 
-  /** ROOTS from a peer: answers with the leaves of what differs. */
-  roots(peer: Peer, body: Buffer): void {
-    if (body.length < ROOTS_HEADER_BYTES) return;
+  /** ROOTS from a peer: answers with the leaves of what differs. True if the peer goes by another ring. */
+  roots(peer: Peer, body: Buffer): boolean {
+    if (body.length < ROOTS_HEADER_BYTES) return false;
     const flushedHlc = body.readDoubleLE(4);
     const flushedActor = body.readDoubleLE(12);
     if (Number.isSafeInteger(flushedHlc) && Number.isSafeInteger(flushedActor) && flushedHlc > 0) {
@@ -246,6 +246,7 @@ export class AntiEntropy {
       at += 2;
     }
     this.peers.sendFrame(peer, FRAME_LEAVES, end);
+    return body.readUInt32LE(0) !== this.ownership.ringHash;
   }
 
   /** Partitions that this node owns and is not ready for. */

@@ -96,7 +96,11 @@ export class Coordinator {
     const ahead = this.order.ahead(caller.origin, partition);
     if (ahead !== undefined && hops === 0) {
       if (ahead.peer !== null && ahead.followers.length === 0 && ahead.peer.state === 'alive') {
-        this.forwarding.forward(ahead.peer, partition, command, args, caller, hops);
+        // Behind a command at another owner: a write goes there too; a read asks there for what came of it, and here for
+        // what this node wrote.
+        const here = (command.flags & WRITE) === 0 && this.ownership.owns(partition);
+        if (!here) this.forwarding.forward(ahead.peer, partition, command, args, caller, hops);
+        else this.reads.begin(host, partition, command, args, caller, ahead.peer);
       } else {
         const placed = new PlacedCaller(caller, caller.defer());
         this.order.follow(ahead, { partition, command, args: keepArgs(args), caller: placed });
@@ -119,7 +123,7 @@ export class Coordinator {
       return;
     }
     if (command.firstKey > 0 && this.mustAsk(command, args, partition, caller)) {
-      this.reads.begin(host, partition, command, args, caller);
+      this.reads.begin(host, partition, command, args, caller, null);
       return;
     }
     this.runHere(host, partition, command, args, caller);

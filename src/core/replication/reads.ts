@@ -103,7 +103,8 @@ export class QuorumReads {
     return id >= READ_ID_MIN;
   }
 
-  begin(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller): void {
+  /** Asks the other owners, or `only` one of them, then runs the command here. */
+  begin(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller, only: Peer | null): void {
     if (this.open.size >= PENDING_MAX) {
       caller.reply.error('BUSY', 'too many reads wait for other owners');
       return;
@@ -113,7 +114,7 @@ export class QuorumReads {
     const index = command.firstKey;
     const key = Buffer.from(kept.buffer.subarray(kept.starts[index], kept.ends[index]));
     this.order.begin(caller.origin, partition, null);
-    const gathering = this.gather(REQUEST_READ, partition, key, command, kept, caller, wanted);
+    const gathering = this.gather(REQUEST_READ, partition, key, command, kept, caller, wanted, only);
     this.conclude(host, gathering);
   }
 
@@ -132,7 +133,7 @@ export class QuorumReads {
   explain(host: CommandHost, key: Buffer, start: number, end: number, caller: Caller): void {
     const copy = Buffer.from(key.subarray(start, end));
     const partition = this.replicator.partition(slotOf(copy, 0, copy.length));
-    const gathering = this.gather(REQUEST_VERSION, partition, copy, null, null, caller, Number.POSITIVE_INFINITY);
+    const gathering = this.gather(REQUEST_VERSION, partition, copy, null, null, caller, Number.POSITIVE_INFINITY, null);
     this.conclude(host, gathering);
   }
 
@@ -169,6 +170,7 @@ export class QuorumReads {
     args: Args | null,
     caller: Caller,
     wanted: number,
+    only: Peer | null,
   ): Gathering {
     const id = this.nextId;
     this.nextId = this.nextId === 0xffffffff ? READ_ID_MIN : this.nextId + 1;
@@ -199,7 +201,8 @@ export class QuorumReads {
       partition,
     };
     const body = encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length);
-    for (const peer of this.ownership.sources(partition)) {
+    const asked = only !== null && caller.readLevel === 'one' ? [only] : this.ownership.sources(partition);
+    for (const peer of asked) {
       if (this.peers.sendFrame(peer, FRAME_REQUEST, body)) gathering.asked.set(peer, null);
     }
     return gathering;
