@@ -37,6 +37,7 @@ const FLAG_FOREIGN = 4;
 /** More of the same partition follows in another frame. */
 const FLAG_MORE = 8;
 const END = 0xffff;
+const END_HEADER_BYTES = 16;
 /** Partitions compared leaf by leaf in one round. */
 const PARTITIONS_PER_ROUND = 16;
 /** Writes younger than this are still on their way; repair leaves them alone. */
@@ -212,7 +213,7 @@ export class AntiEntropy {
       this.replicator.adoptFlush(flushedHlc, flushedActor);
     }
     let sent = 0;
-    let remaining = 0;
+    const remaining: number[] = [];
     let entries = 0;
     let walk = WALK_PER_ROUND;
     const busy = this.queues.has(peer.id);
@@ -222,12 +223,13 @@ export class AntiEntropy {
       const flags = body[at + 2];
       const lossy = this.store.isLossy(partition);
       if (lossy && (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0) continue;
+      if (!this.ownership.owns(partition) && !this.store.holdsAny(partition)) continue;
       walk = this.store.digest(partition, walk);
       if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
         continue;
       }
       if (sent >= PARTITIONS_PER_ROUND || (sent > 0 && entries > ENTRIES_PER_ROUND)) {
-        remaining++;
+        remaining.push(partition);
         continue;
       }
       sent++;
@@ -235,16 +237,7 @@ export class AntiEntropy {
       this.sendLeaves(peer, partition, lossy);
     }
     const unready = this.unreadyHere();
-    const handing = [...this.ownership.handedPartitions];
-    const end = Buffer.alloc(12 + (unready.length + handing.length) * 2);
-    end.writeUInt16LE(END, 0);
-    end.writeUInt32LE(busy ? END : remaining, 4);
-    end.writeUInt32LE(unready.length, 8);
-    let at = 12;
-    for (const partition of [...unready, ...handing]) {
-      end.writeUInt16LE(partition, at);
-      at += 2;
-    }
+    const end = encodeEnd(busy, unready, [...this.ownership.handedPartitions], remaining);
     this.peers.sendFrame(peer, FRAME_LEAVES, end);
     return body.readUInt32LE(0) !== this.ownership.ringHash;
   }
@@ -274,15 +267,10 @@ export class AntiEntropy {
     if (round === null || round.peer !== peer || body.length < 8) return;
     const partition = body.readUInt16LE(0);
     if (partition === END) {
-      if (body.length < 12) return;
-      const unready = new Set<number>();
-      const handing = new Set<number>();
-      const count = body.readUInt32LE(8);
-      for (let at = 12; at + 2 <= body.length; at += 2) {
-        (unready.size < count ? unready : handing).add(body.readUInt16LE(at));
-      }
-      this.ownership.peerReports(peer.id, unready, handing, this.nowMs);
-      this.allCompared(round, body.readUInt32LE(4));
+      const said = readEnd(body);
+      if (said === null) return;
+      this.ownership.peerReports(peer.id, said.unready, said.handing, this.nowMs);
+      this.allCompared(round, said.busy, said.remaining);
       return;
     }
     if (body.length !== 8 + LEAVES * 8 || !round.asked.delete(partition)) return;
@@ -440,25 +428,29 @@ export class AntiEntropy {
   }
 
   /** The peer has said what differs: everything else it was asked about is equal. */
-  private allCompared(round: Round, remaining: number): void {
+  private allCompared(round: Round, busy: boolean, remaining: ReadonlySet<number>): void {
     round.compared = true;
-    if (remaining === 0) {
-      for (const partition of round.asked) {
-        this.passed(round, partition);
-        if (!this.ownership.owns(partition)) {
-          if (!this.store.isLossy(partition)) this.cover(partition, round.peer);
-        } else if (this.ownership.isSource(round.peer, partition)) {
-          this.ownership.markReady(partition);
-        }
-      }
-      if (round.differing.size === 0) {
+    if (!busy) {
+      for (const partition of round.asked) if (!remaining.has(partition)) this.equal(round, partition);
+      if (remaining.size + round.differing.size === 0) {
         this.stats.equalRounds++;
         round.peer.equalAtMs = this.nowMs;
       }
     }
     // Partitions that differ are still being compared: the round goes on until the last has been, or its time is over.
     if (round.differing.size > 0) return;
-    this.endRound(remaining > 0 || this.ownership.unready > 0 ? EAGER_MS : this.options.intervalMs);
+    const eager = remaining.size > 0 || this.ownership.unready > 0;
+    this.endRound(eager ? EAGER_MS : this.options.intervalMs);
+  }
+
+  /** A partition is the same here and there. */
+  private equal(round: Round, partition: number): void {
+    this.passed(round, partition);
+    if (!this.ownership.owns(partition)) {
+      if (!this.store.isLossy(partition)) this.cover(partition, round.peer);
+    } else if (this.ownership.isSource(round.peer, partition)) {
+      this.ownership.markReady(partition);
+    }
   }
 
   private endRound(pauseMs: number): void {
@@ -522,6 +514,45 @@ export class AntiEntropy {
       else queue.splice(0, sent);
     }
   }
+}
+
+/**
+ * The end of LEAVES: u16 0xffff, u16 zero, u32 1 if busy, u32 counts of the first two lists, then u16 each: partitions that
+ * the sender owns and is not ready for; that it hands over; that differ and wait for another round.
+ */
+function encodeEnd(busy: boolean, unready: number[], handing: number[], remaining: number[]): Buffer {
+  const lists = [...unready, ...handing, ...remaining];
+  const end = Buffer.alloc(END_HEADER_BYTES + lists.length * 2);
+  end.writeUInt16LE(END, 0);
+  end.writeUInt32LE(busy ? 1 : 0, 4);
+  end.writeUInt32LE(unready.length, 8);
+  end.writeUInt32LE(handing.length, 12);
+  for (let index = 0; index < lists.length; index++) end.writeUInt16LE(lists[index], END_HEADER_BYTES + index * 2);
+  return end;
+}
+
+interface RoundEnd {
+  busy: boolean;
+  unready: ReadonlySet<number>;
+  handing: ReadonlySet<number>;
+  remaining: ReadonlySet<number>;
+}
+
+function readEnd(body: Buffer): RoundEnd | null {
+  if (body.length < END_HEADER_BYTES) return null;
+  const unready = body.readUInt32LE(8);
+  const handing = unready + body.readUInt32LE(12);
+  const said = {
+    busy: body.readUInt32LE(4) !== 0,
+    unready: new Set<number>(),
+    handing: new Set<number>(),
+    remaining: new Set<number>(),
+  };
+  for (let at = END_HEADER_BYTES, index = 0; at + 2 <= body.length; at += 2, index++) {
+    const list = index < unready ? said.unready : index < handing ? said.handing : said.remaining;
+    list.add(body.readUInt16LE(at));
+  }
+  return said;
 }
 
 interface ListedEntry {

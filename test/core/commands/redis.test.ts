@@ -150,7 +150,6 @@ const command: fc.Arbitrary<readonly string[]> = fc.oneof(
   fc.tuple(word('PEXPIREAT'), key, atMs, condition).map(([a, b, c, rest]) => [a, b, c, ...rest]),
   fc.tuple(fc.constantFrom('TTL', 'PERSIST'), key),
   fc.constantFrom(
-    ['DBSIZE'],
     ['PING'],
     ['PING', 'x'],
     ['PING', 'x', 'y'],
