@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HearsayError } from '../core/base/errors.js';
+import { simulate, USAGE } from '../sim/main.js';
 import { runChaosVerb } from './chaos.js';
 import { runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
@@ -104,6 +105,13 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
     .addHelpText('after', '\nExit codes: 0 no violation, 1 a violation or no convergence, 2 wrong usage.')
     .action(async (script, flags) => setExitCode(await runChaosVerb(script, flags, terminal)));
+  program
+    .command('simulate')
+    .description('run seeds of the simulator: the real node under faults on virtual time')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText('after', `\n${USAGE}\n\nExit codes: 0 every seed passed, 1 one failed, 2 wrong words.`)
+    .action((_options, command: Command) => setExitCode(simulate(command.args)));
   program
     .command('settings')
     .description('print every setting as a Markdown table')

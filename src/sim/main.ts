@@ -11,7 +11,7 @@ import { type RunResult, runPlan } from './run.js';
 import { drawPlan, type Plan } from './schedule.js';
 import { shrinkPlan } from './shrink.js';
 
-const USAGE = `simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--shrink] [--plan FILE] [--replay FILE] [--key KEY] [--log LINES]
+export const USAGE = `simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--shrink] [--plan FILE] [--replay FILE] [--key KEY] [--log LINES]
   --from, --to   seeds to run, both included (1 to 100)
   --mutation     plants bugs by name, to try the checkers
   --shrink       takes steps out of the first failing plan while it still fails
