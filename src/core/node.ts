@@ -123,6 +123,7 @@ export class HearsayNode implements Machine, CommandHost {
   private view: ClusterNodeView[] | null = null;
   private viewVersion = -1;
   private nextSketchAtMs = 0;
+  private stuckSinceMs = Number.POSITIVE_INFINITY;
   private startedAtMs = 0;
   readonly stats = { packets: 0, packetsMalformed: 0, packetsForeign: 0, packetsUnknownSender: 0, turns: 0 };
 
@@ -366,6 +367,7 @@ export class HearsayNode implements Machine, CommandHost {
     this.forwarding.tick();
     this.reads.tick(this);
     this.operations.expire(now);
+    this.watchLog();
     this.antiEntropy.tick();
     this.sessions.tick();
     this.notePassed();
@@ -649,6 +651,14 @@ export class HearsayNode implements Machine, CommandHost {
         aheadMs,
       });
     else this.ports.log.info('clock agrees with the peers again');
+  }
+
+  /** A batch that the disk does not take: after a while those who wait for it are let go, their outcome unknown. */
+  private watchLog(): void {
+    const stuck = this.wal.refusal !== null && this.wal.writtenBatch < this.wal.lastBatch;
+    if (!stuck) this.stuckSinceMs = Number.POSITIVE_INFINITY;
+    else if (this.stuckSinceMs === Number.POSITIVE_INFINITY) this.stuckSinceMs = this.monotonicMs;
+    else if (this.monotonicMs - this.stuckSinceMs > this.config.operationTimeoutMs) this.sessions.closeHeld();
   }
 
   private sendSketch(): void {

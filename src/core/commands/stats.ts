@@ -24,6 +24,8 @@ export class CommandStats {
   outputLimitClosed = 0;
   /** Closed for half a command that did not get whole in time. */
   partialCommandClosed = 0;
+  /** Closed because the log that their replies waited for was stuck. */
+  heldClosed = 0;
   protocolErrors = 0;
   /** AUTH and HELLO AUTH with a wrong password. */
   passwordsRefused = 0;

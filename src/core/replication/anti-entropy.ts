@@ -21,23 +21,31 @@ import type { Random } from '../base/random.js';
 import { FRAME_LEAVES, FRAME_LIST, FRAME_ROOTS, FRAME_WANT } from '../gossip/frames.js';
 import { recordHlc, recordKeyEnd, recordKeyStart } from '../record/record.js';
 import type { Store } from '../store/store.js';
+import {
+  END,
+  ENTRY_BYTES,
+  encodeEnd,
+  encodeLeaf,
+  entryName,
+  FLAG_FOREIGN,
+  FLAG_LOSSY,
+  FLAG_MORE,
+  FLAG_SYNCING,
+  LEAF_HEADER_BYTES,
+  LEAVES,
+  LIST_HEADER_BYTES,
+  ROOT_BYTES,
+  ROOTS_HEADER_BYTES,
+  readEnd,
+  readEntries,
+  WANT_HEADER_BYTES,
+} from './anti-entropy-messages.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
+import { RepairQueues } from './repair-queues.js';
 import type { Replicator } from './replicator.js';
-import { compareFullVersions, type Version, versionOf } from './requests.js';
+import { compareFullVersions, versionOf } from './requests.js';
 
-const LEAVES = 256;
-const ROOTS_HEADER_BYTES = 24;
-const ROOT_BYTES = 12;
-const ENTRY_BYTES = 36;
-const FLAG_LOSSY = 1;
-const FLAG_SYNCING = 2;
-/** The asker holds the partition and does not own it. */
-const FLAG_FOREIGN = 4;
-/** More of the same partition follows in another frame. */
-const FLAG_MORE = 8;
-const END = 0xffff;
-const END_HEADER_BYTES = 16;
 /** Partitions compared leaf by leaf in one round. */
 const PARTITIONS_PER_ROUND = 16;
 /** Writes younger than this are still on their way; repair leaves them alone. */
@@ -46,10 +54,6 @@ const SETTLE_MS = 1000;
 const ROUND_MS = 5000;
 /** The pause after a round that found differences. */
 const EAGER_MS = 100;
-/** Records waiting to be sent to one peer for repair; past it the next round finds the rest. */
-const QUEUE_MAX = 100_000;
-const WINDOW_FOR_REPAIR_BYTES = 1024 * 1024;
-const REPAIRS_PER_TICK = 2000;
 /** A partition is ready when an owner had no more than this to add to it. */
 const READY_WITHIN_RECORDS = 16;
 /** Index slots looked at per round to leave out what has expired; the sweep sees to the rest. */
@@ -83,17 +87,14 @@ export class AntiEntropy {
   wallMs = 0;
   private round: Round | null = null;
   private nextRoundAtMs = 0;
-  /** Per peer id: keys to send it. */
-  private readonly queues = new Map<string, { partition: number; key: Buffer }[]>();
+  readonly queues: RepairQueues;
   /** Partitions held and not owned: which owners are known to have everything of them. */
   private readonly covered = new Map<number, Set<string>>();
   readonly stats = {
     rounds: 0,
     equalRounds: 0,
     differingPartitions: 0,
-    pushed: 0,
     wanted: 0,
-    dropped: 0,
     handedOff: 0,
   };
 
@@ -103,16 +104,12 @@ export class AntiEntropy {
     private readonly peers: Peers,
     private readonly replicator: Replicator,
     private readonly options: AntiEntropyOptions,
-  ) {}
-
-  get queued(): number {
-    let total = 0;
-    for (const queue of this.queues.values()) total += queue.length;
-    return total;
+  ) {
+    this.queues = new RepairQueues(store, replicator);
   }
 
   tick(): void {
-    this.drain();
+    this.queues.drain(this.peers);
     if (this.options.mutations.has('no-anti-entropy')) return;
     if (this.round !== null && this.nowMs >= this.round.endsAtMs) this.endRound(EAGER_MS);
     if (this.round === null && this.nowMs >= this.nextRoundAtMs) this.beginRound();
@@ -121,7 +118,7 @@ export class AntiEntropy {
   /** A new start with this peer: what was known of it may be gone. */
   peerRestarted(peer: Peer): void {
     peer.passedWallMs.fill(0);
-    this.queues.delete(peer.id);
+    this.queues.forget(peer);
     for (const owners of this.covered.values()) owners.delete(peer.id);
     this.peerLost(peer);
     this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.nowMs + EAGER_MS);
@@ -180,7 +177,7 @@ export class AntiEntropy {
   private choosePeer(): Peer | null {
     const live = this.peers
       .all()
-      .filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.has(peer.id));
+      .filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.waitsFor(peer));
     if (live.length === 0) return null;
     return live[this.options.random.below(live.length)];
   }
@@ -216,7 +213,7 @@ export class AntiEntropy {
     const remaining: number[] = [];
     let entries = 0;
     let walk = WALK_PER_ROUND;
-    const busy = this.queues.has(peer.id);
+    const busy = this.queues.waitsFor(peer);
     for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
       const partition = body.readUInt16LE(at);
       if (partition >= this.options.partitions) continue;
@@ -286,13 +283,13 @@ export class AntiEntropy {
     this.sendList(peer, partition, differing);
   }
 
-  /** LIST: u16 partition, u8 flags, u8 zero, then per leaf u16 leaf, u16 zero, u32 count and its entries. */
+  /** Says what lies in the leaves that differ, in as many frames as it takes. */
   private sendList(peer: Peer, partition: number, leaves: readonly number[]): void {
     const flags = Math.max(0, this.sharedFlags(partition, peer));
     let pieces: Buffer[] = [];
     let bytes = 0;
     const send = (more: number): void => {
-      const head = Buffer.alloc(4);
+      const head = Buffer.alloc(LIST_HEADER_BYTES);
       head.writeUInt16LE(partition, 0);
       head[2] = flags | more;
       this.peers.sendFrame(peer, FRAME_LIST, Buffer.concat([head, ...pieces]));
@@ -300,7 +297,7 @@ export class AntiEntropy {
       bytes = 0;
     };
     for (const leaf of leaves) {
-      const entries = this.leafEntries(partition, leaf);
+      const entries = encodeLeaf(this.store, partition, leaf);
       if (bytes + entries.length > LIST_BYTES_MAX) send(FLAG_MORE);
       pieces.push(entries);
       bytes += entries.length;
@@ -308,29 +305,9 @@ export class AntiEntropy {
     send(0);
   }
 
-  private leafEntries(partition: number, leaf: number): Buffer {
-    const head = Buffer.alloc(8);
-    const entries: Buffer[] = [head];
-    this.store.visitLeaf(partition, leaf, (bytes, offset) => {
-      const entry = Buffer.alloc(ENTRY_BYTES);
-      this.store.hasher.hash(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
-      entry.writeUInt32LE(this.store.hasher.low, 0);
-      entry.writeUInt32LE(this.store.hasher.high, 4);
-      const version = versionOf(bytes, offset);
-      entry.writeDoubleLE(version.hlc, 8);
-      entry.writeUIntLE(version.actor, 16, 6);
-      entry.writeDoubleLE(version.expiryHlc, 22);
-      entry.writeUIntLE(version.expiryActor, 30, 6);
-      entries.push(entry);
-    });
-    head.writeUInt16LE(leaf, 0);
-    head.writeUInt32LE(entries.length - 1, 4);
-    return Buffer.concat(entries);
-  }
-
   /** LIST from an asker: sends it what is newer here, and names what is newer there. */
   listed(peer: Peer, body: Buffer): void {
-    if (body.length < 4) return;
+    if (body.length < LIST_HEADER_BYTES) return;
     const partition = body.readUInt16LE(0);
     if (partition >= this.options.partitions) return;
     const flags = body[2];
@@ -340,10 +317,10 @@ export class AntiEntropy {
     const mayWant = this.ownership.owns(partition) && (foreign || whole);
     const wanted: number[] = [];
     let pushed = 0;
-    for (let at = 4; at + 8 <= body.length; ) {
+    for (let at = LIST_HEADER_BYTES; at + LEAF_HEADER_BYTES <= body.length; ) {
       const leaf = body.readUInt16LE(at);
       const count = body.readUInt32LE(at + 4);
-      at += 8;
+      at += LEAF_HEADER_BYTES;
       if (leaf >= LEAVES || count > (body.length - at) / ENTRY_BYTES) return;
       const theirs = readEntries(body, at, count);
       at += count * ENTRY_BYTES;
@@ -357,7 +334,7 @@ export class AntiEntropy {
         if (order >= 0) theirs.delete(name);
         const syncing = (flags & FLAG_SYNCING) !== 0;
         if (order > 0 && (syncing || recordHlc(bytes, offset) <= settled)) {
-          if (this.enqueue(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)))) pushed++;
+          if (this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)))) pushed++;
         }
       });
       if (!mayWant) continue;
@@ -366,22 +343,23 @@ export class AntiEntropy {
       }
     }
     this.stats.wanted += wanted.length / 2;
-    const reply = Buffer.alloc(8 + wanted.length * 4);
+    const reply = Buffer.alloc(WANT_HEADER_BYTES + wanted.length * 4);
     reply.writeUInt16LE(partition, 0);
     reply[2] = (mayWant ? 0 : FLAG_LOSSY) | (flags & FLAG_MORE);
     reply.writeUInt32LE(pushed, 4);
-    for (let index = 0; index < wanted.length; index++) reply.writeUInt32LE(wanted[index], 8 + index * 4);
+    for (let index = 0; index < wanted.length; index++)
+      reply.writeUInt32LE(wanted[index], WANT_HEADER_BYTES + index * 4);
     this.peers.sendFrame(peer, FRAME_WANT, reply);
   }
 
-  /** WANT: what the peer lacks of a partition; u16 partition, u8 flags, u8 zero, u32 how many it sends us, hashes. */
+  /** WANT: what the peer lacks of a partition. */
   wanted(peer: Peer, body: Buffer): void {
-    if (body.length < 8) return;
+    if (body.length < WANT_HEADER_BYTES) return;
     const partition = body.readUInt16LE(0);
     if (partition >= this.options.partitions) return;
     const pushed = body.readUInt32LE(4);
     const byLeaf = new Map<number, Set<string>>();
-    for (let at = 8; at + 8 <= body.length; at += 8) {
+    for (let at = WANT_HEADER_BYTES; at + 8 <= body.length; at += 8) {
       const low = body.readUInt32LE(at);
       const leaf = low >>> 24;
       let names = byLeaf.get(leaf);
@@ -397,7 +375,7 @@ export class AntiEntropy {
         const keyEnd = recordKeyEnd(bytes, offset);
         this.store.hasher.hash(bytes, keyStart, keyEnd);
         if (names.has(entryName(this.store.hasher.low, this.store.hasher.high))) {
-          this.enqueue(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
+          this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
         }
       });
     }
@@ -478,107 +456,4 @@ export class AntiEntropy {
     this.ownership.handedOff(partition);
     this.stats.handedOff++;
   }
-
-  private enqueue(peer: Peer, partition: number, key: Buffer): boolean {
-    let queue = this.queues.get(peer.id);
-    if (queue === undefined) {
-      queue = [];
-      this.queues.set(peer.id, queue);
-    }
-    if (queue.length >= QUEUE_MAX) {
-      this.stats.dropped++;
-      return false;
-    }
-    queue.push({ partition, key });
-    return true;
-  }
-
-  /** Sends queued records while the peers' windows have room. */
-  private drain(): void {
-    for (const [id, queue] of this.queues) {
-      const peer = this.peers.get(id);
-      if (peer === undefined || peer.state === 'dead' || peer.state === 'left') {
-        this.queues.delete(id);
-        continue;
-      }
-      let sent = 0;
-      while (sent < queue.length && sent < REPAIRS_PER_TICK && peer.link.unackedBytes < WINDOW_FOR_REPAIR_BYTES) {
-        const { partition, key } = queue[sent++];
-        const hash = this.store.hasher.hash(key, 0, key.length);
-        if (this.store.find(partition, hash, key, 0, key.length)) {
-          this.replicator.offer(peer, this.store.buffer, this.store.offset);
-          this.stats.pushed++;
-        }
-      }
-      if (sent === queue.length) this.queues.delete(id);
-      else queue.splice(0, sent);
-    }
-  }
-}
-
-/**
- * The end of LEAVES: u16 0xffff, u16 zero, u32 1 if busy, u32 counts of the first two lists, then u16 each: partitions that
- * the sender owns and is not ready for; that it hands over; that differ and wait for another round.
- */
-function encodeEnd(busy: boolean, unready: number[], handing: number[], remaining: number[]): Buffer {
-  const lists = [...unready, ...handing, ...remaining];
-  const end = Buffer.alloc(END_HEADER_BYTES + lists.length * 2);
-  end.writeUInt16LE(END, 0);
-  end.writeUInt32LE(busy ? 1 : 0, 4);
-  end.writeUInt32LE(unready.length, 8);
-  end.writeUInt32LE(handing.length, 12);
-  for (let index = 0; index < lists.length; index++) end.writeUInt16LE(lists[index], END_HEADER_BYTES + index * 2);
-  return end;
-}
-
-interface RoundEnd {
-  busy: boolean;
-  unready: ReadonlySet<number>;
-  handing: ReadonlySet<number>;
-  remaining: ReadonlySet<number>;
-}
-
-function readEnd(body: Buffer): RoundEnd | null {
-  if (body.length < END_HEADER_BYTES) return null;
-  const unready = body.readUInt32LE(8);
-  const handing = unready + body.readUInt32LE(12);
-  const said = {
-    busy: body.readUInt32LE(4) !== 0,
-    unready: new Set<number>(),
-    handing: new Set<number>(),
-    remaining: new Set<number>(),
-  };
-  for (let at = END_HEADER_BYTES, index = 0; at + 2 <= body.length; at += 2, index++) {
-    const list = index < unready ? said.unready : index < handing ? said.handing : said.remaining;
-    list.add(body.readUInt16LE(at));
-  }
-  return said;
-}
-
-interface ListedEntry {
-  low: number;
-  high: number;
-  version: Version;
-}
-
-/** A 64-bit hash of a key as a map's key. */
-function entryName(low: number, high: number): string {
-  return `${low}.${high}`;
-}
-
-function readEntries(body: Buffer, at: number, count: number): Map<string, ListedEntry> {
-  const entries = new Map<string, ListedEntry>();
-  for (let index = 0; index < count; index++) {
-    const from = at + index * ENTRY_BYTES;
-    const low = body.readUInt32LE(from);
-    const high = body.readUInt32LE(from + 4);
-    const version = {
-      hlc: body.readDoubleLE(from + 8),
-      actor: body.readUIntLE(from + 16, 6),
-      expiryHlc: body.readDoubleLE(from + 22),
-      expiryActor: body.readUIntLE(from + 30, 6),
-    };
-    entries.set(entryName(low, high), { low, high, version });
-  }
-  return entries;
 }

@@ -241,6 +241,11 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.authenticated = this.ports.host.settings.password === null;
   }
 
+  /** Replies wait for the log. */
+  get holding(): boolean {
+    return this.outbox.holding;
+  }
+
   closeAfterReplies(): void {
     this.closing = true;
     this.ports.sessions.flushLater(this);

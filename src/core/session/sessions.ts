@@ -106,6 +106,15 @@ export class Sessions implements Connections, Schedule {
     }
   }
 
+  /** The log is stuck: whoever waits for it is told the only way that is true, by the end of the connection. */
+  closeHeld(): void {
+    for (const session of this.byStream.values()) {
+      if (!session.holding || session.closed) continue;
+      this.ports.stats.heldClosed++;
+      session.closeAtOnce();
+    }
+  }
+
   /** A buffer written with `recycle` is free again. */
   bufferReleased(bytes: Buffer): void {
     this.pool.give(bytes);

@@ -1,0 +1,122 @@
+/**
+ * The bytes of anti-entropy's frames: ROOTS, LEAVES and its end, LIST, WANT. anti-entropy.ts speaks them; nothing else knows the
+ * offsets. All little endian.
+ *
+ *     ROOTS   0 u32 ring hash   4 f64 HLC, 12 f64 actor of the flush   20 u16 count   22 u16 zero
+ *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root
+ *     LEAVES  0 u16 partition   2 u8 flags   3 u8[5] zero   8 256 x (u32 low, u32 high)
+ *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32 counts of the first two lists   16 u16 each: partitions that
+ *             the sender owns and is not ready for; that it hands over; that differ and wait for another round
+ *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 36 bytes:
+ *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry
+ *     WANT    0 u16 partition   2 u8 flags   3 u8 zero   4 u32 records that the sender adds   8 hashes: u32 low, u32 high
+ */
+import { recordKeyEnd, recordKeyStart } from '../record/record.js';
+import type { Store } from '../store/store.js';
+import { type Version, versionOf } from './requests.js';
+
+export const LEAVES = 256;
+export const ROOTS_HEADER_BYTES = 24;
+export const ROOT_BYTES = 12;
+export const LIST_HEADER_BYTES = 4;
+export const LEAF_HEADER_BYTES = 8;
+export const ENTRY_BYTES = 36;
+export const WANT_HEADER_BYTES = 8;
+/** It has evicted: what is absent may be elsewhere. In WANT: no judgement of what the asker holds. */
+export const FLAG_LOSSY = 1;
+/** The sender owns the partition and is not ready for it. */
+export const FLAG_SYNCING = 2;
+/** The asker holds the partition and does not own it. */
+export const FLAG_FOREIGN = 4;
+/** More of the same partition follows in another frame. */
+export const FLAG_MORE = 8;
+/** In place of a partition in LEAVES: the end. */
+export const END = 0xffff;
+const END_HEADER_BYTES = 16;
+
+/** One leaf of a LIST: its head, then an entry for each record that has not expired. */
+export function encodeLeaf(store: Store, partition: number, leaf: number): Buffer {
+  const head = Buffer.alloc(LEAF_HEADER_BYTES);
+  const entries: Buffer[] = [head];
+  store.visitLeaf(partition, leaf, (bytes, offset) => {
+    const entry = Buffer.alloc(ENTRY_BYTES);
+    store.hasher.hash(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+    entry.writeUInt32LE(store.hasher.low, 0);
+    entry.writeUInt32LE(store.hasher.high, 4);
+    const version = versionOf(bytes, offset);
+    entry.writeDoubleLE(version.hlc, 8);
+    entry.writeUIntLE(version.actor, 16, 6);
+    entry.writeDoubleLE(version.expiryHlc, 22);
+    entry.writeUIntLE(version.expiryActor, 30, 6);
+    entries.push(entry);
+  });
+  head.writeUInt16LE(leaf, 0);
+  head.writeUInt32LE(entries.length - 1, 4);
+  return Buffer.concat(entries);
+}
+
+/** What ends LEAVES. */
+export function encodeEnd(busy: boolean, unready: number[], handing: number[], remaining: number[]): Buffer {
+  const lists = [...unready, ...handing, ...remaining];
+  const end = Buffer.alloc(END_HEADER_BYTES + lists.length * 2);
+  end.writeUInt16LE(END, 0);
+  end.writeUInt32LE(busy ? 1 : 0, 4);
+  end.writeUInt32LE(unready.length, 8);
+  end.writeUInt32LE(handing.length, 12);
+  for (let index = 0; index < lists.length; index++) end.writeUInt16LE(lists[index], END_HEADER_BYTES + index * 2);
+  return end;
+}
+
+export interface RoundEnd {
+  busy: boolean;
+  unready: ReadonlySet<number>;
+  handing: ReadonlySet<number>;
+  remaining: ReadonlySet<number>;
+}
+
+/** Null when the bytes are too few. */
+export function readEnd(body: Buffer): RoundEnd | null {
+  if (body.length < END_HEADER_BYTES) return null;
+  const unready = body.readUInt32LE(8);
+  const handing = unready + body.readUInt32LE(12);
+  const said = {
+    busy: body.readUInt32LE(4) !== 0,
+    unready: new Set<number>(),
+    handing: new Set<number>(),
+    remaining: new Set<number>(),
+  };
+  for (let at = END_HEADER_BYTES, index = 0; at + 2 <= body.length; at += 2, index++) {
+    const list = index < unready ? said.unready : index < handing ? said.handing : said.remaining;
+    list.add(body.readUInt16LE(at));
+  }
+  return said;
+}
+
+export interface ListedEntry {
+  low: number;
+  high: number;
+  version: Version;
+}
+
+/** A 64-bit hash of a key as a map's key. */
+export function entryName(low: number, high: number): string {
+  return `${low}.${high}`;
+}
+
+/** Entries of one leaf by name; the caller has looked that they are all there. */
+export function readEntries(body: Buffer, at: number, count: number): Map<string, ListedEntry> {
+  const entries = new Map<string, ListedEntry>();
+  for (let index = 0; index < count; index++) {
+    const from = at + index * ENTRY_BYTES;
+    const low = body.readUInt32LE(from);
+    const high = body.readUInt32LE(from + 4);
+    const version = {
+      hlc: body.readDoubleLE(from + 8),
+      actor: body.readUIntLE(from + 16, 6),
+      expiryHlc: body.readDoubleLE(from + 22),
+      expiryActor: body.readUIntLE(from + 30, 6),
+    };
+    entries.set(entryName(low, high), { low, high, version });
+  }
+  return entries;
+}
