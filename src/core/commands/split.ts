@@ -110,10 +110,18 @@ export class Gathering {
   private finish(): void {
     const { place } = this;
     const failed = this.parts.find((part) => part.reply.length > 0 && part.reply.buffer[0] === ERROR);
-    if (failed !== undefined) place.reply.raw(failed.reply.buffer, 0, failed.reply.length);
+    if (failed !== undefined) this.fail(failed, place.reply);
     else this.combineInto(place.reply);
     if (this.batch > 0) place.holdUntilDurable(this.batch);
     place.done();
+  }
+
+  /** The first error; but where other parts were carried out, none that says that nothing changed. */
+  private fail(failed: PartCaller, reply: Reply): void {
+    const { buffer, length } = failed.reply;
+    const partly = this.parts.some((part) => part.reply.length > 0 && part.reply.buffer[0] !== ERROR);
+    if (this.combine === 'array' || !partly) reply.raw(buffer, 0, length);
+    else reply.error('UNAVAILABLE', `carried out for some keys only: ${buffer.latin1Slice(1, length - 2)}`);
   }
 
   private combineInto(reply: Reply): void {

@@ -72,11 +72,23 @@ describe('a command of many keys', () => {
     ]);
   });
 
-  it('answers the first error of its parts, in the order of the keys', () => {
+  it('says that it was carried out in part when one part was and another was refused', () => {
     const harness = new Harness();
     harness.host.away = () => true;
     harness.receive(encode('MSET', 'a', '1', 'b', '2', 'c', '3'));
     harness.host.answerRemote(0);
+    harness.host.keyspace.refuseWrites = new HearsayError('BUSY', 'later');
+    harness.host.answerRemote(1);
+    harness.host.keyspace.refuseWrites = new HearsayError('OOM', 'full');
+    harness.host.answerRemote(0);
+    harness.settle();
+    expect(harness.output()).toBe('-UNAVAILABLE carried out for some keys only: OOM full\r\n');
+  });
+
+  it('answers the first error as it is when no part was carried out', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(encode('MSET', 'a', '1', 'b', '2'));
     harness.host.keyspace.refuseWrites = new HearsayError('BUSY', 'later');
     harness.host.answerRemote(1);
     harness.host.keyspace.refuseWrites = new HearsayError('OOM', 'full');

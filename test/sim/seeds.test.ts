@@ -1,0 +1,22 @@
+/** Seeds that found a bug, each with what it was: it does not come back. */
+import { expect, it } from 'vitest';
+import { hearsayFactories } from '../../src/sim/hearsay.js';
+import { runPlan } from '../../src/sim/run.js';
+import { drawPlan } from '../../src/sim/schedule.js';
+
+it.each([
+  [16, 'a node that was catching up passed a read on and missed what had been written through it'],
+  [30, 'a forwarded write was tried again, and refused, after the first owner had carried it out'],
+  [50, 'a forwarded write ran twice, the second time late: its time to live began anew'],
+  [62, 'an empty cluster passed reads on while it formed'],
+  [73, 'an answer meant for an earlier run of the node was taken for that of a new request'],
+  [130, 'a copy of a forwarded write waited in a cut stream and ran above later writes'],
+  [177, 'a node waited for ever for somebody who was ready'],
+  [264, 'a read behind a forwarded command went along with it and missed a write made here'],
+  [290, 'a deleted value came back from a forwarded copy that was late'],
+  [522, 'a wiped node never heard of the ring: it was told before it knew who spoke'],
+  [1227, 'MSET answered that nothing had changed when some of its keys had been written'],
+])('seed %i: %s', (seed) => {
+  const result = runPlan(hearsayFactories(), drawPlan(seed));
+  expect(result.violations).toEqual([]);
+});
