@@ -12,10 +12,8 @@
 import type { StreamId } from '../ports/streams.js';
 import type { Machine, Ports } from '../ports/world.js';
 import { HearsayError } from './base/errors.js';
-import { HLC_TICKS, HybridClock, hlcToMs } from './base/hlc.js';
+import { HLC_TICKS, hlcToMs } from './base/hlc.js';
 import { Random } from './base/random.js';
-import type { Command } from './commands/command.js';
-import type { Caller, ClusterNodeView, CommandHost, HostSettings, KeyVisitor } from './commands/host.js';
 import { CommandStats } from './commands/stats.js';
 import { commandTable } from './commands/table.js';
 import type { NodeConfig } from './config.js';
@@ -34,40 +32,23 @@ import {
   FRAME_WANT,
 } from './gossip/frames.js';
 import { PacketReader, SECTION_ACKS, SECTION_BYTES_MAX, SECTION_CONTROL, SECTION_RECORDS } from './gossip/packet.js';
-import { Membership } from './membership/membership.js';
-import { MEMBERSHIP_TIMINGS } from './membership/options.js';
 import type { MemberChange } from './membership/view.js';
 import { Checkpointer } from './node/checkpointer.js';
-import { clusterIdentity, hexIdOf } from './node/identity.js';
+import { NodeHost } from './node/host.js';
+import { clusterIdentity } from './node/identity.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
-import { RingBook } from './node/ring-book.js';
-import { nodeStatus } from './node/status.js';
-import { clusterView } from './node/view.js';
-import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from './record/record.js';
-import { AntiEntropy } from './replication/anti-entropy.js';
-import { CallerOrder } from './replication/caller-order.js';
-import { Coordinator } from './replication/coordinator.js';
-import { Forwarding } from './replication/forwarding.js';
-import { LocalKeyspace } from './replication/local-keyspace.js';
-import { Operations } from './replication/operations.js';
-import { Ownership } from './replication/ownership.js';
-import { type Peer, Peers } from './replication/peers.js';
-import { QuorumReads } from './replication/reads.js';
-import { Replicator } from './replication/replicator.js';
-import type { Args } from './resp/args.js';
+import { openRooms, type Rooms } from './node/rooms.js';
+import type { Peer } from './replication/peers.js';
 import { Sessions } from './session/sessions.js';
 import { Store } from './store/store.js';
 import { Wal } from './wal/wal.js';
-
-export const HEARSAY_VERSION = '0.1.0';
 
 /** Records of the store that upkeep looks at per tick. */
 const SWEEP_PER_TICK = 4000;
 const TOMBSTONES_PER_TICK = 1000;
 /** The sketch of distinct keys goes to one peer this often. */
 const SKETCH_INTERVAL_MS = 10_000;
-const WAITERS_MAX = 10_000;
 /** What was stamped less than this before a round that found two owners equal may not have reached either. */
 const PASSED_MARGIN_MS = 10_000;
 
@@ -78,53 +59,28 @@ export interface NodeParts {
   mutations?: ReadonlySet<string>;
 }
 
-interface Waiter {
-  readonly caller: Caller;
-  readonly deferred: ReturnType<Caller['defer']>;
-  readonly count: number;
-  readonly writes: number;
-  readonly partition: number;
-  readonly expiresAtMs: number;
-}
-
-export class HearsayNode implements Machine, CommandHost {
+export class HearsayNode implements Machine {
   wallMs = 0;
   monotonicMs = 0;
   /** Set when the node can not go on: the process should end with this line. */
   fatal: HearsayError | null = null;
   stopped = false;
-  settings: HostSettings;
   private readonly random: Random;
   private readonly mutations: ReadonlySet<string>;
   private readonly store: Store;
   private readonly wal: Wal;
-  private readonly operations = new Operations();
-  private readonly order = new CallerOrder();
   private readonly commandStats = new CommandStats(commandTable.commands.length);
   private readonly packetReader = new PacketReader();
   private state!: NodeState;
-  private clock!: HybridClock;
-  private peers!: Peers;
-  private ring!: RingBook;
-  private membership!: Membership;
-  private ownership!: Ownership;
-  private replicator!: Replicator;
-  private local!: LocalKeyspace;
-  private forwarding!: Forwarding;
-  private reads!: QuorumReads;
-  private coordinator!: Coordinator;
-  private antiEntropy!: AntiEntropy;
+  private rooms!: Rooms;
+  private host!: NodeHost;
   private desk!: RequestDesk;
   private sessions!: Sessions;
   private checkpointer!: Checkpointer;
-  private readonly waiters = new Set<Waiter>();
   private readonly resolving = new Map<number, string>();
   private nextResolveToken = 1;
-  private view: ClusterNodeView[] | null = null;
-  private viewVersion = -1;
   private nextSketchAtMs = 0;
   private stuckSinceMs = Number.POSITIVE_INFINITY;
-  private startedAtMs = 0;
   readonly stats = { packets: 0, packetsMalformed: 0, packetsForeign: 0, packetsUnknownSender: 0, turns: 0 };
 
   constructor(
@@ -152,150 +108,58 @@ export class HearsayNode implements Machine, CommandHost {
         random: this.random,
       },
     );
-    this.settings = this.settingsFor(config.id ?? '');
-  }
-
-  get keyspace(): LocalKeyspace {
-    return this.local;
   }
 
   get id(): string {
-    return this.settings.nodeId;
+    return this.state.nodeId;
   }
 
   /** Recovers from disk and begins to talk. Call inside a turn, once. Throws HearsayError DATADIR or CONFIG. */
   start(): void {
     const { config, ports } = this;
     const identity = clusterIdentity(config);
-    this.startedAtMs = this.monotonicMs;
     this.store.wallMs = this.wallMs;
     this.state = recoverNode({ store: this.store, wal: this.wal, log: ports.log }, config, identity, this.random, {
       keepActor: this.mutations.has('actor-reused-after-restart'),
     });
-    const { nodeId, actor } = this.state;
-    this.settings = this.settingsFor(nodeId);
-    this.clock = new HybridClock(this.state.maxHlc, config.maxClockDriftMs);
-    this.peers = new Peers(ports, {
-      clusterId: identity.clusterId,
-      clusterName: config.clusterName,
-      settings: identity.settings,
-      actor,
-      selfId: nodeId,
-      gossipPort: config.gossipPort,
-      advertise: config.advertise,
-      hintBytesPerPeerMax: config.hintBytesPerPeerMax,
-      partitions: config.partitions,
-      random: this.random,
+    const { nodeId } = this.state;
+    const { store, wal, state, random, commandStats, mutations } = this;
+    this.rooms = openRooms(ports, config, { store, wal, state, random, commandStats, mutations });
+    this.host = new NodeHost(ports, config, {
+      rooms: this.rooms,
+      store,
+      wal,
+      state,
+      packets: this.stats,
+      startedAtMs: this.monotonicMs,
     });
-    this.ring = new RingBook(this.wal, nodeId, config.zone, this.state.ring);
-    this.membership = new Membership(
-      { log: ports.log },
-      {
-        ...MEMBERSHIP_TIMINGS,
-        self: {
-          id: nodeId,
-          host: config.advertise,
-          port: config.gossipPort,
-          respPort: config.port,
-          zone: config.zone,
-          weight: 1,
-        },
-        actor,
-        boot: this.state.boot,
-        incarnation: 0,
-        contactPoints: [...config.join, ...this.ring.addresses()],
-        probeIntervalMs: config.probeIntervalMs,
-        probeTimeoutMs: config.probeTimeoutMs,
-        gossipIntervalMs: config.gossipIntervalMs,
-        suspicionFloorMs: config.suspicionFloorMs,
-        tickIntervalMs: config.tickIntervalMs,
-        random: this.random,
-      },
-    );
-    const options = { partitions: config.partitions, mutations: this.mutations };
-    this.ownership = new Ownership(this.ring.ring, this.peers, {
-      selfId: nodeId,
-      partitions: config.partitions,
-      replicas: config.replicas,
-    });
-    this.replicator = new Replicator(
-      { log: ports.log },
+    this.syncTime();
+    this.desk = new RequestDesk(
       this.store,
-      this.wal,
-      this.clock,
-      this.ownership,
-      this.peers,
-      this.operations,
-      { ...options, durability: config.durability },
-    );
-    this.local = new LocalKeyspace({ distinct: ports.distinct }, this.store, this.wal, this.clock, this.replicator, {
-      partitions: config.partitions,
-      actor,
-    });
-    this.forwarding = new Forwarding(
-      this.peers,
-      this.ownership,
-      this.clock,
-      this.order,
+      this.rooms.peers,
+      this.rooms.replicator,
+      this.rooms.reads,
+      this.rooms.forwarding,
+      commandTable,
       {
-        partitions: config.partitions,
-        operationTimeoutMs: config.operationTimeoutMs,
+        lateMs: config.operationTimeoutMs + config.maxClockDriftMs,
       },
-      this.random,
     );
-    this.reads = new QuorumReads(
-      this.store,
-      this.ownership,
-      this.peers,
-      this.replicator,
-      this.clock,
-      this.order,
-      {
-        selfId: nodeId,
-        replicas: config.replicas,
-        partitions: config.partitions,
-        operationTimeoutMs: config.operationTimeoutMs,
-      },
-      this.random,
-    );
-    this.coordinator = new Coordinator(
-      this.local,
-      this.ownership,
-      this.replicator,
-      this.operations,
-      this.forwarding,
-      this.reads,
-      this.peers,
-      this.wal,
-      this.order,
-      { ...options, actor, replicas: config.replicas, operationTimeoutMs: config.operationTimeoutMs },
-      this.commandStats,
-    );
-    this.reads.attach(this.coordinator);
-    this.antiEntropy = new AntiEntropy(this.store, this.ownership, this.peers, this.replicator, {
-      ...options,
-      intervalMs: config.antiEntropyIntervalMs,
-      random: this.random,
-    });
-    this.desk = new RequestDesk(this.store, this.peers, this.replicator, this.reads, this.forwarding, commandTable, {
-      lateMs: config.operationTimeoutMs + config.maxClockDriftMs,
-    });
-    this.sessions = new Sessions(this, ports.streams, commandTable, this.commandStats);
+    this.sessions = new Sessions(this.host, ports.streams, commandTable, this.commandStats);
     this.checkpointer = new Checkpointer(
       this.store,
       this.wal,
-      this.peers,
-      this.ring,
-      this.replicator,
+      this.rooms.peers,
+      this.rooms.ring,
+      this.rooms.replicator,
       config.partitions,
     );
-    this.syncTime();
-    for (const hint of this.state.hints) this.replicator.recoverHint(hint, 0);
+    for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0);
     this.state.hints = [];
-    this.ring.joinSelf();
-    this.ownership.begin(config.join.length === 0 || this.ring.hasOthers, this.monotonicMs);
-    this.ownership.refresh(this.monotonicMs, this.state.restarted);
-    this.ownership.tick(this.monotonicMs);
+    this.rooms.ring.joinSelf();
+    this.rooms.ownership.begin(config.join.length === 0 || this.rooms.ring.hasOthers, this.monotonicMs);
+    this.rooms.ownership.refresh(this.monotonicMs, this.state.restarted);
+    this.rooms.ownership.tick(this.monotonicMs);
     ports.log.info('node started', {
       id: nodeId,
       boot: this.state.boot,
@@ -309,10 +173,10 @@ export class HearsayNode implements Machine, CommandHost {
   shutdown(): void {
     if (this.stopped) return;
     this.stopped = true;
-    this.membership.leave(this.monotonicMs);
+    this.rooms.membership.leave(this.monotonicMs);
     this.sendMembership();
-    this.replicator.flush();
-    this.peers.flush();
+    this.rooms.replicator.flush();
+    this.rooms.peers.flush();
     this.wal.turnEnded(this.monotonicMs);
     this.wal.close();
     for (const connection of this.sessions.all()) connection.closeAfterReplies();
@@ -326,28 +190,28 @@ export class HearsayNode implements Machine, CommandHost {
     this.monotonicMs = monotonicMs;
     this.wallMs = Math.floor(wallMs);
     this.stats.turns++;
-    if (this.coordinator === undefined) return;
+    if (this.rooms === undefined) return;
     this.syncTime();
     this.sessions.turn();
   }
 
   get wantsTurn(): boolean {
-    return (this.sessions?.wantsTurn ?? false) || this.order.released;
+    return (this.sessions?.wantsTurn ?? false) || (this.rooms?.order.released ?? false);
   }
 
   turnEnded(): void {
-    if (this.stopped || this.coordinator === undefined) return;
-    this.coordinator.runFollowers(this);
+    if (this.stopped || this.rooms === undefined) return;
+    this.rooms.coordinator.runFollowers(this.host);
     this.sendMembership();
     this.wal.turnEnded(this.monotonicMs);
     const released = this.releasedBatch();
-    this.replicator.releaseAcks(released);
-    this.replicator.flush();
-    this.operations.settle(released);
-    this.settleWaiters();
+    this.rooms.replicator.releaseAcks(released);
+    this.rooms.replicator.flush();
+    this.rooms.operations.settle(released);
+    this.host.waiters.settle(this.rooms.coordinator, this.monotonicMs);
     this.desk.release(released);
     this.piggyback();
-    this.peers.flush();
+    this.rooms.peers.flush();
     this.sessions.flush(released);
     this.store.prepare();
   }
@@ -355,25 +219,25 @@ export class HearsayNode implements Machine, CommandHost {
   tick(): void {
     if (this.stopped) return;
     const now = this.monotonicMs;
-    this.membership.tick(now, this.wallMs);
+    this.rooms.membership.tick(now, this.wallMs);
     this.applyMembership();
     this.resolveNames();
-    this.ownership.tick(now);
-    this.ring.tick(this.membership, now, this.config.memberGraceMs);
+    this.rooms.ownership.tick(now);
+    this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.refreshRing();
     this.watchClock();
-    this.peers.tick(now);
-    this.replicator.tick();
-    this.forwarding.tick();
-    this.reads.tick(this);
-    this.operations.expire(now);
+    this.rooms.peers.tick(now);
+    this.rooms.replicator.tick();
+    this.rooms.forwarding.tick();
+    this.rooms.reads.tick(this.host);
+    this.rooms.operations.expire(now);
     this.watchLog();
-    this.antiEntropy.tick();
+    this.rooms.antiEntropy.tick();
     this.sessions.tick();
     this.notePassed();
     this.store.sweep(SWEEP_PER_TICK);
-    this.replicator.tombstoneLimit = this.tombstoneLimit();
-    this.store.dropTombstones(this.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);
+    this.rooms.replicator.tombstoneLimit = this.tombstoneLimit();
+    this.store.dropTombstones(this.rooms.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);
     this.checkpointer.tick();
     this.sendSketch();
   }
@@ -382,20 +246,20 @@ export class HearsayNode implements Machine, CommandHost {
     if (this.stopped) return;
     this.stats.packets++;
     const reader = this.packetReader;
-    const refusal = reader.open(bytes, this.peers.clusterId);
+    const refusal = reader.open(bytes, this.rooms.peers.clusterId);
     if (refusal !== null) {
       if (refusal === 'foreign') this.stats.packetsForeign++;
       else this.stats.packetsMalformed++;
       return;
     }
-    const peer = this.peers.withActor(reader.actor);
-    if (peer !== undefined) this.membership.heard(peer.id, this.monotonicMs);
+    const peer = this.rooms.peers.withActor(reader.actor);
+    if (peer !== undefined) this.rooms.membership.heard(peer.id, this.monotonicMs);
     while (reader.next()) {
       const { kind, bodyStart, bodyEnd } = reader;
       if (kind === SECTION_CONTROL) {
         const message = decodeControl(bytes, bodyStart, bodyEnd);
         if (message === null) this.stats.packetsMalformed++;
-        else this.membership.handle(message, host, port, false, this.monotonicMs, this.wallMs);
+        else this.rooms.membership.handle(message, host, port, false, this.monotonicMs, this.wallMs);
       } else if (peer === undefined) {
         this.stats.packetsUnknownSender++;
       } else if (kind === SECTION_RECORDS) {
@@ -409,21 +273,21 @@ export class HearsayNode implements Machine, CommandHost {
 
   streamAccepted(stream: StreamId, kind: 'client' | 'peer', peerAddress: string, localAddress: string): void {
     if (kind === 'client') this.sessions.accepted(stream, peerAddress, localAddress);
-    else this.peers.accepted(stream, this.monotonicMs);
+    else this.rooms.peers.accepted(stream, this.monotonicMs);
   }
 
   streamConnected(stream: StreamId): void {
-    const peer = this.peers.connected(stream);
+    const peer = this.rooms.peers.connected(stream);
     if (peer === null) return;
-    this.ring.announceTo(this.peers, peer);
-    this.replicator.reconnected(peer);
+    this.rooms.ring.announceTo(this.rooms.peers, peer);
+    this.rooms.replicator.reconnected(peer);
   }
 
   streamBytes(stream: StreamId, bytes: Buffer, start: number, end: number): void {
     if (this.stopped) return;
     if (this.sessions.bytes(stream, bytes, start, end)) return;
-    this.peers.bytes(stream, bytes, start, end);
-    for (let frame = this.peers.nextFrame(stream); frame !== null; frame = this.peers.nextFrame(stream)) {
+    this.rooms.peers.bytes(stream, bytes, start, end);
+    for (let frame = this.rooms.peers.nextFrame(stream); frame !== null; frame = this.rooms.peers.nextFrame(stream)) {
       this.frameArrived(frame.kind, frame.body, frame.actor);
     }
     this.applyMembership();
@@ -434,13 +298,13 @@ export class HearsayNode implements Machine, CommandHost {
   }
 
   streamClosed(stream: StreamId, _why: string): void {
-    if (!this.peers.knows(stream)) {
+    if (!this.rooms.peers.knows(stream)) {
       this.sessions.closed(stream);
       return;
     }
-    const peer = this.peers.closed(stream, this.monotonicMs);
+    const peer = this.rooms.peers.closed(stream, this.monotonicMs);
     if (peer === null || this.stopped) return;
-    this.membership.probeSoon(peer.id, this.monotonicMs);
+    this.rooms.membership.probeSoon(peer.id, this.monotonicMs);
     this.peerLost(peer);
   }
 
@@ -455,22 +319,22 @@ export class HearsayNode implements Machine, CommandHost {
   nameResolved(token: number, hosts: string[]): void {
     const name = this.resolving.get(token);
     this.resolving.delete(token);
-    if (name !== undefined) this.membership.contactResolved(name, hosts);
+    if (name !== undefined) this.rooms.membership.contactResolved(name, hosts);
   }
 
   // --- What arrives from peers ----------------------------------------------------------------------------------------
 
   private frameArrived(kind: number, body: Buffer, actor: number): void {
-    const peer = this.peers.withActor(actor);
+    const peer = this.rooms.peers.withActor(actor);
     if (kind === FRAME_CONTROL) {
       const message = decodeControl(body, 0, body.length);
       if (message === null) this.stats.packetsMalformed++;
-      else this.membership.handle(message, '', 0, true, this.monotonicMs, this.wallMs);
+      else this.rooms.membership.handle(message, '', 0, true, this.monotonicMs, this.wallMs);
       return;
     }
     if (kind === FRAME_RING) {
       // Taken from a member that membership has not met yet, too: it is the first thing said on a stream.
-      this.ring.arrived(body, this.membership);
+      this.rooms.ring.arrived(body, this.rooms.membership);
       this.refreshRing();
       return;
     }
@@ -478,7 +342,7 @@ export class HearsayNode implements Machine, CommandHost {
       this.stats.packetsUnknownSender++;
       return;
     }
-    this.membership.heard(peer.id, this.monotonicMs);
+    this.rooms.membership.heard(peer.id, this.monotonicMs);
     switch (kind) {
       case FRAME_RECORDS:
         this.recordsArrived(peer, body, 0, body.length);
@@ -487,22 +351,22 @@ export class HearsayNode implements Machine, CommandHost {
         this.acksArrived(peer, body, 0, body.length);
         break;
       case FRAME_REQUEST:
-        this.desk.request(this, peer, body, this.coordinator, this.clock);
+        this.desk.request(this.host, peer, body, this.rooms.coordinator, this.rooms.clock);
         break;
       case FRAME_RESPONSE:
-        this.desk.response(this, peer, body, this.clock);
+        this.desk.response(this.host, peer, body, this.rooms.clock);
         break;
       case FRAME_ROOTS:
-        if (this.antiEntropy.roots(peer, body)) this.ring.announceSoon(peer.id);
+        if (this.rooms.antiEntropy.roots(peer, body)) this.rooms.ring.announceSoon(peer.id);
         break;
       case FRAME_LEAVES:
-        this.antiEntropy.leaves(peer, body);
+        this.rooms.antiEntropy.leaves(peer, body);
         break;
       case FRAME_LIST:
-        this.antiEntropy.listed(peer, body);
+        this.rooms.antiEntropy.listed(peer, body);
         break;
       case FRAME_WANT:
-        this.antiEntropy.wanted(peer, body);
+        this.rooms.antiEntropy.wanted(peer, body);
         break;
       case FRAME_SKETCH:
         if (!this.ports.distinct.merge(body)) this.stats.packetsMalformed++;
@@ -513,37 +377,37 @@ export class HearsayNode implements Machine, CommandHost {
   }
 
   private recordsArrived(peer: Peer, bytes: Buffer, start: number, end: number): void {
-    const received = this.replicator.receive(peer, bytes, start, end);
-    if (received.ringDiffers) this.ring.announceSoon(peer.id);
-    for (const key of received.missing) this.desk.askFor(peer, key, this.clock);
+    const received = this.rooms.replicator.receive(peer, bytes, start, end);
+    if (received.ringDiffers) this.rooms.ring.announceSoon(peer.id);
+    for (const key of received.missing) this.desk.askFor(peer, key, this.rooms.clock);
   }
 
   private acksArrived(peer: Peer, bytes: Buffer, start: number, end: number): void {
     if (end - start < 8 || bytes.readUIntLE(start, 6) !== this.state.actor) return;
     const count = bytes.readUInt16LE(start + 6);
     if (end - start < 8 + count * 4) return;
-    for (let at = 0; at < count; at++) this.replicator.acknowledged(peer, bytes.readUInt32LE(start + 8 + at * 4));
+    for (let at = 0; at < count; at++) this.rooms.replicator.acknowledged(peer, bytes.readUInt32LE(start + 8 + at * 4));
   }
 
   // --- Membership and ring --------------------------------------------------------------------------------------------
 
   /** Takes what the failure detector has concluded into peers, routes and the ring. */
   private applyMembership(): void {
-    const changes = this.membership.drainChanges();
+    const changes = this.rooms.membership.drainChanges();
     if (changes.length === 0) return;
     for (const change of changes) if (change.member.id !== this.id) this.applyChange(change);
     // The cluster remembers a later life of this id than the disk does: the next start counts on from there.
-    const { boot } = this.membership.self;
+    const { boot } = this.rooms.membership.self;
     if (boot > this.state.boot) {
       this.state.boot = boot;
       this.saveBoot(boot);
     }
-    if (this.membership.duplicateId !== null) {
+    if (this.rooms.membership.duplicateId !== null) {
       this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
     }
-    this.ownership.refresh(this.monotonicMs, false);
-    this.antiEntropy.hasten();
-    this.view = null;
+    this.rooms.ownership.refresh(this.monotonicMs, false);
+    this.rooms.antiEntropy.hasten();
+    this.host.forgetView();
   }
 
   private saveBoot(boot: number): void {
@@ -558,59 +422,59 @@ export class HearsayNode implements Machine, CommandHost {
   private applyChange({ member, from, to, restarted }: MemberChange): void {
     const now = this.monotonicMs;
     if (to === null) {
-      this.peers.remove(member.id);
-      this.ownership.forget(member.id);
+      this.rooms.peers.remove(member.id);
+      this.rooms.ownership.forget(member.id);
       return;
     }
-    const peer = this.peers.ensure(member.id);
+    const peer = this.rooms.peers.ensure(member.id);
     const { actor, address } = peer;
-    const owed = this.peers.rebind(peer, member.actor, member.host, member.port);
+    const owed = this.rooms.peers.rebind(peer, member.actor, member.host, member.port);
     peer.state = to;
-    this.replicator.owe(peer, owed);
+    this.rooms.replicator.owe(peer, owed);
     if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);
     if (restarted) {
-      this.ownership.memberChanged(member.id, false, now);
-      this.antiEntropy.peerRestarted(peer);
+      this.rooms.ownership.memberChanged(member.id, false, now);
+      this.rooms.antiEntropy.peerRestarted(peer);
     }
-    if (to !== 'alive') this.ownership.memberChanged(member.id, false, now);
-    else if (from !== 'alive' || restarted) this.ownership.memberChanged(member.id, true, now);
+    if (to !== 'alive') this.rooms.ownership.memberChanged(member.id, false, now);
+    else if (from !== 'alive' || restarted) this.rooms.ownership.memberChanged(member.id, true, now);
     if (to === 'dead' || to === 'left') {
-      this.replicator.abandon(peer, Number.POSITIVE_INFINITY);
+      this.rooms.replicator.abandon(peer, Number.POSITIVE_INFINITY);
       this.peerLost(peer);
     }
-    this.ring.remember(member);
+    this.rooms.ring.remember(member);
   }
 
   /** Whatever waits for this peer's answer is decided without it. */
   private peerLost(peer: Peer): void {
-    this.forwarding.peerLost(peer);
-    this.reads.peerLost(this, peer);
-    this.antiEntropy.peerLost(peer);
+    this.rooms.forwarding.peerLost(peer);
+    this.rooms.reads.peerLost(this.host, peer);
+    this.rooms.antiEntropy.peerLost(peer);
   }
 
   /** Messages of the failure detector share a datagram per member; what is left of it carries rumors. */
   private sendMembership(): void {
-    for (const { host, port, message, viaStream, memberId } of this.membership.drainOutgoing()) {
+    for (const { host, port, message, viaStream, memberId } of this.rooms.membership.drainOutgoing()) {
       const body = encodeControl(message);
-      const peer = memberId === null ? undefined : this.peers.get(memberId);
+      const peer = memberId === null ? undefined : this.rooms.peers.get(memberId);
       if (viaStream) {
-        if (peer !== undefined && peer.stream !== 0) this.peers.sendFrame(peer, FRAME_CONTROL, body);
-        else this.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
+        if (peer !== undefined && peer.stream !== 0) this.rooms.peers.sendFrame(peer, FRAME_CONTROL, body);
+        else this.rooms.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
       } else if (peer !== undefined && peer.host === host && peer.port === port && body.length <= SECTION_BYTES_MAX) {
-        this.peers.packetFor(peer, body.length).add(SECTION_CONTROL, body, 0, body.length);
+        this.rooms.peers.packetFor(peer, body.length).add(SECTION_CONTROL, body, 0, body.length);
       } else {
-        this.peers.sendTo(host, port, SECTION_CONTROL, body);
+        this.rooms.peers.sendTo(host, port, SECTION_CONTROL, body);
       }
     }
   }
 
   /** Rumors ride on whatever datagrams leave in this turn anyway. */
   private piggyback(): void {
-    if (!this.membership.hasRumors) return;
-    for (const peer of this.peers.all()) {
+    if (!this.rooms.membership.hasRumors) return;
+    for (const peer of this.rooms.peers.all()) {
       const packet = peer.packet;
       if (packet === null) continue;
-      for (const update of this.membership.takeUpdates(packet.room)) {
+      for (const update of this.rooms.membership.takeUpdates(packet.room)) {
         const body = encodeControl(update);
         if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);
       }
@@ -618,18 +482,18 @@ export class HearsayNode implements Machine, CommandHost {
   }
 
   private refreshRing(): void {
-    if (!this.ring.takeChanged()) {
-      this.ring.flush(this.peers);
+    if (!this.rooms.ring.takeChanged()) {
+      this.rooms.ring.flush(this.rooms.peers);
       return;
     }
-    this.ownership.refresh(this.monotonicMs, false);
-    this.ring.announceToAll(this.peers);
-    this.antiEntropy.hasten();
-    this.view = null;
+    this.rooms.ownership.refresh(this.monotonicMs, false);
+    this.rooms.ring.announceToAll(this.rooms.peers);
+    this.rooms.antiEntropy.hasten();
+    this.host.forgetView();
   }
 
   private resolveNames(): void {
-    for (const name of this.membership.drainResolve()) {
+    for (const name of this.rooms.membership.drainResolve()) {
       const token = this.nextResolveToken++;
       this.resolving.set(token, name);
       this.ports.resolver.resolve(name, token);
@@ -638,13 +502,14 @@ export class HearsayNode implements Machine, CommandHost {
 
   /** A clock beyond the drift allowed stops coordinating, and says so, until it agrees with its peers again. */
   private watchClock(): void {
-    const offset = this.membership.clockOffsetMedianMs();
+    const offset = this.rooms.membership.clockOffsetMedianMs();
     // Stamps far ahead of the clock, from a time when it was wrong, are as bad: peers refuse what carries them.
-    const aheadMs = hlcToMs(this.clock.last) - this.wallMs;
+    const aheadMs = hlcToMs(this.rooms.clock.last) - this.wallMs;
     const most = this.config.maxClockDriftMs;
-    const drifted = (offset !== null && Math.abs(offset) > most) || (aheadMs > most && this.membership.aliveCount > 1);
-    if (drifted === this.coordinator.drifted) return;
-    this.coordinator.drifted = drifted;
+    const drifted =
+      (offset !== null && Math.abs(offset) > most) || (aheadMs > most && this.rooms.membership.aliveCount > 1);
+    if (drifted === this.rooms.coordinator.drifted) return;
+    this.rooms.coordinator.drifted = drifted;
     if (drifted)
       this.ports.log.error('clock differs from the median of the peers: not coordinating', {
         offsetMs: offset,
@@ -664,148 +529,27 @@ export class HearsayNode implements Machine, CommandHost {
   private sendSketch(): void {
     if (this.monotonicMs < this.nextSketchAtMs) return;
     this.nextSketchAtMs = this.monotonicMs + SKETCH_INTERVAL_MS;
-    const live = this.peers.all().filter((peer) => peer.connected);
+    const live = this.rooms.peers.all().filter((peer) => peer.connected);
     if (live.length === 0) return;
-    this.peers.sendFrame(live[this.random.below(live.length)], FRAME_SKETCH, this.ports.distinct.registers());
-  }
-
-  // --- What commands ask (CommandHost) --------------------------------------------------------------------------------
-
-  canRunHere(command: Command, args: Args, caller: Caller): boolean {
-    return this.coordinator.canRunHere(command, args, caller);
-  }
-
-  submit(command: Command, args: Args, caller: Caller): void {
-    this.coordinator.submit(this, command, args, caller);
-  }
-
-  submitToPartition(partition: number, command: Command, args: Args, caller: Caller): void {
-    this.coordinator.submitTo(this, partition, command, args, caller, 0);
-  }
-
-  cluster(): ClusterNodeView[] {
-    if (this.view !== null && this.viewVersion === this.ownership.slotMapVersion) return this.view;
-    const view = clusterView(this.membership, this.ownership);
-    this.view = view;
-    this.viewVersion = this.ownership.slotMapVersion;
-    return view;
-  }
-
-  answersFor(partition: number): boolean {
-    if (this.config.clusterTopology === 'off') return true;
-    const primary = this.ownership.slotMapPrimaries()[partition];
-    return this.ownership.placement.members[primary] === this.id;
-  }
-
-  holds(partition: number): boolean {
-    return this.ownership.owns(partition) && this.ownership.isReady(partition);
-  }
-
-  countKeys(partition: number): number {
-    return this.store.keys(partition);
-  }
-
-  scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number {
-    return this.store.scan(partition, fromHash, count, (bytes, offset) => {
-      if (recordType(bytes, offset) !== TYPE_PUT) return;
-      const expireAtMs = recordExpireAtMs(bytes, offset);
-      if (expireAtMs !== 0 && expireAtMs <= this.wallMs) return;
-      visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
-    });
-  }
-
-  flushAll(caller: Caller): void {
-    const operation = caller.writeLevel === 'one' ? null : this.coordinator.beginOperation(0, caller);
-    if (caller.writeLevel !== 'one' && operation === null) return;
-    const reply = operation === null ? caller.reply : operation.deferred.reply;
-    if (!this.replicator.flushAll(this.clock.stamp(this.wallMs), this.state.actor, operation)) {
-      if (operation !== null) operation.needed = 0;
-      reply.error('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
-      return;
-    }
-    reply.ok();
-    this.coordinator.noteWrite(caller, -1);
-    if (operation !== null) operation.batch = this.wal.lastBatch;
-    else caller.holdUntilDurable(this.wal.lastBatch);
-  }
-
-  wait(count: number, timeoutMs: number, caller: Caller): void {
-    const { coordinator, count: writes, partition } = caller.wrote;
-    if (coordinator !== 0 && coordinator !== this.state.actor) {
-      const peer = this.peers.withActor(coordinator);
-      if (peer === undefined) caller.reply.integer(0);
-      else this.forwarding.forwardWait(peer, count, timeoutMs, caller);
-      return;
-    }
-    const acknowledged = this.coordinator.acknowledgedBy(writes, partition);
-    if (acknowledged >= count) {
-      caller.reply.integer(acknowledged);
-      return;
-    }
-    if (this.waiters.size >= WAITERS_MAX) {
-      caller.reply.error('BUSY', 'too many connections wait');
-      return;
-    }
-    const expiresAtMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs + timeoutMs;
-    this.waiters.add({ caller, deferred: caller.defer(), count, writes, partition, expiresAtMs });
-  }
-
-  explain(key: Buffer, start: number, end: number, caller: Caller): void {
-    this.reads.explain(this, key, start, end, caller);
-  }
-
-  digest(partition: number): string {
-    this.store.digest(partition);
-    const low = (this.store.digestLow >>> 0).toString(16).padStart(8, '0');
-    return (this.store.digestHigh >>> 0).toString(16).padStart(8, '0') + low;
-  }
-
-  status(): ReturnType<CommandHost['status']> {
-    return nodeStatus({
-      config: this.config,
-      settings: this.settings,
-      store: this.store,
-      wal: this.wal,
-      peers: this.peers,
-      membership: this.membership,
-      ownership: this.ownership,
-      antiEntropy: this.antiEntropy,
-      replicator: this.replicator,
-      operations: this.operations,
-      forwarding: this.forwarding,
-      reads: this.reads,
-      distinct: this.ports.distinct,
-      vitals: this.ports.vitals,
-      drifted: this.coordinator.drifted,
-      upMs: this.monotonicMs - this.startedAtMs,
-      nowMs: this.monotonicMs,
-      packets: this.stats,
-      keyspace: this.local,
-      boot: this.state.boot,
-    });
-  }
-
-  fault(words: string[]): string[] {
-    if (this.ports.faults === null) {
-      throw new HearsayError('ERR', 'fault injection is off: start the node with --enable-fault-injection on loopback');
-    }
-    return this.ports.faults.run(words);
+    this.rooms.peers.sendFrame(live[this.random.below(live.length)], FRAME_SKETCH, this.ports.distinct.registers());
   }
 
   // --- Helpers --------------------------------------------------------------------------------------------------------
 
   private syncTime(): void {
     const { monotonicMs, wallMs } = this;
+    this.host.monotonicMs = monotonicMs;
+    this.host.wallMs = wallMs;
     this.store.wallMs = wallMs;
-    this.local.wallMs = wallMs;
-    this.replicator.nowMs = monotonicMs;
-    this.replicator.wallMs = wallMs;
-    this.coordinator.nowMs = monotonicMs;
-    this.forwarding.nowMs = monotonicMs;
-    this.forwarding.wallMs = wallMs;
-    this.reads.nowMs = monotonicMs;
-    this.antiEntropy.nowMs = monotonicMs;
-    this.antiEntropy.wallMs = wallMs;
+    this.rooms.local.wallMs = wallMs;
+    this.rooms.replicator.nowMs = monotonicMs;
+    this.rooms.replicator.wallMs = wallMs;
+    this.rooms.coordinator.nowMs = monotonicMs;
+    this.rooms.forwarding.nowMs = monotonicMs;
+    this.rooms.forwarding.wallMs = wallMs;
+    this.rooms.reads.nowMs = monotonicMs;
+    this.rooms.antiEntropy.nowMs = monotonicMs;
+    this.rooms.antiEntropy.wallMs = wallMs;
   }
 
   /** The highest log batch whose writes may be answered. */
@@ -813,22 +557,11 @@ export class HearsayNode implements Machine, CommandHost {
     return this.config.durability === 'always' ? this.wal.durableBatch : this.wal.writtenBatch;
   }
 
-  private settleWaiters(): void {
-    for (const waiter of this.waiters) {
-      const acknowledged = this.coordinator.acknowledgedBy(waiter.writes, waiter.partition);
-      const over = this.monotonicMs >= waiter.expiresAtMs || waiter.caller.gone;
-      if (acknowledged < waiter.count && !over) continue;
-      this.waiters.delete(waiter);
-      waiter.deferred.reply.integer(acknowledged);
-      waiter.deferred.done();
-    }
-  }
-
   /** Tells the store, per partition, up to which stamp all owners are known to have everything. */
   private notePassed(): void {
     for (let partition = 0; partition < this.config.partitions; partition++) {
       let passedMs = Number.POSITIVE_INFINITY;
-      for (const owner of this.ownership.otherOwners(partition)) {
+      for (const owner of this.rooms.ownership.otherOwners(partition)) {
         passedMs = Math.min(passedMs, owner.passedWallMs[partition] - PASSED_MARGIN_MS);
       }
       this.store.notePassed(partition, Math.max(0, passedMs) * HLC_TICKS);
@@ -839,24 +572,5 @@ export class HearsayNode implements Machine, CommandHost {
   private tombstoneLimit(): number {
     if (this.mutations.has('tombstone-dropped-at-once')) return Number.MAX_SAFE_INTEGER;
     return (this.wallMs - this.config.tombstoneGraceMs) * HLC_TICKS;
-  }
-
-  private settingsFor(nodeId: string): HostSettings {
-    const { config } = this;
-    return {
-      nodeId,
-      hexId: hexIdOf(nodeId),
-      clusterName: config.clusterName,
-      version: HEARSAY_VERSION,
-      port: config.port,
-      partitions: config.partitions,
-      replicas: config.replicas,
-      topology: config.clusterTopology,
-      password: config.password,
-      maxMemoryBytes: config.maxMemory,
-      durability: config.durability,
-      eviction: config.eviction,
-      maxClients: config.maxClients,
-    };
   }
 }

@@ -1,0 +1,195 @@
+/**
+ * What sessions and commands ask of a node: the door that `commands/host.ts` describes, answered from the rooms. The spine makes
+ * one, gives it the time of each turn, and settles those who wait.
+ */
+import type { Ports } from '../../ports/world.js';
+import { HearsayError } from '../base/errors.js';
+import type { Command } from '../commands/command.js';
+import type { Caller, ClusterNodeView, CommandHost, HostSettings, KeyVisitor } from '../commands/host.js';
+import type { Keyspace } from '../commands/keyspace.js';
+import type { NodeConfig } from '../config.js';
+import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
+import { Waiters } from '../replication/waiters.js';
+import type { Args } from '../resp/args.js';
+import type { Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
+import { hexIdOf } from './identity.js';
+import type { NodeState } from './recovery.js';
+import type { Rooms } from './rooms.js';
+import { nodeStatus } from './status.js';
+import { clusterView } from './view.js';
+
+export const HEARSAY_VERSION = '0.1.0';
+
+export interface HostParts {
+  readonly rooms: Rooms;
+  readonly store: Store;
+  readonly wal: Wal;
+  readonly state: NodeState;
+  readonly packets: { packets: number; packetsMalformed: number; packetsForeign: number; packetsUnknownSender: number };
+  readonly startedAtMs: number;
+}
+
+export class NodeHost implements CommandHost {
+  wallMs = 0;
+  monotonicMs = 0;
+  readonly settings: HostSettings;
+  readonly waiters = new Waiters();
+  private readonly rooms: Rooms;
+  private view: ClusterNodeView[] | null = null;
+  private viewVersion = -1;
+
+  constructor(
+    private readonly ports: Ports,
+    private readonly config: NodeConfig,
+    private readonly parts: HostParts,
+  ) {
+    this.rooms = parts.rooms;
+    this.settings = settingsOf(config, parts.state.nodeId);
+  }
+
+  get keyspace(): Keyspace {
+    return this.rooms.local;
+  }
+
+  /** Members or slots have changed: the next CLUSTER command looks again. */
+  forgetView(): void {
+    this.view = null;
+  }
+
+  canRunHere(command: Command, args: Args, caller: Caller): boolean {
+    return this.rooms.coordinator.canRunHere(command, args, caller);
+  }
+
+  submit(command: Command, args: Args, caller: Caller): void {
+    this.rooms.coordinator.submit(this, command, args, caller);
+  }
+
+  submitToPartition(partition: number, command: Command, args: Args, caller: Caller): void {
+    this.rooms.coordinator.submitTo(this, partition, command, args, caller, 0);
+  }
+
+  cluster(): ClusterNodeView[] {
+    if (this.view !== null && this.viewVersion === this.rooms.ownership.slotMapVersion) return this.view;
+    const view = clusterView(this.rooms.membership, this.rooms.ownership);
+    this.view = view;
+    this.viewVersion = this.rooms.ownership.slotMapVersion;
+    return view;
+  }
+
+  answersFor(partition: number): boolean {
+    if (this.config.clusterTopology === 'off') return true;
+    const primary = this.rooms.ownership.slotMapPrimaries()[partition];
+    return this.rooms.ownership.placement.members[primary] === this.settings.nodeId;
+  }
+
+  holds(partition: number): boolean {
+    return this.rooms.ownership.owns(partition) && this.rooms.ownership.isReady(partition);
+  }
+
+  countKeys(partition: number): number {
+    return this.parts.store.keys(partition);
+  }
+
+  scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number {
+    return this.parts.store.scan(partition, fromHash, count, (bytes, offset) => {
+      if (recordType(bytes, offset) !== TYPE_PUT) return;
+      const expireAtMs = recordExpireAtMs(bytes, offset);
+      if (expireAtMs !== 0 && expireAtMs <= this.wallMs) return;
+      visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+    });
+  }
+
+  flushAll(caller: Caller): void {
+    const operation = caller.writeLevel === 'one' ? null : this.rooms.coordinator.beginOperation(0, caller);
+    if (caller.writeLevel !== 'one' && operation === null) return;
+    const reply = operation === null ? caller.reply : operation.deferred.reply;
+    if (!this.rooms.replicator.flushAll(this.rooms.clock.stamp(this.wallMs), this.parts.state.actor, operation)) {
+      if (operation !== null) operation.needed = 0;
+      reply.error('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
+      return;
+    }
+    reply.ok();
+    this.rooms.coordinator.noteWrite(caller, -1);
+    if (operation !== null) operation.batch = this.parts.wal.lastBatch;
+    else caller.holdUntilDurable(this.parts.wal.lastBatch);
+  }
+
+  wait(count: number, timeoutMs: number, caller: Caller): void {
+    const { coordinator, count: writes, partition } = caller.wrote;
+    if (coordinator !== 0 && coordinator !== this.parts.state.actor) {
+      const peer = this.rooms.peers.withActor(coordinator);
+      if (peer === undefined) caller.reply.integer(0);
+      else this.rooms.forwarding.forwardWait(peer, count, timeoutMs, caller);
+      return;
+    }
+    const acknowledged = this.rooms.coordinator.acknowledgedBy(writes, partition);
+    if (acknowledged >= count) {
+      caller.reply.integer(acknowledged);
+      return;
+    }
+    if (!this.waiters.add(caller, count, timeoutMs, this.monotonicMs)) {
+      caller.reply.error('BUSY', 'too many connections wait');
+    }
+  }
+
+  explain(key: Buffer, start: number, end: number, caller: Caller): void {
+    this.rooms.reads.explain(this, key, start, end, caller);
+  }
+
+  digest(partition: number): string {
+    this.parts.store.digest(partition);
+    const low = (this.parts.store.digestLow >>> 0).toString(16).padStart(8, '0');
+    return (this.parts.store.digestHigh >>> 0).toString(16).padStart(8, '0') + low;
+  }
+
+  status(): ReturnType<CommandHost['status']> {
+    return nodeStatus({
+      config: this.config,
+      settings: this.settings,
+      store: this.parts.store,
+      wal: this.parts.wal,
+      peers: this.rooms.peers,
+      membership: this.rooms.membership,
+      ownership: this.rooms.ownership,
+      antiEntropy: this.rooms.antiEntropy,
+      replicator: this.rooms.replicator,
+      operations: this.rooms.operations,
+      forwarding: this.rooms.forwarding,
+      reads: this.rooms.reads,
+      distinct: this.ports.distinct,
+      vitals: this.ports.vitals,
+      drifted: this.rooms.coordinator.drifted,
+      upMs: this.monotonicMs - this.parts.startedAtMs,
+      nowMs: this.monotonicMs,
+      packets: this.parts.packets,
+      keyspace: this.rooms.local,
+      boot: this.parts.state.boot,
+    });
+  }
+
+  fault(words: string[]): string[] {
+    if (this.ports.faults === null) {
+      throw new HearsayError('ERR', 'fault injection is off: start the node with --enable-fault-injection on loopback');
+    }
+    return this.ports.faults.run(words);
+  }
+}
+
+function settingsOf(config: NodeConfig, nodeId: string): HostSettings {
+  return {
+    nodeId,
+    hexId: hexIdOf(nodeId),
+    clusterName: config.clusterName,
+    version: HEARSAY_VERSION,
+    port: config.port,
+    partitions: config.partitions,
+    replicas: config.replicas,
+    topology: config.clusterTopology,
+    password: config.password,
+    maxMemoryBytes: config.maxMemory,
+    durability: config.durability,
+    eviction: config.eviction,
+    maxClients: config.maxClients,
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * The rooms of a node, opened in the order in which they need each other. The spine opens them once, when it knows who it is, and
+ * hands each event to its room.
+ */
+import type { Ports } from '../../ports/world.js';
+import { HybridClock } from '../base/hlc.js';
+import type { Random } from '../base/random.js';
+import type { CommandStats } from '../commands/stats.js';
+import type { NodeConfig } from '../config.js';
+import { Membership } from '../membership/membership.js';
+import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
+import { AntiEntropy } from '../replication/anti-entropy.js';
+import { CallerOrder } from '../replication/caller-order.js';
+import { Coordinator } from '../replication/coordinator.js';
+import { Forwarding } from '../replication/forwarding.js';
+import { LocalKeyspace } from '../replication/local-keyspace.js';
+import { Operations } from '../replication/operations.js';
+import { Ownership } from '../replication/ownership.js';
+import { Peers } from '../replication/peers.js';
+import { QuorumReads } from '../replication/reads.js';
+import { Replicator } from '../replication/replicator.js';
+import type { Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
+import { clusterIdentity } from './identity.js';
+import type { NodeState } from './recovery.js';
+import { RingBook } from './ring-book.js';
+
+export interface Rooms {
+  readonly clock: HybridClock;
+  readonly peers: Peers;
+  readonly ring: RingBook;
+  readonly membership: Membership;
+  readonly ownership: Ownership;
+  readonly operations: Operations;
+  readonly order: CallerOrder;
+  readonly replicator: Replicator;
+  readonly local: LocalKeyspace;
+  readonly forwarding: Forwarding;
+  readonly reads: QuorumReads;
+  readonly coordinator: Coordinator;
+  readonly antiEntropy: AntiEntropy;
+}
+
+export interface RoomParts {
+  readonly store: Store;
+  readonly wal: Wal;
+  readonly state: NodeState;
+  readonly random: Random;
+  readonly commandStats: CommandStats;
+  readonly mutations: ReadonlySet<string>;
+}
+
+export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
+  const { store, wal, state, random, commandStats, mutations } = parts;
+  const { nodeId, actor } = state;
+  const identity = clusterIdentity(config);
+  const operations = new Operations();
+  const order = new CallerOrder();
+  const clock = new HybridClock(state.maxHlc, config.maxClockDriftMs);
+  const peers = new Peers(ports, {
+    clusterId: identity.clusterId,
+    clusterName: config.clusterName,
+    settings: identity.settings,
+    actor,
+    selfId: nodeId,
+    gossipPort: config.gossipPort,
+    advertise: config.advertise,
+    hintBytesPerPeerMax: config.hintBytesPerPeerMax,
+    partitions: config.partitions,
+    random: random,
+  });
+  const ring = new RingBook(wal, nodeId, config.zone, state.ring);
+  const membership = new Membership(
+    { log: ports.log },
+    {
+      ...MEMBERSHIP_TIMINGS,
+      self: {
+        id: nodeId,
+        host: config.advertise,
+        port: config.gossipPort,
+        respPort: config.port,
+        zone: config.zone,
+        weight: 1,
+      },
+      actor,
+      boot: state.boot,
+      incarnation: 0,
+      contactPoints: [...config.join, ...ring.addresses()],
+      probeIntervalMs: config.probeIntervalMs,
+      probeTimeoutMs: config.probeTimeoutMs,
+      gossipIntervalMs: config.gossipIntervalMs,
+      suspicionFloorMs: config.suspicionFloorMs,
+      tickIntervalMs: config.tickIntervalMs,
+      random: random,
+    },
+  );
+  const options = { partitions: config.partitions, mutations: mutations };
+  const ownership = new Ownership(ring.ring, peers, {
+    selfId: nodeId,
+    partitions: config.partitions,
+    replicas: config.replicas,
+  });
+  const replicator = new Replicator({ log: ports.log }, store, wal, clock, ownership, peers, operations, {
+    ...options,
+    durability: config.durability,
+  });
+  const local = new LocalKeyspace({ distinct: ports.distinct }, store, wal, clock, replicator, {
+    partitions: config.partitions,
+    actor,
+  });
+  const forwarding = new Forwarding(
+    peers,
+    ownership,
+    clock,
+    order,
+    {
+      partitions: config.partitions,
+      operationTimeoutMs: config.operationTimeoutMs,
+    },
+    random,
+  );
+  const reads = new QuorumReads(
+    store,
+    ownership,
+    peers,
+    replicator,
+    clock,
+    order,
+    {
+      selfId: nodeId,
+      replicas: config.replicas,
+      partitions: config.partitions,
+      operationTimeoutMs: config.operationTimeoutMs,
+    },
+    random,
+  );
+  const coordinator = new Coordinator(
+    local,
+    ownership,
+    replicator,
+    operations,
+    forwarding,
+    reads,
+    peers,
+    wal,
+    order,
+    { ...options, actor, replicas: config.replicas, operationTimeoutMs: config.operationTimeoutMs },
+    commandStats,
+  );
+  reads.attach(coordinator);
+  const antiEntropy = new AntiEntropy(store, ownership, peers, replicator, {
+    ...options,
+    intervalMs: config.antiEntropyIntervalMs,
+    random: random,
+  });
+  return {
+    clock,
+    peers,
+    ring,
+    membership,
+    ownership,
+    operations,
+    order,
+    replicator,
+    local,
+    forwarding,
+    reads,
+    coordinator,
+    antiEntropy,
+  };
+}
