@@ -6,12 +6,15 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { HearsayError } from '../src/core/base/errors.js';
 import { portTaken } from './ports.js';
 import { askNode, type ProbeReply, recordOf } from './probe.js';
 
+/** What a node writes into its data directory. */
+const NODE_FILES = /^(?:manifest(?:\.tmp)?|lock|(?:log|image|spare|torn|rot)-[\d-]+)$/;
 const READY_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 const PROBE_INTERVAL_MS = 100;
@@ -82,7 +85,7 @@ export class LocalCluster {
   /** Starts every node; returns at once. */
   start(): void {
     for (const node of this.nodes) {
-      if (this.options.fresh) rmSync(node.dataDirectory, { recursive: true, force: true });
+      if (this.options.fresh) emptyDirectory(node.dataDirectory);
       this.startNode(node);
     }
   }
@@ -112,7 +115,9 @@ export class LocalCluster {
     child.on('error', (error) => this.print(`${node.name} | could not be started: ${error.message}`));
     child.on('exit', (code, signal) => {
       if (node.process === child) node.process = null;
-      if (!node.expectedToEnd) this.print(`${node.name} died (${signal ?? `exit code ${code}`}); the others go on`);
+      if (node.expectedToEnd) return;
+      this.print(`${node.name} died (${signal ?? `exit code ${code}`}); the others go on. To start it again:`);
+      this.print(`  npx hearsay serve --port ${node.port} --data ${node.dataDirectory} --join ${others.join(',')}`);
     });
   }
 
@@ -231,6 +236,16 @@ export function readyLines(nodes: readonly LocalNode[], options: { host: string 
     `  redis-cli -p ${nodes[0].port} set greeting hello`,
     `  redis-cli -p ${reader.port} get greeting`,
   ];
+}
+
+/** Removes what a node wrote; throws, with nothing removed, if there is anything else. */
+function emptyDirectory(directory: string): void {
+  if (!existsSync(directory)) return;
+  const foreign = readdirSync(directory).filter((name) => !NODE_FILES.test(name));
+  if (foreign.length > 0) {
+    throw new HearsayError('CONFIG', `${directory} holds files that no node wrote (${foreign[0]}): not emptied`);
+  }
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /** A node's line as the cluster shows it; null if it is not worth showing. What is no log line is shown as it is. */

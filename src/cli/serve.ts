@@ -34,7 +34,7 @@ export async function runServe(
   });
   const node = await startNode(config, log);
   log.nameNode(node.id);
-  log.info('ready', {
+  log.info('listening', {
     version,
     resp: `${config.bind}:${node.port}`,
     gossip: `${config.bind}:${node.gossipPort}`,

@@ -116,7 +116,7 @@ export const SETTINGS: readonly Setting[] = [
     ...bytes('maxMemory', 'memory for entries, as 256mb or 2gb', 256 * MIB, 8 * MIB, 1024 * GIB),
     flag: true,
   },
-  choice('eviction', 'what happens when memory is full: the least useful entries go, or writes are refused', [
+  choice('eviction', 'what happens when memory is full: the oldest entries go, or writes are refused', [
     'fifo',
     'none',
   ]),
@@ -127,7 +127,7 @@ export const SETTINGS: readonly Setting[] = [
   integer('maxClients', 'client connections at most', 'number', 10_000, 1, 1_000_000),
   { ...text('password', 'password that clients must give', 'text', null, /^[^\0\r\n]{1,512}$/), flag: false },
   text('passwordFile', 'file whose first line is the password', 'file', null, /^[^\0]{1,4096}$/),
-  toggle('insecure', 'listen off loopback without a password'),
+  toggle('insecure', 'listen off loopback, where whoever reaches the gossip port is believed'),
   toggle('enableFaultInjection', 'let HEARSAY.FAULT disturb the traffic between nodes; loopback only'),
   choice('logLevel', 'least severe line to log', ['info', 'debug', 'warn', 'error']),
   choice('logFormat', 'log lines for people, for programs, or by whether a terminal reads them', [
@@ -145,10 +145,10 @@ export const SETTINGS: readonly Setting[] = [
   tunable('tombstoneGraceMs', 'tombstones wait this long for a silent owner', DAY_MS, 1000, 365 * DAY_MS),
   bytes('walFileBytes', 'size of a log file; a power of two', 16 * MIB, MIB, GIB, true),
   {
-    ...bytes('segmentBytes', 'size of a memory segment; 0 is max memory / 512', 0, 0, 64 * MIB, true),
+    ...bytes('segmentBytes', 'size of a memory segment; 0 is max memory / 512', 0, 0, 4 * MIB, true),
     fallbackText: '0',
   },
-  tunable('antiEntropyIntervalMs', 'ms between exchanges of frontiers with one peer', 1000, 50, 600_000),
+  tunable('antiEntropyIntervalMs', 'ms between comparisons of what is held with one peer', 1000, 50, 600_000),
   tunable('operationTimeoutMs', 'an operation that waits for other owners gives up after this', 1000, 50, 60_000),
   bytes('hintBytesPerPeerMax', 'hints kept for one peer at most; past it anti-entropy repairs', 64 * MIB, 0, 16 * GIB),
 ];
@@ -210,9 +210,9 @@ function brokenRelations(config: NodeConfig): Violation[] {
   );
   check(config.port !== config.gossipPort || config.port === 0, 'gossipPort', 'must differ from port');
   check(
-    loopback || config.insecure || config.password !== null || config.passwordFile !== null,
+    loopback || config.insecure,
     'bind',
-    `${config.bind} is not loopback: give a passwordFile, or say insecure`,
+    `${config.bind} is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say insecure; give a passwordFile for clients`,
   );
   check(loopback || !config.enableFaultInjection, 'enableFaultInjection', 'needs a loopback bind');
   check(config.password === null || config.passwordFile === null, 'passwordFile', 'and password exclude each other');

@@ -49,6 +49,9 @@ const SWEEP_PER_TICK = 4000;
 const TOMBSTONES_PER_TICK = 1000;
 /** The sketch of distinct keys goes to one peer this often. */
 const SKETCH_INTERVAL_MS = 10_000;
+/** How long a node waits for a contact point before it says so, and how often it says it. */
+const JOIN_PATIENCE_MS = 3000;
+const JOIN_WARNING_MS = 30_000;
 /** What was stamped less than this before a round that found two owners equal may not have reached either. */
 const PASSED_MARGIN_MS = 10_000;
 
@@ -80,6 +83,7 @@ export class HearsayNode implements Machine {
   private readonly resolving = new Map<number, string>();
   private nextResolveToken = 1;
   private nextSketchAtMs = 0;
+  private nextJoinWarningMs = 0;
   private stuckSinceMs = Number.POSITIVE_INFINITY;
   readonly stats = { packets: 0, packetsMalformed: 0, packetsForeign: 0, packetsUnknownSender: 0, turns: 0 };
 
@@ -160,7 +164,7 @@ export class HearsayNode implements Machine {
     this.rooms.ownership.begin(config.join.length === 0 || this.rooms.ring.hasOthers, this.monotonicMs);
     this.rooms.ownership.refresh(this.monotonicMs, this.state.restarted);
     this.rooms.ownership.tick(this.monotonicMs);
-    ports.log.info('node started', {
+    ports.log.debug('node started', {
       id: nodeId,
       boot: this.state.boot,
       keys: this.store.stats().keys,
@@ -180,8 +184,9 @@ export class HearsayNode implements Machine {
     this.wal.turnEnded(this.monotonicMs);
     this.wal.close();
     for (const connection of this.sessions.all()) connection.closeAfterReplies();
-    this.sessions.flush(Number.MAX_SAFE_INTEGER);
-    this.ports.log.info('node stopped', { id: this.id });
+    this.sessions.flush(this.releasedBatch());
+    this.sessions.closeHeld();
+    this.ports.log.debug('node stopped', { id: this.id });
   }
 
   // --- Events ---------------------------------------------------------------------------------------------------------
@@ -213,6 +218,7 @@ export class HearsayNode implements Machine {
     this.piggyback();
     this.rooms.peers.flush();
     this.sessions.flush(released);
+    this.watchLog();
     this.store.prepare();
   }
 
@@ -220,6 +226,7 @@ export class HearsayNode implements Machine {
     if (this.stopped) return;
     const now = this.monotonicMs;
     this.rooms.membership.tick(now, this.wallMs);
+    this.watchJoin();
     this.applyMembership();
     this.resolveNames();
     this.rooms.ownership.tick(now);
@@ -231,7 +238,6 @@ export class HearsayNode implements Machine {
     this.rooms.forwarding.tick();
     this.rooms.reads.tick(this.host);
     this.rooms.operations.expire(now);
-    this.watchLog();
     this.rooms.antiEntropy.tick();
     this.sessions.tick();
     this.notePassed();
@@ -500,6 +506,15 @@ export class HearsayNode implements Machine {
     }
   }
 
+  /** Contact points were given and none answers: said once in a while, for until then this is a cluster of one. */
+  private watchJoin(): void {
+    if (this.rooms.membership.hasJoined || this.monotonicMs < this.nextJoinWarningMs) return;
+    if (this.nextJoinWarningMs > 0) {
+      this.ports.log.warn('no contact point answers: alone so far', { join: this.config.join.join(',') });
+    }
+    this.nextJoinWarningMs = this.monotonicMs + (this.nextJoinWarningMs > 0 ? JOIN_WARNING_MS : JOIN_PATIENCE_MS);
+  }
+
   /** A clock beyond the drift allowed stops coordinating, and says so, until it agrees with its peers again. */
   private watchClock(): void {
     const offset = this.rooms.membership.clockOffsetMedianMs();
@@ -518,7 +533,7 @@ export class HearsayNode implements Machine {
     else this.ports.log.info('clock agrees with the peers again');
   }
 
-  /** A batch that the disk does not take: after a while those who wait for it are let go, their outcome unknown. */
+  /** At the end of a turn: a batch that the disk does not take. After a while who waits for it is let go, outcome unknown. */
   private watchLog(): void {
     const stuck = this.wal.refusal !== null && this.wal.writtenBatch < this.wal.lastBatch;
     if (!stuck) this.stuckSinceMs = Number.POSITIVE_INFINITY;

@@ -49,7 +49,10 @@ export class FaultRules {
   /** Adds, replaces or lifts a rule by the words `kind peer way value [carrier]`. */
   change(words: readonly string[]): void {
     const [kindWord, peer, wayWord, valueWord, carrierWord] = words;
-    if (words.length < 4 || words.length > 5) throw wrong('kind peer IN|OUT|BOTH value [DATAGRAMS|STREAMS]');
+    if (words.length < 4 || words.length > 5)
+      throw wrong(
+        'say LIST, CLEAR [PEER], STALL ms, CLOCK ms, or DROP|DELAY|DUP|REORDER PEER|* IN|OUT|BOTH VALUE [DATAGRAMS|STREAMS]',
+      );
     const kind = oneOf(kindWord, ['DROP', 'DELAY', 'DUP', 'REORDER'] as const);
     const way = oneOf(wayWord, ['IN', 'OUT', 'BOTH'] as const);
     const carrier = carrierWord === undefined ? null : oneOf(carrierWord, ['DATAGRAMS', 'STREAMS'] as const);

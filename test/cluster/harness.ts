@@ -88,7 +88,7 @@ export async function startNode(
 ) {
   const words = ['serve', '--port', String(port), '--gossip-port', String(port + 1), '--data', data];
   const node = run([...words, '--log-format', 'json', '--stop-with-stdin', ...flags], wrap);
-  await node.line(/"msg":"ready"/);
+  await node.line(/"msg":"listening"/);
   return node;
 }
 

@@ -64,7 +64,10 @@ describe('the settings of a node', () => {
   it.each([
     [{ port: 60_000 }, 'gossipPort: port 60000 leaves no room for port + 10000; say --gossip-port'],
     [{ port: 7000, gossipPort: 7000 }, 'gossipPort: must differ from port'],
-    [{ bind: '0.0.0.0' }, 'bind: 0.0.0.0 is not loopback: give a passwordFile, or say insecure'],
+    [
+      { bind: '0.0.0.0' },
+      'bind: 0.0.0.0 is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say insecure; give a passwordFile for clients',
+    ],
     [{ bind: '10.0.0.1', insecure: true, enableFaultInjection: true }, 'enableFaultInjection: needs a loopback bind'],
     [{ password: 'a', passwordFile: 'b' }, 'passwordFile: and password exclude each other'],
     [{ advertise: '0.0.0.0' }, 'advertise: 0.0.0.0 reaches no node; name an address of this machine'],

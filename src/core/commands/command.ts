@@ -140,6 +140,7 @@ export function execute(command: Command, context: CommandContext, args: Args, r
 }
 
 export function keysFit(command: Command, args: Args): boolean {
+  if (command.firstKey === 0) return true;
   const last = lastKeyOf(command, args.count);
   for (let index = command.firstKey; index <= last; index += command.step) {
     if (args.length(index) > KEY_BYTES_MAX) return false;

@@ -89,6 +89,8 @@ export interface CommandHost {
   holds(partition: number): boolean;
   /** Live keys of one partition held here, expired ones left out as far as swept. */
   countKeys(partition: number): number;
+  /** Of these, how many expire some time. */
+  countExpiring(partition: number): number;
   /**
    * Visits the live keys of one partition whose hash is `fromHash` or above, about `count` of them, all with an equal hash
    * together. Returns the hash to go on from, or -1 at the end.

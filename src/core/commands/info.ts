@@ -128,10 +128,13 @@ function cluster({ host }: CommandContext): Lines {
 
 function keyspace({ host }: CommandContext): Lines {
   let keys = 0;
+  let expiring = 0;
   for (let partition = 0; partition < host.settings.partitions; partition++) {
-    if (host.holds(partition)) keys += host.countKeys(partition);
+    if (!host.holds(partition)) continue;
+    keys += host.countKeys(partition);
+    expiring += host.countExpiring(partition);
   }
-  return keys === 0 ? [] : [['db0', `keys=${keys},expires=0,avg_ttl=0`]];
+  return keys === 0 ? [] : [['db0', `keys=${keys},expires=${expiring},avg_ttl=0`]];
 }
 
 /** Every plain value of the node's status, its name in snake case. */

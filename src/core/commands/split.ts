@@ -10,7 +10,7 @@ import { Args as PartArgs } from '../resp/args.js';
 import { readInteger } from '../resp/integer.js';
 import { Reply } from '../resp/reply.js';
 import type { Command, SplitRule } from './command.js';
-import { lastKeyOf } from './command.js';
+import { lastKeyOf, WRITE } from './command.js';
 import type { Caller, CommandHost, Deferred, Level, WriteMark } from './host.js';
 
 /** Keys of one command that may be under way at once. */
@@ -41,7 +41,13 @@ export function runSplit(
   caller: Caller,
   place: HeldDeferred,
 ): void {
-  const gathering = new Gathering(caller, place, rule.combine, Math.floor((args.count - 1) / rule.stride));
+  const gathering = new Gathering(
+    caller,
+    place,
+    rule.combine,
+    Math.floor((args.count - 1) / rule.stride),
+    (part.flags & WRITE) !== 0,
+  );
   const partArgs = new PartArgs();
   const name = Buffer.from(part.name, 'latin1');
   for (let index = 1; index < args.count; index += rule.stride) {
@@ -70,11 +76,14 @@ export class Gathering {
   private readonly combine: Combine;
   private readonly parts: PartCaller[] = [];
   private readonly expected: number;
+  private readonly writes: boolean;
   private pending = 0;
   private given = false;
   private batch = 0;
 
-  constructor(caller: Caller, place: HeldDeferred, combine: Combine, expected: number) {
+  /** `writes`: a part that was carried out has changed something. */
+  constructor(caller: Caller, place: HeldDeferred, combine: Combine, expected: number, writes = false) {
+    this.writes = writes;
     this.caller = caller;
     this.place = place;
     this.combine = combine;
@@ -120,7 +129,7 @@ export class Gathering {
   private fail(failed: PartCaller, reply: Reply): void {
     const { buffer, length } = failed.reply;
     const partly = this.parts.some((part) => part.reply.length > 0 && part.reply.buffer[0] !== ERROR);
-    if (this.combine === 'array' || !partly) reply.raw(buffer, 0, length);
+    if (!this.writes || !partly) reply.raw(buffer, 0, length);
     else reply.error('UNAVAILABLE', `carried out for some keys only: ${buffer.latin1Slice(1, length - 2)}`);
   }
 

@@ -450,7 +450,11 @@ export class Membership {
   }
 
   private report({ member, from, to, restarted, moved }: MemberChange): void {
-    const { id, host, port, boot, incarnation } = member;
-    this.log.info('member changed', { id, from, to, restarted, moved, host, port, boot, incarnation });
+    const { id, host, port } = member;
+    const fields: Record<string, unknown> = { id, to: to ?? 'forgotten' };
+    if (from === null || moved) fields.address = `${host}:${port}`;
+    if (from !== null && from !== to) fields.from = from;
+    if (restarted) fields.restarted = true;
+    this.log.info('member', fields);
   }
 }

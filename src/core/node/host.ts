@@ -58,14 +58,17 @@ export class NodeHost implements CommandHost {
   }
 
   canRunHere(command: Command, args: Args, caller: Caller): boolean {
+    if (this.rooms.order.released) this.rooms.coordinator.runFollowers(this);
     return this.rooms.coordinator.canRunHere(command, args, caller);
   }
 
   submit(command: Command, args: Args, caller: Caller): void {
+    if (this.rooms.order.released) this.rooms.coordinator.runFollowers(this);
     this.rooms.coordinator.submit(this, command, args, caller);
   }
 
   submitToPartition(partition: number, command: Command, args: Args, caller: Caller): void {
+    if (this.rooms.order.released) this.rooms.coordinator.runFollowers(this);
     this.rooms.coordinator.submitTo(this, partition, command, args, caller, 0);
   }
 
@@ -89,6 +92,10 @@ export class NodeHost implements CommandHost {
 
   countKeys(partition: number): number {
     return this.parts.store.keys(partition);
+  }
+
+  countExpiring(partition: number): number {
+    return this.parts.store.expiring(partition);
   }
 
   scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number {

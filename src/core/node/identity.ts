@@ -24,9 +24,15 @@ export interface ClusterIdentity {
   readonly settings: string;
 }
 
-export function clusterIdentity(config: Pick<NodeConfig, 'clusterName' | 'partitions' | 'replicas'>): ClusterIdentity {
+/** A node without the cluster's password has another id, and is not let in; whoever reads the traffic can copy the id. */
+export function clusterIdentity(
+  config: Pick<NodeConfig, 'clusterName' | 'partitions' | 'replicas' | 'password'>,
+): ClusterIdentity {
   const settings = `partitions ${config.partitions}, replicas ${config.replicas}`;
-  const text = Buffer.from(`${config.clusterName}\n${settings}\nwire ${WIRE_VERSION}`, 'utf8');
+  const text = Buffer.from(
+    `${config.clusterName}\n${settings}\nwire ${WIRE_VERSION}\n${config.password ?? ''}`,
+    'utf8',
+  );
   const id = new Hasher(ID_KEY);
   id.hash(text, 0, text.length);
   const key = new Hasher(INDEX_KEY);

@@ -78,7 +78,7 @@ export function recoverNode(
   if (known.clusterId !== '' && known.clusterId !== identity.clusterIdText) {
     throw new HearsayError(
       'DATADIR',
-      `data directory ${config.data} belongs to another cluster; this one is ${JSON.stringify(config.clusterName)} with ${identity.settings}`,
+      `data directory ${config.data} belongs to another cluster, or to one with another password; this one is ${JSON.stringify(config.clusterName)} with ${identity.settings}`,
     );
   }
   if (known.nodeId !== '' && config.id !== null && known.nodeId !== config.id) {

@@ -76,6 +76,7 @@ export class RequestDesk {
         if (caller === null) break;
         caller.wrote.coordinator = coordinator.actor;
         caller.wrote.count = wait.writes;
+        caller.wrote.partition = head.partition < host.settings.partitions ? head.partition : -1;
         host.wait(wait.count, wait.timeoutMs, caller);
         break;
       }
@@ -148,7 +149,8 @@ export class RequestDesk {
     }
     const command = this.table.commands[index];
     const keyed = command.firstKey > 0;
-    if (!arityFits(command, args.count) || !keysFit(command, args) || (!keyed && command !== partitionCommand)) {
+    const allowed = keyed ? keysFit(command, args) : command === partitionCommand;
+    if (!allowed || !arityFits(command, args.count)) {
       this.stats.malformed++;
       return;
     }

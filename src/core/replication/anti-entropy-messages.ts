@@ -5,8 +5,9 @@
  *     ROOTS   0 u32 ring hash   4 f64 HLC, 12 f64 actor of the flush   20 u16 count   22 u16 zero
  *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root
  *     LEAVES  0 u16 partition   2 u8 flags   3 u8[5] zero   8 256 x (u32 low, u32 high)
- *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32 counts of the first two lists   16 u16 each: partitions that
- *             the sender owns and is not ready for; that it hands over; that differ and wait for another round
+ *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32 counts of the first three lists   20 u16 each:
+ *             partitions that the sender owns and is not ready for; that it hands over; that differ and wait for another round;
+ *             that it did not compare
  *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 36 bytes:
  *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry
  *     WANT    0 u16 partition   2 u8 flags   3 u8 zero   4 u32 records that the sender adds   8 hashes: u32 low, u32 high
@@ -32,7 +33,7 @@ export const FLAG_FOREIGN = 4;
 export const FLAG_MORE = 8;
 /** In place of a partition in LEAVES: the end. */
 export const END = 0xffff;
-const END_HEADER_BYTES = 16;
+const END_HEADER_BYTES = 20;
 
 /** One leaf of a LIST: its head, then an entry for each record that has not expired. */
 export function encodeLeaf(store: Store, partition: number, leaf: number): Buffer {
@@ -56,13 +57,20 @@ export function encodeLeaf(store: Store, partition: number, leaf: number): Buffe
 }
 
 /** What ends LEAVES. */
-export function encodeEnd(busy: boolean, unready: number[], handing: number[], remaining: number[]): Buffer {
-  const lists = [...unready, ...handing, ...remaining];
+export function encodeEnd(
+  busy: boolean,
+  unready: number[],
+  handing: number[],
+  remaining: number[],
+  skipped: number[],
+): Buffer {
+  const lists = [...unready, ...handing, ...remaining, ...skipped];
   const end = Buffer.alloc(END_HEADER_BYTES + lists.length * 2);
   end.writeUInt16LE(END, 0);
   end.writeUInt32LE(busy ? 1 : 0, 4);
   end.writeUInt32LE(unready.length, 8);
   end.writeUInt32LE(handing.length, 12);
+  end.writeUInt32LE(remaining.length, 16);
   for (let index = 0; index < lists.length; index++) end.writeUInt16LE(lists[index], END_HEADER_BYTES + index * 2);
   return end;
 }
@@ -72,6 +80,7 @@ export interface RoundEnd {
   unready: ReadonlySet<number>;
   handing: ReadonlySet<number>;
   remaining: ReadonlySet<number>;
+  skipped: ReadonlySet<number>;
 }
 
 /** Null when the bytes are too few. */
@@ -79,15 +88,18 @@ export function readEnd(body: Buffer): RoundEnd | null {
   if (body.length < END_HEADER_BYTES) return null;
   const unready = body.readUInt32LE(8);
   const handing = unready + body.readUInt32LE(12);
+  const remaining = handing + body.readUInt32LE(16);
   const said = {
     busy: body.readUInt32LE(4) !== 0,
     unready: new Set<number>(),
     handing: new Set<number>(),
     remaining: new Set<number>(),
+    skipped: new Set<number>(),
   };
   for (let at = END_HEADER_BYTES, index = 0; at + 2 <= body.length; at += 2, index++) {
-    const list = index < unready ? said.unready : index < handing ? said.handing : said.remaining;
-    list.add(body.readUInt16LE(at));
+    const part =
+      index < unready ? 'unready' : index < handing ? 'handing' : index < remaining ? 'remaining' : 'skipped';
+    said[part].add(body.readUInt16LE(at));
   }
   return said;
 }

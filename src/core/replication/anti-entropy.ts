@@ -61,7 +61,7 @@ const WALK_PER_ROUND = 20_000;
 /** Entries of the partitions compared leaf by leaf in one round, about; one partition at least. */
 const ENTRIES_PER_ROUND = 20_000;
 /** A LIST is cut into frames of about this size. */
-const LIST_BYTES_MAX = 4 * 1024 * 1024;
+const LIST_BYTES_MAX = 512 * 1024;
 
 interface Round {
   readonly peer: Peer;
@@ -69,6 +69,9 @@ interface Round {
   readonly beganWallMs: number;
   /** The peer has named all that differs. */
   compared: boolean;
+  /** Entries of the partitions listed so far; what passes the bound is left to the next round. */
+  entries: number;
+  postponed: boolean;
   /** Partitions named in ROOTS and not yet found to differ. */
   readonly asked: Set<number>;
   /** Partitions that differ: what the peer had to add and what it lacked, over the parts so far. */
@@ -167,13 +170,15 @@ export class AntiEntropy {
       endsAtMs: this.nowMs + ROUND_MS,
       beganWallMs: this.wallMs,
       compared: false,
+      entries: 0,
+      postponed: false,
       asked,
       differing: new Map(),
     };
     if (!this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at))) this.endRound(this.options.intervalMs);
   }
 
-  /** A live peer to compare with: one that can make partitions ready, or take what is not ours, before any other. */
+  /** A live peer to compare with, by chance, but none that still waits for what the last round found. */
   private choosePeer(): Peer | null {
     const live = this.peers
       .all()
@@ -187,11 +192,16 @@ export class AntiEntropy {
     const mine = this.ownership.owns(partition);
     const syncing = mine && !this.ownership.isReady(partition);
     const theirs = this.ownership.otherOwners(partition).includes(peer);
-    const held = mine || this.store.holdsAny(partition);
+    const held = mine || this.holds(partition);
     if (!held || !(theirs || syncing)) return -1;
     const lossy = this.store.isLossy(partition);
     if (lossy && !syncing && mine) return -1;
     return (lossy ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0) | (mine ? 0 : FLAG_FOREIGN);
+  }
+
+  /** Whether a partition that is not ours has to go to its owners: there is something of it, or all of it was nothing. */
+  private holds(partition: number): boolean {
+    return this.store.holdsAny(partition) || this.ownership.handedPartitions.has(partition);
   }
 
   /** What was taken in of a partition that is not ours, since owners were last found to have all of it, they may lack. */
@@ -211,16 +221,21 @@ export class AntiEntropy {
     }
     let sent = 0;
     const remaining: number[] = [];
+    const skipped: number[] = [];
     let entries = 0;
     let walk = WALK_PER_ROUND;
-    const busy = this.queues.waitsFor(peer);
+    // Peers of different rings do not know what each other owns: the rings are exchanged first.
+    const busy = this.queues.waitsFor(peer) || body.readUInt32LE(0) !== this.ownership.ringHash;
     for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
       const partition = body.readUInt16LE(at);
       if (partition >= this.options.partitions) continue;
       const flags = body[at + 2];
       const lossy = this.store.isLossy(partition);
-      if (lossy && (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0) continue;
-      if (!this.ownership.owns(partition) && !this.store.holdsAny(partition)) continue;
+      const unfit = lossy && (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0;
+      if (unfit || !(this.ownership.owns(partition) || this.holds(partition))) {
+        skipped.push(partition);
+        continue;
+      }
       walk = this.store.digest(partition, walk);
       if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
         continue;
@@ -234,7 +249,7 @@ export class AntiEntropy {
       this.sendLeaves(peer, partition, lossy);
     }
     const unready = this.unreadyHere();
-    const end = encodeEnd(busy, unready, [...this.ownership.handedPartitions], remaining);
+    const end = encodeEnd(busy, unready, [...this.ownership.handedPartitions], remaining, skipped);
     this.peers.sendFrame(peer, FRAME_LEAVES, end);
     return body.readUInt32LE(0) !== this.ownership.ringHash;
   }
@@ -267,10 +282,16 @@ export class AntiEntropy {
       const said = readEnd(body);
       if (said === null) return;
       this.ownership.peerReports(peer.id, said.unready, said.handing, this.nowMs);
+      for (const skipped of said.skipped) round.asked.delete(skipped);
       this.allCompared(round, said.busy, said.remaining);
       return;
     }
     if (body.length !== 8 + LEAVES * 8 || !round.asked.delete(partition)) return;
+    if (round.differing.size > 0 && round.entries > ENTRIES_PER_ROUND) {
+      round.postponed = true;
+      return;
+    }
+    round.entries += this.store.keys(partition);
     round.differing.set(partition, { pushed: 0, wanted: 0, judged: true });
     this.stats.differingPartitions++;
     const sums = this.store.leafSums(partition);
@@ -334,7 +355,9 @@ export class AntiEntropy {
         if (order >= 0) theirs.delete(name);
         const syncing = (flags & FLAG_SYNCING) !== 0;
         if (order > 0 && (syncing || recordHlc(bytes, offset) <= settled)) {
-          if (this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)))) pushed++;
+          // What the queue has no room for is missing there all the same.
+          pushed++;
+          this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
         }
       });
       if (!mayWant) continue;
@@ -410,14 +433,14 @@ export class AntiEntropy {
     round.compared = true;
     if (!busy) {
       for (const partition of round.asked) if (!remaining.has(partition)) this.equal(round, partition);
-      if (remaining.size + round.differing.size === 0) {
+      if (remaining.size + round.differing.size === 0 && !round.postponed) {
         this.stats.equalRounds++;
         round.peer.equalAtMs = this.nowMs;
       }
     }
     // Partitions that differ are still being compared: the round goes on until the last has been, or its time is over.
     if (round.differing.size > 0) return;
-    const eager = remaining.size > 0 || this.ownership.unready > 0;
+    const eager = remaining.size > 0 || round.postponed || this.ownership.unready > 0;
     this.endRound(eager ? EAGER_MS : this.options.intervalMs);
   }
 

@@ -2,8 +2,8 @@
  * One operation across owners: decides where a command runs, runs it here when it may, waits for as many owners as its level
  * asks, and otherwise hands it to an owner. Sessions and peers submit commands; each gets exactly one reply.
  *
- * Where a command runs (DESIGN section 5): what reads before it writes, at the first owner not suspected; other writes, at any
- * owner; reads, at any owner that is ready. No owner reachable: a write is kept here as a stand-in until one is, a read is
+ * Where a command runs (DESIGN section 5): what reads before it writes, at the first owner not suspected; other writes and
+ * reads, at any owner; one that is catching up asks others before it answers a read. No owner reachable: a write is kept here as a stand-in until one is, a read is
  * answered only from what is here.
  * Guarded: at level one on an owner nothing is allocated, deferred or sent before the reply is written.
  */
@@ -98,7 +98,7 @@ export class Coordinator {
       if (ahead.peer !== null && ahead.followers.length === 0 && ahead.peer.state === 'alive') {
         // Behind a command at another owner: a write goes there too; a read asks there for what came of it, and here for
         // what this node wrote.
-        const here = (command.flags & WRITE) === 0 && this.ownership.owns(partition);
+        const here = command.firstKey > 0 && (command.flags & WRITE) === 0 && this.ownership.owns(partition);
         if (!here) this.forwarding.forward(ahead.peer, partition, command, args, caller, hops);
         else this.reads.begin(host, partition, command, args, caller, ahead.peer);
       } else {
@@ -178,7 +178,7 @@ export class Coordinator {
     const wanted = all ? Math.max(owners, 1) : quorumOf(this.options.replicas);
     let reachable = 1;
     for (const peer of this.ownership.otherOwners(partition)) if (peer.state === 'alive') reachable++;
-    if (!all) reachable += this.ownership.fallbacks(partition, wanted).length;
+    if (!all && reachable < wanted) reachable += this.ownership.fallbacks(partition, wanted).length;
     if (reachable < wanted) {
       caller.reply.error('NOQUORUM', `${reachable} of the ${wanted} nodes that this level asks for can be reached`);
       return null;
@@ -213,9 +213,9 @@ export class Coordinator {
    * partition and is still catching up. It then answers with the newer of what it and another owner have.
    */
   private mustAsk(command: Command, args: Args, partition: number, caller: Caller): boolean {
-    const reads = (command.flags & READ) !== 0 || readsFirst(command, args);
-    if (!reads) return false;
-    return caller.readLevel !== 'one' || (this.ownership.owns(partition) && !this.ownership.isReady(partition));
+    const atOne = caller.readLevel === 'one';
+    if (atOne && (!this.ownership.owns(partition) || this.ownership.isReady(partition))) return false;
+    return (command.flags & READ) !== 0 || readsFirst(command, args);
   }
 
   private holdsForeign(partition: number): boolean {
@@ -230,7 +230,8 @@ export class Coordinator {
       const first = ownership.firstOwner(partition);
       return first === undefined ? (ownership.otherOwner(partition, null) ?? null) : first;
     }
-    if (ownership.owns(partition)) return null;
+    // A command over a whole partition, as SCAN is, goes to an owner that has all of it.
+    if (ownership.owns(partition) && (command.firstKey > 0 || ownership.isReady(partition))) return null;
     return ownership.otherOwner(partition, null) ?? null;
   }
 

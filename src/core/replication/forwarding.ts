@@ -28,6 +28,7 @@ import {
 /** Commands waiting for another node's answer; past it -BUSY. */
 const PENDING_MAX = 65_536;
 const ATTEMPTS_MAX = 3;
+const NO_PARTITION = 0xffff;
 /** Greater ids are those of quorum reads. */
 const FORWARD_ID_MAX = 0x7fffffff;
 /** A reply fits into one frame with its head. */
@@ -95,9 +96,17 @@ export class Forwarding {
 
   /** WAIT for writes that another node coordinated. */
   forwardWait(peer: Peer, count: number, timeoutMs: number, caller: Caller): void {
-    const head = this.head(REQUEST_WAIT, 0, caller, 0);
+    const { partition } = caller.wrote;
+    const head = this.head(REQUEST_WAIT, partition < 0 ? NO_PARTITION : partition, caller, 0);
     const body = encodeWait(head, count, timeoutMs, caller.wrote.count);
-    this.begin(peer, 0, false, body, caller, timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs);
+    this.begin(
+      peer,
+      -1,
+      false,
+      body,
+      caller,
+      timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs,
+    );
   }
 
   /** The answer to one of ours. */
@@ -112,7 +121,7 @@ export class Forwarding {
     this.pending.delete(id);
     this.order.end(pending.caller.origin, pending.partition);
     this.stats.answered++;
-    if (answer.coordinator !== 0) {
+    if (answer.coordinator !== 0 && pending.partition >= 0) {
       const { wrote } = pending.caller;
       wrote.coordinator = answer.coordinator;
       wrote.count = answer.writes;

@@ -29,6 +29,8 @@ export interface SentMessage {
   /** When the records were first handed in. */
   readonly bornAtMs: number;
   viaStream: boolean;
+  /** Sent by datagram and not yet answered, given up or resent. */
+  inFlight: boolean;
   operations: Operation[] | null;
 }
 
@@ -97,6 +99,7 @@ export class Link {
         sentAtMs: nowMs,
         bornAtMs: nowMs,
         viaStream: RECORDS_HEADER_BYTES + length > SECTION_BYTES_MAX,
+        inFlight: false,
         operations: null,
       };
       this.nextNumber = (this.nextNumber + 1) >>> 0 || 1;
@@ -129,7 +132,10 @@ export class Link {
       message.sentAtMs = nowMs;
       if (!message.viaStream) {
         if (this.datagramsInFlight >= DATAGRAMS_IN_FLIGHT_MAX) message.viaStream = true;
-        else this.datagramsInFlight++;
+        else {
+          message.inFlight = true;
+          this.datagramsInFlight++;
+        }
       }
     }
     return messages;
@@ -155,7 +161,7 @@ export class Link {
     for (const message of this.sent.values()) {
       if (message.viaStream || message.sentAtMs > limit) continue;
       message.viaStream = true;
-      this.datagramsInFlight--;
+      this.landed(message);
       this.resent++;
       overdue.push(message);
     }
@@ -187,7 +193,13 @@ export class Link {
   private forget(message: SentMessage): void {
     this.sent.delete(message.number);
     this.unackedBytes -= message.body.length;
-    if (!message.viaStream) this.datagramsInFlight--;
+    this.landed(message);
+  }
+
+  private landed(message: SentMessage): void {
+    if (!message.inFlight) return;
+    message.inFlight = false;
+    this.datagramsInFlight--;
   }
 
   private closeOpen(): void {

@@ -74,6 +74,11 @@ export class Operations {
       if (operation.expiresAtMs > nowMs) continue;
       this.timeouts++;
       operation.deferred.reply.truncate(0);
+      if (operation.needed === 0) {
+        operation.deferred.reply.error('UNAVAILABLE', 'the log did not take it in time; the outcome is unknown');
+        this.finish(operation);
+        continue;
+      }
       operation.deferred.reply.error(
         'NOQUORUM',
         `only ${operation.acked} of ${operation.needed} other owners acknowledged in time; the write is applied here and will spread`,

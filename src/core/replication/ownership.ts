@@ -4,7 +4,7 @@
  * Guarded: the placement depends on the ring alone; liveness only chooses among owners.
  *
  * A partition that this node comes to own is not ready until it was caught up from an owner that was: until then writes land
- * here, reads go to others. After a restart that lasts until the first exchange with an owner, or one second.
+ * here, and reads ask others first. After a restart that lasts until the first exchange with an owner, or one second.
  */
 import { mix32 } from '../base/hash.js';
 import { type Placement, place } from '../partitions/placement.js';
@@ -94,7 +94,8 @@ export class Ownership {
       this.placedHash = hash;
       this.ringChangedAtMs = nowMs;
       const members = this.ring.records().filter((record) => record.state === 'in');
-      if (this.placement.members.length > 0) this.previous = this.placement;
+      // The oldest is kept until everything is ready: only its owners are sure to hold what is still to be fetched.
+      if (this.previous === null && this.placement.members.length > 0) this.previous = this.placement;
       this.placement = place(members, this.options.partitions, this.options.replicas);
     }
     const self = this.placement.members.indexOf(this.options.selfId);
@@ -114,6 +115,7 @@ export class Ownership {
       this.others.push(others);
     }
     this.countNotReady();
+    if (this.notReady === 0) this.previous = null;
     this.refreshSlotMap();
   }
 
@@ -176,7 +178,10 @@ export class Ownership {
     }
   }
 
-  /** The first owner that is not suspected: where a command that reads before it writes runs. Null: that is this node. */
+  /**
+   * The first owner that is not suspected, and that this node has a stream to: where a command that reads before it writes
+   * runs. Null: that is this node.
+   */
   firstOwner(partition: number): Peer | null | undefined {
     const mine = this.place[partition];
     const others = this.others[partition];
@@ -187,7 +192,7 @@ export class Ownership {
         continue;
       }
       const peer = others[mine >= 0 && position > mine ? position - 1 : position];
-      if (peer.state === 'alive') return peer;
+      if (peer.state === 'alive' && peer.connected) return peer;
     }
     return mine >= 0 ? null : undefined;
   }
@@ -204,6 +209,7 @@ export class Ownership {
       }
     }
     const others = this.others[partition];
+    for (const peer of others) if (peer.state === 'alive' && peer.connected && !avoid?.has(peer.id)) return peer;
     for (const peer of others) if (peer.state === 'alive' && !avoid?.has(peer.id)) return peer;
     for (const peer of others) if (peer.state === 'suspect' && !avoid?.has(peer.id)) return peer;
     return undefined;

@@ -8,7 +8,7 @@ import type { StreamId } from '../../ports/streams.js';
 import type { Ports } from '../../ports/world.js';
 import type { Random } from '../base/random.js';
 import { type ControlMessage, decodeControl, encodeControl } from '../gossip/codec.js';
-import { encodeFrame, FRAME_BODY_BYTES_MAX, FRAME_HELLO, FRAME_RECORDS, FrameReader } from '../gossip/frames.js';
+import { encodeFrame, FRAME_BODY_BYTES_MAX, FRAME_HELLO, FrameReader } from '../gossip/frames.js';
 import { type ClusterId, PacketWriter, SECTION_ACKS, SECTION_BYTES_MAX, WIRE_VERSION } from '../gossip/packet.js';
 import { Hints } from './hints.js';
 import { Link, type SentMessage, UNACKED_BYTES_MAX } from './link.js';
@@ -126,10 +126,6 @@ export class Peers {
     return this.byActor.get(actor);
   }
 
-  get incomingStreams(): number {
-    return this.incoming.size;
-  }
-
   /** The peer of this id, made if need be. */
   ensure(id: string): Peer {
     let peer = this.byId.get(id);
@@ -187,11 +183,6 @@ export class Peers {
     peer.frames.push(frame);
     peer.frameBytes += frame.length;
     return true;
-  }
-
-  /** Bytes that wait for a peer's stream, here and in the operating system. */
-  backlog(peer: Peer): number {
-    return peer.frameBytes + (peer.stream === 0 ? 0 : this.ports.streams.queued(peer.stream));
   }
 
   /** The datagram being filled for a peer, with at least `room` bytes left for one more section's body. */
@@ -410,17 +401,12 @@ export class Peers {
     if (settings !== this.options.settings) {
       return `cluster settings are ${this.options.settings} here, ${String(settings).slice(0, 100)} there`;
     }
-    if (clusterId !== this.options.clusterId[0]) return 'cluster id differs';
+    if (clusterId !== this.options.clusterId[0]) return 'the password differs';
     if (typeof actor !== 'number' || !Number.isSafeInteger(actor) || actor <= 0) return 'HELLO is malformed';
     if (typeof id !== 'string' || typeof host !== 'string' || typeof port !== 'number') return 'HELLO is malformed';
     incoming.actor = actor;
     incoming.reader.bodyBytesMax = FRAME_BODY_BYTES_MAX;
     incoming.muted = this.ports.faults?.label(stream, `${host}:${port}`) === false;
     return null;
-  }
-
-  /** Sends again by the new stream what the former one carried. */
-  resend(peer: Peer, messages: readonly SentMessage[]): void {
-    for (const message of messages) this.sendFrame(peer, FRAME_RECORDS, message.body);
   }
 }

@@ -252,7 +252,8 @@ export class QuorumReads {
   private isBehind(gathering: Gathering, mine: Version): boolean {
     for (const vote of gathering.asked.values()) {
       if (vote === null || compareFullVersions(vote.version, mine) <= 0) continue;
-      if (vote.version.hlc > this.store.flushedHlc) return true;
+      const forgotten = vote.type === TYPE_TOMBSTONE && vote.version.hlc < this.replicator.tombstoneLimit;
+      if (!forgotten && vote.version.hlc > this.store.flushedHlc) return true;
     }
     return false;
   }

@@ -95,6 +95,7 @@ export function readRequestHead(body: Buffer): RequestHead | null {
   const hlc = body.readDoubleLE(12);
   const readLevel = LEVELS[body[6]];
   const writeLevel = LEVELS[body[7]];
+  if (!Number.isFinite(body.readDoubleLE(24))) return null;
   if (!Number.isSafeInteger(hlc) || hlc < 0 || readLevel === undefined || writeLevel === undefined) return null;
   return {
     id: body.readUInt32LE(0),

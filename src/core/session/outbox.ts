@@ -155,6 +155,11 @@ export class Outbox {
     return this.out.length > 0;
   }
 
+  /** A reply stands here that waits for a batch. */
+  get awaitsLog(): boolean {
+    return this.outMarks.pending;
+  }
+
   /** The connection is gone: gives the buffers back. */
   release(): void {
     this.out.release();
@@ -215,6 +220,10 @@ export class Place implements Deferred {
 class Marks {
   private offsets: number[] = [];
   private batches: number[] = [];
+
+  get pending(): boolean {
+    return this.batches.length > 0;
+  }
 
   add(offset: number, batch: number): void {
     const last = this.batches.length - 1;

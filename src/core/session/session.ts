@@ -242,8 +242,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   }
 
   /** Replies wait for the log. */
-  get holding(): boolean {
-    return this.outbox.holding;
+  get awaitsLog(): boolean {
+    return this.outbox.awaitsLog;
   }
 
   closeAfterReplies(): void {

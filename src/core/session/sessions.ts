@@ -109,7 +109,7 @@ export class Sessions implements Connections, Schedule {
   /** The log is stuck: whoever waits for it is told the only way that is true, by the end of the connection. */
   closeHeld(): void {
     for (const session of this.byStream.values()) {
-      if (!session.holding || session.closed) continue;
+      if (!session.awaitsLog || session.closed) continue;
       this.ports.stats.heldClosed++;
       session.closeAtOnce();
     }

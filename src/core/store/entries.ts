@@ -5,7 +5,14 @@
  */
 import { recordIsExpired } from '../record/expiry.js';
 import { compareVersions } from '../record/merge.js';
-import { recordActor, recordExpireAtMs, recordHlc, recordKeyStart, TYPE_TOMBSTONE } from '../record/record.js';
+import {
+  FLAG_EXPIRY,
+  recordActor,
+  recordExpireAtMs,
+  recordHlc,
+  recordKeyStart,
+  TYPE_TOMBSTONE,
+} from '../record/record.js';
 import { elementHigh, elementLow } from './digest.js';
 import { growthBytes } from './directory.js';
 import { PARTITION_BYTES, Partition } from './partition.js';
@@ -13,6 +20,8 @@ import { JUMBO, type Segments } from './segments.js';
 import { footprint } from './sizes.js';
 import { homeOf, removeSlot } from './subtable.js';
 
+/** In the word that holds type and flags: the record has an expiry (a PERSIST has one of 0, and counts). */
+const EXPIRY_BIT = FLAG_EXPIRY << 8;
 /** In the envelope's partition word: the record has lapsed. */
 export const LAPSED = 0x80000000;
 /** Longer keys are compared by the native call. */
@@ -139,6 +148,7 @@ export class Entries {
     this.accountDigest(home, hash, location, -1);
     this.keys--;
     home.keys--;
+    home.expiring--;
     this.lapsed++;
     const word = (location & this.segments.mask) << 1;
     this.lapsedBytes += footprint(this.segments.words[location >>> this.segments.shift][word + 1]);
@@ -248,6 +258,7 @@ export class Entries {
     } else {
       this.keys += sign;
       home.keys += sign;
+      if ((words[word + 2] & EXPIRY_BIT) !== 0) home.expiring += sign;
     }
     if (sign < 0 && segments.state[segment] === JUMBO) segments.release(segment);
   }

@@ -14,6 +14,8 @@ export class Partition {
   readonly sums = new Uint32Array(LEAF_WORDS);
   /** Linked values, expired ones included until they are dropped. */
   keys = 0;
+  /** Of these, with an expiry field. */
+  expiring = 0;
   tombstones = 0;
   /** It has evicted: absence here is no proof of absence. */
   lossy = false;

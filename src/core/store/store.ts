@@ -301,6 +301,11 @@ export class Store {
     return this.entries.partitions[partition]?.keys ?? 0;
   }
 
+  /** Values of a partition with an expiry, expired ones included that were not swept yet. */
+  expiring(partition: number): number {
+    return this.entries.partitions[partition]?.expiring ?? 0;
+  }
+
   /** Whether there is any record of a partition here, a tombstone included. */
   holdsAny(partition: number): boolean {
     const home = this.entries.partitions[partition];

@@ -191,6 +191,10 @@ export class FakeHost implements CommandHost {
     return !this.away(partition);
   }
 
+  countExpiring(): number {
+    return 0;
+  }
+
   countKeys(partition: number): number {
     return this.keysOf(partition).length;
   }
