@@ -9,7 +9,6 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { HearsayError } from '../src/core/base/errors.js';
 import { portTaken } from './ports.js';
 import { askNode, type ProbeReply, recordOf } from './probe.js';
 
@@ -82,10 +81,21 @@ export class LocalCluster {
     return null;
   }
 
-  /** Starts every node; returns at once. */
+  /** With `fresh`: a line about the first file to be removed that no node wrote, or null. */
+  foreignFile(): string | null {
+    for (const { dataDirectory } of this.options.fresh ? this.nodes : []) {
+      const names = existsSync(dataDirectory) ? readdirSync(dataDirectory) : [];
+      const foreign = names.find((name) => !NODE_FILES.test(name));
+      if (foreign !== undefined)
+        return `${join(dataDirectory, foreign)} was not written by a node: --fresh would remove it`;
+    }
+    return null;
+  }
+
+  /** Starts every node; returns at once. Look at `takenPort` and `foreignFile` first. */
   start(): void {
     for (const node of this.nodes) {
-      if (this.options.fresh) emptyDirectory(node.dataDirectory);
+      if (this.options.fresh) rmSync(node.dataDirectory, { recursive: true, force: true });
       this.startNode(node);
     }
   }
@@ -183,7 +193,7 @@ export async function runLocalCluster(
   onStop: (listener: () => void) => void,
 ): Promise<number> {
   const cluster = new LocalCluster(options, print);
-  const taken = await cluster.takenPort();
+  const taken = (await cluster.takenPort()) ?? cluster.foreignFile();
   if (taken !== null) {
     complain(`hearsay: ${taken}`);
     return 1;
@@ -236,16 +246,6 @@ export function readyLines(nodes: readonly LocalNode[], options: { host: string 
     `  redis-cli -p ${nodes[0].port} set greeting hello`,
     `  redis-cli -p ${reader.port} get greeting`,
   ];
-}
-
-/** Removes what a node wrote; throws, with nothing removed, if there is anything else. */
-function emptyDirectory(directory: string): void {
-  if (!existsSync(directory)) return;
-  const foreign = readdirSync(directory).filter((name) => !NODE_FILES.test(name));
-  if (foreign.length > 0) {
-    throw new HearsayError('CONFIG', `${directory} holds files that no node wrote (${foreign[0]}): not emptied`);
-  }
-  rmSync(directory, { recursive: true, force: true });
 }
 
 /** A node's line as the cluster shows it; null if it is not worth showing. What is no log line is shown as it is. */

@@ -85,7 +85,10 @@ describe('the local cluster', () => {
       const child = right.process as ChildProcess;
       child.kill('SIGKILL');
       await once(child, 'exit');
-      expect(lines).toEqual(['node-2 died (SIGKILL); the others go on']);
+      expect(lines).toEqual([
+        'node-2 died (SIGKILL); the others go on. To start it again:',
+        `  npx hearsay serve --port ${right.port} --data ${right.dataDirectory} --join 127.0.0.1:${left.gossipPort}`,
+      ]);
       expect(cluster.running()).toEqual([left]);
       expect(await askNode('127.0.0.1', left.port, [['GET', 'kept']], 2000)).toEqual(['yes']);
       cluster.startNode(right);

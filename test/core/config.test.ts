@@ -87,8 +87,8 @@ describe('the settings of a node', () => {
   });
 
   it.each([
-    { bind: '0.0.0.0', password: 'secret' },
-    { bind: '::', passwordFile: '/run/password' },
+    { bind: '0.0.0.0', password: 'secret', insecure: true },
+    { bind: '::', passwordFile: '/run/password', insecure: true },
     { bind: '192.168.1.5', insecure: true },
     { port: 0 },
     { port: 60_000, gossipPort: 60_001 },

@@ -44,7 +44,7 @@ describe('where settings come from', () => {
 
   it('holds the password in a file, of which the first line counts', () => {
     const passwordFile = fileWith('password', 'hush\nmore\n');
-    const read = gatherConfig({ flags: { bind: '0.0.0.0', passwordFile }, environment: {}, file: null });
+    const read = gatherConfig({ flags: { passwordFile }, environment: {}, file: null });
     expect(read.config?.password).toBe('hush');
     const empty = gatherConfig({ flags: { passwordFile: fileWith('empty', '') }, environment: {}, file: null });
     expect(empty).toMatchObject({ config: null, violations: [`--password-file: ${join(place, 'empty')} is empty`] });
