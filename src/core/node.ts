@@ -158,7 +158,7 @@ export class HearsayNode implements Machine {
       this.rooms.replicator,
       config.partitions,
     );
-    for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0);
+    for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0, this.rooms.ring.ring);
     this.state.hints = [];
     this.rooms.ring.joinSelf();
     this.rooms.ownership.begin(config.join.length === 0 || this.rooms.ring.hasOthers, this.monotonicMs);
@@ -428,6 +428,7 @@ export class HearsayNode implements Machine {
   private applyChange({ member, from, to, restarted }: MemberChange): void {
     const now = this.monotonicMs;
     if (to === null) {
+      this.rooms.replicator.forgive(this.rooms.peers.ensure(member.id));
       this.rooms.peers.remove(member.id);
       this.rooms.ownership.forget(member.id);
       return;
@@ -576,6 +577,12 @@ export class HearsayNode implements Machine {
   private notePassed(): void {
     for (let partition = 0; partition < this.config.partitions; partition++) {
       let passedMs = Number.POSITIVE_INFINITY;
+      const gone = !this.rooms.ownership.owns(partition) && !this.store.holdsAny(partition);
+      if (gone) {
+        // Handed over: what is left here of it stands against nothing any more.
+        this.store.notePassed(partition, passedMs);
+        continue;
+      }
       for (const owner of this.rooms.ownership.otherOwners(partition)) {
         passedMs = Math.min(passedMs, owner.passedWallMs[partition] - PASSED_MARGIN_MS);
       }

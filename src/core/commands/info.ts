@@ -79,6 +79,7 @@ function stats({ stats: counters }: CommandContext, status: Status): Lines {
     ['total_error_replies', counters.errorsTotal],
     ['client_output_buffer_limit_disconnections', counters.outputLimitClosed],
     ['hearsay_partial_command_disconnections', counters.partialCommandClosed],
+    ['hearsay_stuck_log_disconnections', counters.heldClosed],
     ['hearsay_protocol_errors', counters.protocolErrors],
     ['hearsay_passwords_refused', counters.passwordsRefused],
     ['hearsay_backpressure_pauses', counters.pauses],

@@ -164,6 +164,8 @@ export class NodeHost implements CommandHost {
       operations: this.rooms.operations,
       forwarding: this.rooms.forwarding,
       reads: this.rooms.reads,
+      order: this.rooms.order,
+      waiters: this.waiters,
       distinct: this.ports.distinct,
       vitals: this.ports.vitals,
       drifted: this.rooms.coordinator.drifted,

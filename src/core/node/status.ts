@@ -9,6 +9,7 @@ import type { NodeConfig } from '../config.js';
 import type { Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
 import type { AntiEntropy } from '../replication/anti-entropy.js';
+import type { CallerOrder } from '../replication/caller-order.js';
 import type { Forwarding } from '../replication/forwarding.js';
 import type { LocalKeyspace } from '../replication/local-keyspace.js';
 import type { Operations } from '../replication/operations.js';
@@ -16,6 +17,7 @@ import type { Ownership } from '../replication/ownership.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
 import type { Replicator } from '../replication/replicator.js';
+import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 
@@ -32,6 +34,8 @@ export interface StatusParts {
   operations: Operations;
   forwarding: Forwarding;
   reads: QuorumReads;
+  order: CallerOrder;
+  waiters: Waiters;
   distinct: DistinctCounter;
   vitals: Vitals;
   keyspace: LocalKeyspace;
@@ -121,9 +125,15 @@ export function nodeStatus(parts: StatusParts): Status {
     commands_forwarded: parts.forwarding.stats.forwarded,
     commands_forwarding: parts.forwarding.size,
     commands_forward_retried: parts.forwarding.stats.retried,
+    commands_forward_answered: parts.forwarding.stats.answered,
     commands_forward_timeouts: parts.forwarding.stats.timeouts,
     reads_gathering: parts.reads.size,
+    reads_begun: parts.reads.stats.begun,
+    reads_timed_out: parts.reads.stats.timeouts,
     reads_repaired: parts.reads.stats.repaired,
+    commands_under_way: parts.order.size,
+    commands_waiting_in_order: parts.order.waiting,
+    waiters: parts.waiters.size,
     repair_rounds: antiEntropy.stats.rounds,
     repair_rounds_equal: antiEntropy.stats.equalRounds,
     repair_partitions_differing: antiEntropy.stats.differingPartitions,

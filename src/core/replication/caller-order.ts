@@ -25,11 +25,19 @@ export interface Ahead {
   readonly followers: Follower[];
 }
 
+/** Commands that may wait for others of their connection; past it -BUSY. */
+const FOLLOWERS_MAX = 65_536;
+
 export class CallerOrder {
   private readonly byOrigin = new Map<object, Map<number, Ahead>>();
   private ready: Follower[] = [];
-  /** Commands under way. */
+  /** Commands under way, and those that wait for them. */
   size = 0;
+  waiting = 0;
+
+  get full(): boolean {
+    return this.waiting >= FOLLOWERS_MAX;
+  }
 
   ahead(origin: object, partition: number): Ahead | undefined {
     return this.size === 0 ? undefined : this.byOrigin.get(origin)?.get(partition);
@@ -64,6 +72,7 @@ export class CallerOrder {
   }
 
   follow(ahead: Ahead, follower: Follower): void {
+    this.waiting++;
     ahead.followers.push(follower);
   }
 
@@ -76,6 +85,7 @@ export class CallerOrder {
   takeReleased(): readonly Follower[] {
     if (this.ready.length === 0) return this.ready;
     const ready = this.ready;
+    this.waiting -= ready.length;
     this.ready = [];
     return ready;
   }

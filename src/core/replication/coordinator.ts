@@ -101,6 +101,8 @@ export class Coordinator {
         const here = command.firstKey > 0 && (command.flags & WRITE) === 0 && this.ownership.owns(partition);
         if (!here) this.forwarding.forward(ahead.peer, partition, command, args, caller, hops);
         else this.reads.begin(host, partition, command, args, caller, ahead.peer);
+      } else if (this.order.full) {
+        caller.reply.error('BUSY', 'too many commands wait for others of their connection');
       } else {
         const placed = new PlacedCaller(caller, caller.defer());
         this.order.follow(ahead, { partition, command, args: keepArgs(args), caller: placed });

@@ -8,6 +8,7 @@ import type { Log } from '../../ports/log.js';
 import type { HybridClock } from '../base/hlc.js';
 import { FRAME_RECORDS } from '../gossip/frames.js';
 import { SECTION_RECORDS } from '../gossip/packet.js';
+import type { Ring } from '../partitions/ring.js';
 import { slotOf } from '../partitions/slots.js';
 import { recordIsExpired } from '../record/expiry.js';
 import {
@@ -365,14 +366,24 @@ export class Replicator {
     this.wal.append(record, 0, recordBytes(record, 0));
   }
 
-  /** A TYPE_HINT record met during recovery. */
-  recoverHint(bytes: Buffer, offset: number): void {
+  /** A member is forgotten: nothing is owed to it any more, in the log neither. */
+  forgive(peer: Peer): void {
+    for (const [key, partition] of [...peer.hints.entries()]) {
+      peer.hints.settle(key);
+      this.logHint(peer.id, key, partition, 1);
+    }
+  }
+
+  /** A TYPE_HINT record met during recovery; one for somebody who has no place in the ring is let go. */
+  recoverHint(bytes: Buffer, offset: number, ring: Ring): void {
     const valueStart = recordKeyEnd(bytes, offset);
     const key = bytes.latin1Slice(recordKeyStart(bytes, offset), valueStart);
     const end = recordEnd(bytes, offset);
     if (end - valueStart < 3) return;
     const partition = bytes[valueStart] | (bytes[valueStart + 1] << 8);
-    const peer = this.peers.ensure(bytes.latin1Slice(valueStart + 3, end));
+    const id = bytes.latin1Slice(valueStart + 3, end);
+    if (ring.get(id)?.state !== 'in') return;
+    const peer = this.peers.ensure(id);
     if (bytes[valueStart + 2] === 1) peer.hints.settle(key);
     else if (partition < this.options.partitions) peer.hints.add(key, partition, 0);
   }
