@@ -1,4 +1,4 @@
-# One node in a container, listening on every address, so that it asks for a password file or --insecure:
+# One node in a container, listening on every address, so that it asks for --insecure; a password file guards its clients:
 #   docker run -p 7379:7379 -v hearsay:/data hearsay --insecure
 # Other nodes must reach what it advertises (--advertise, 17379 by UDP and TCP); --join names one of them. Settings that the
 # health check must know (port, password file) go in by HEARSAY_ variables.
