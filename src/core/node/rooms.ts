@@ -102,7 +102,6 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
   });
   const replicator = new Replicator({ log: ports.log }, store, wal, clock, ownership, peers, operations, {
     ...options,
-    durability: config.durability,
   });
   const local = new LocalKeyspace({ distinct: ports.distinct }, store, wal, clock, replicator, {
     partitions: config.partitions,
@@ -114,7 +113,6 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     clock,
     order,
     {
-      partitions: config.partitions,
       operationTimeoutMs: config.operationTimeoutMs,
     },
     random,
@@ -129,7 +127,6 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     {
       selfId: nodeId,
       replicas: config.replicas,
-      partitions: config.partitions,
       operationTimeoutMs: config.operationTimeoutMs,
     },
     random,

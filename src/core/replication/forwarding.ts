@@ -50,7 +50,6 @@ interface Pending {
 }
 
 export interface ForwardingOptions {
-  partitions: number;
   operationTimeoutMs: number;
 }
 

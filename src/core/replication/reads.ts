@@ -64,7 +64,6 @@ interface Vote {
 export interface QuorumReadsOptions {
   selfId: string;
   replicas: number;
-  partitions: number;
   operationTimeoutMs: number;
 }
 

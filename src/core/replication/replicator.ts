@@ -45,7 +45,6 @@ const WINDOW_FOR_HINTS_BYTES = 1024 * 1024;
 
 export interface ReplicatorOptions {
   partitions: number;
-  durability: 'always' | 'interval' | 'off';
   mutations: ReadonlySet<string>;
 }
 
