@@ -1,13 +1,15 @@
 /**
  * The Node side of the stream port: TCP listeners for clients and peers, and connections to peers.
  * Every socket reads into ONE shared buffer (the `onread` option of net.Socket), so a read allocates nothing; its bytes
- * are gone when the event returns. The world (world.ts) opens turns around the events.
+ * are gone when the event returns. Accepted connections are written through below-net.ts where that can be had, those dialled
+ * from here (which queue before they stand) through net.Socket. The world (world.ts) opens turns around the events.
  * Guarded: ids are never reused; each stream accepted or connected gets exactly one `streamClosed`, the last event of
  * its life; a buffer given away to be recycled comes back exactly once, written or not.
  */
 import { createServer, isIP, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { StreamId, Streams } from '../ports/streams.js';
 import type { Machine } from '../ports/world.js';
+import { BelowNet, BROKEN, type Handle, type RawStream, TAKEN } from './below-net.js';
 
 const READ_BUFFER_BYTES = 256 * 1024;
 /** A stream with more than this queued is full; below half it has drained. */
@@ -24,16 +26,35 @@ export type StreamArrivals = Pick<
   'streamAccepted' | 'streamConnected' | 'streamBytes' | 'streamDrained' | 'streamClosed' | 'bufferReleased'
 >;
 
-interface NodeStream {
-  readonly id: StreamId;
-  readonly socket: Socket;
+class NodeStream implements RawStream {
   /** For each write not yet taken by the system, in order: the buffer to hand back, or null. */
-  readonly pending: (Buffer | null)[];
-  readonly written: () => void;
-  full: boolean;
-  closing: boolean;
-  why: string;
+  readonly pending: (Buffer | null)[] = [];
+  readonly taken = (): void => this.owner.taken(this);
+  /** Bytes given to the handle and not yet taken by the system. */
+  rawQueuedBytes = 0;
+  full = false;
+  paused = false;
+  closing = false;
+  why = 'closed by the other side';
   flushTimer?: NodeJS.Timeout;
+
+  constructor(
+    private readonly owner: NodeStreams,
+    readonly id: StreamId,
+    readonly socket: Socket,
+    /** Where it is written to; null: through the socket. */
+    readonly handle: Handle | null,
+  ) {}
+
+  get queuedBytes(): number {
+    return this.handle === null ? this.socket.writableLength : this.rawQueuedBytes;
+  }
+
+  written(bytes: Buffer, status: number): void {
+    this.rawQueuedBytes -= bytes.length;
+    this.owner.taken(this);
+    if (status < 0) this.socket.destroy(new Error('the connection is broken'));
+  }
 }
 
 export class NodeStreams implements Streams {
@@ -46,8 +67,12 @@ export class NodeStreams implements Streams {
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private lastId = 0;
 
-  constructor(arrivals: StreamArrivals) {
+  private readonly belowNet: BelowNet | null;
+
+  /** `plain`: uses nothing below net.Socket. */
+  constructor(arrivals: StreamArrivals, options: { plain: boolean } = { plain: false }) {
     this.arrivals = arrivals;
+    this.belowNet = options.plain ? null : BelowNet.open();
   }
 
   /** Listens, and returns the port. Rejects with the system's error. */
@@ -81,7 +106,7 @@ export class NodeStreams implements Streams {
 
   dial(id: StreamId, host: string, port: number): void {
     const socket = new Socket(this.socketOptions(id));
-    this.open(id, socket);
+    this.open(id, socket, null);
     socket.once('connect', () => {
       if (this.streams.get(id)?.closing === false) this.arrivals.streamConnected(id);
     });
@@ -91,23 +116,24 @@ export class NodeStreams implements Streams {
 
   write(stream: StreamId, bytes: Buffer, recycle: boolean): void {
     const open = this.streams.get(stream);
-    if (open === undefined || open.closing || !open.socket.writable) {
+    if (open === undefined || open.closing || open.socket.destroyed) {
       this.writesDropped++;
       if (recycle) this.arrivals.bufferReleased(bytes);
       return;
     }
-    open.pending.push(recycle ? bytes : null);
-    open.socket.write(bytes, open.written);
-    if (!open.full && open.socket.writableLength > FULL_BYTES) open.full = true;
+    if (open.handle !== null && this.belowNet !== null) this.writeRaw(this.belowNet, open, open.handle, bytes, recycle);
+    else this.writePlain(open, bytes, recycle);
+    if (!open.full && open.queuedBytes > FULL_BYTES) open.full = true;
   }
 
   queued(stream: StreamId): number {
-    return this.streams.get(stream)?.socket.writableLength ?? 0;
+    return this.streams.get(stream)?.queuedBytes ?? 0;
   }
 
   pause(stream: StreamId, paused: boolean): void {
     const open = this.streams.get(stream);
     if (open === undefined || open.closing) return;
+    open.paused = paused;
     if (paused) open.socket.pause();
     else open.socket.resume();
   }
@@ -141,31 +167,26 @@ export class NodeStreams implements Streams {
 
   /** Moves the handle of a fresh, still unread connection into a socket that reads into the shared buffer. */
   private adopt(kind: 'client' | 'peer', born: Socket): void {
-    const carrier = born as unknown as { _handle: object | null };
-    const handle = carrier._handle;
-    if (handle === null) return;
-    carrier._handle = null;
-    born.destroy();
+    const handle = this.belowNet?.detach(born) ?? null;
     const id = this.reserve();
-    const socket = new Socket({ ...this.socketOptions(id), handle, manualStart: true } as SocketConstructorOpts);
-    this.open(id, socket);
+    let socket = born;
+    if (handle !== null) {
+      socket = new Socket({ ...this.socketOptions(id), handle, manualStart: true } as SocketConstructorOpts);
+    } else {
+      socket.on('data', (bytes: Buffer) => {
+        if (this.streams.get(id)?.closing === false) this.arrivals.streamBytes(id, bytes, 0, bytes.length);
+      });
+    }
+    this.open(id, socket, handle);
     this.accepted++;
     const peer = joinAddress(socket.remoteAddress, socket.remotePort);
     this.arrivals.streamAccepted(id, kind, peer, joinAddress(socket.localAddress, socket.localPort));
     const open = this.streams.get(id);
-    if (open?.closing === false && !socket.isPaused()) socket.resume();
+    if (open?.closing === false && !open.paused) socket.resume();
   }
 
-  private open(id: StreamId, socket: Socket): void {
-    const open: NodeStream = {
-      id,
-      socket,
-      pending: [],
-      written: () => this.written(open),
-      full: false,
-      closing: false,
-      why: 'closed by the other side',
-    };
+  private open(id: StreamId, socket: Socket, handle: Handle | null): void {
+    const open = new NodeStream(this, id, socket, handle);
     this.streams.set(id, open);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_AFTER_MS);
@@ -194,13 +215,37 @@ export class NodeStreams implements Streams {
   }
 
   /** The system has taken the oldest pending write, or refused it for good. */
-  private written(open: NodeStream): void {
+  taken(open: NodeStream): void {
     const bytes = open.pending.shift();
     if (bytes !== undefined && bytes !== null) this.arrivals.bufferReleased(bytes);
-    if (open.full && open.socket.writableLength < FULL_BYTES / 2) {
+    if (open.full && open.queuedBytes < FULL_BYTES / 2) {
       open.full = false;
       if (!open.closing) this.arrivals.streamDrained(open.id);
     }
+  }
+
+  private writeRaw(belowNet: BelowNet, open: NodeStream, handle: Handle, bytes: Buffer, recycle: boolean): void {
+    const outcome = belowNet.write(handle, bytes, open);
+    if (outcome === TAKEN) {
+      if (recycle) this.arrivals.bufferReleased(bytes);
+    } else if (outcome === BROKEN) {
+      this.writesDropped++;
+      if (recycle) this.arrivals.bufferReleased(bytes);
+      open.socket.destroy(new Error('the connection is broken'));
+    } else {
+      open.rawQueuedBytes += bytes.length;
+      open.pending.push(recycle ? bytes : null);
+    }
+  }
+
+  private writePlain(open: NodeStream, bytes: Buffer, recycle: boolean): void {
+    if (!open.socket.writable) {
+      this.writesDropped++;
+      if (recycle) this.arrivals.bufferReleased(bytes);
+      return;
+    }
+    open.pending.push(recycle ? bytes : null);
+    open.socket.write(bytes, open.taken);
   }
 
   private finish(open: NodeStream, flush: boolean): void {

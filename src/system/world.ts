@@ -32,6 +32,8 @@ export interface NodeWorldOptions {
   gossipPort: number;
   tickIntervalMs: number;
   faultInjection: boolean;
+  /** Use nothing below net.Socket. */
+  plainSockets?: boolean;
   /** Monotonic ms; for tests. */
   monotonicMs?: () => number;
   /** Wall ms; for tests. */
@@ -81,7 +83,8 @@ export class NodeWorld implements Arrivals {
     this.wallMs = options.wallMs ?? (() => Date.now());
     this.faultyNetwork = options.faultInjection ? new FaultyNetwork(this, { seed: drawSeed() }) : null;
     this.datagrams = new NodeDatagrams(this.faultyNetwork?.datagrams ?? this, log, { host: options.bind });
-    this.streams = new NodeStreams(this.faultyNetwork?.streams ?? this);
+    const arrivals = this.faultyNetwork?.streams ?? this;
+    this.streams = new NodeStreams(arrivals, { plain: options.plainSockets ?? false });
     this.resolver = new NodeResolver(this);
     this.faultyNetwork?.datagrams.attach(this.datagrams);
     this.faultyNetwork?.streams.attach(this.streams);

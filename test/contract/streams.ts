@@ -122,6 +122,33 @@ export function describeStreams(name: string, createWorld: WorldFactory): void {
       expect(left.ports.streams.queued(near)).toBe(0);
     });
 
+    it('does the same for the side that was called', async () => {
+      const { near, far } = await connect();
+      const { left, right } = world;
+      left.ports.streams.pause(near, true);
+      const lent = Buffer.alloc(24_000_000, 5);
+      right.ports.streams.write(far, lent, true);
+      right.ports.streams.write(far, Buffer.from('behind'), false);
+      await world.until(() => left.recorder.ticks >= 3);
+      expect(right.ports.streams.queued(far)).toBeGreaterThan(0);
+      left.ports.streams.pause(near, false);
+      await world.until(() => left.recorder.countOf(near) === 24_000_006);
+      await world.until(() => right.recorder.drained.includes(far) && right.recorder.released.length === 1);
+      expect(right.recorder.released[0]).toBe(lent);
+      expect(right.ports.streams.queued(far)).toBe(0);
+      expect(left.recorder.bytesOf(near).subarray(-6).toString()).toBe('behind');
+    });
+
+    it('hands back what the side that was called had queued when the other is gone', async () => {
+      const { near, far } = await connect();
+      const { left, right } = world;
+      left.ports.streams.pause(near, true);
+      for (let count = 0; count < 3; count++) right.ports.streams.write(far, Buffer.alloc(8_000_000, count), true);
+      left.ports.streams.close(near, false);
+      await world.until(() => right.recorder.closesOf(far) === 1);
+      await world.until(() => right.recorder.released.length === 3);
+    });
+
     it('closes a stream to a port where nobody listens, and never says connected', async () => {
       const { left, right } = world;
       const near = left.ports.streams.connect(right.address, 1);
