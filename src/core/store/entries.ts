@@ -27,7 +27,17 @@ export const LAPSED = 0x80000000;
 /** Longer keys are compared by the native call. */
 const LOOP_BYTES_MAX = 32;
 
+/** Told what stands for a key before that changes: snapshots.ts keeps it for those who read the past. */
+export interface ChangeWatcher {
+  /** The record at `source`, `at` stands for its key and will not; or, if `isNew`, nothing stands for its key and it will. */
+  beforeChange(partition: number, hash: number, source: Buffer, at: number, isNew: boolean): void;
+  /** Everything is about to be forgotten at once. */
+  beforeClear(): void;
+}
+
 export class Entries {
+  /** Null while no snapshot is open. A record that moves, lapses or is covered by a flush has not changed. */
+  watcher: ChangeWatcher | null = null;
   /** Null until a partition's first record. */
   readonly partitions: (Partition | null)[];
   /** Memory of index and digests. */
@@ -92,6 +102,10 @@ export class Entries {
     const table = home.directory.tableOf(hash);
     const slot = this.findSlot(table, hash, buffer, keyStart, keyEnd);
     const location = this.segments.locate(segment, offset);
+    if (this.watcher !== null) {
+      if (slot === 0) this.watcher.beforeChange(partition, hash, buffer, offset, true);
+      else this.announce(home, hash, table[slot + 1]);
+    }
     if (slot !== 0) {
       const former = table[slot + 1];
       table[slot + 1] = location;
@@ -110,6 +124,7 @@ export class Entries {
   drop(home: Partition, table: Uint32Array, slot: number): void {
     const hash = table[slot];
     const location = table[slot + 1];
+    if (this.watcher !== null) this.announce(home, hash, location);
     removeSlot(table, slot);
     this.account(home, hash, location, -1);
   }
@@ -213,6 +228,7 @@ export class Entries {
 
   /** Forgets everything at once; the owner clears the segments. */
   clear(): void {
+    if (this.watcher !== null) this.watcher.beforeClear();
     for (let partition = 0; partition < this.partitions.length; partition++) this.close(partition);
     this.keys = 0;
     this.tombstones = 0;
@@ -223,6 +239,12 @@ export class Entries {
     this.maxHlc = 0;
     this.maxActor = 0;
     this.references = 1;
+  }
+
+  /** The record at a location will stand for its key no more. */
+  private announce(home: Partition, hash: number, location: number): void {
+    const buffer = this.segments.buffers[location >>> this.segments.shift];
+    this.watcher?.beforeChange(home.number, hash, buffer, (location & this.segments.mask) << 3, false);
   }
 
   private keyIs(location: number, key: Uint8Array, start: number, end: number): boolean {
