@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HearsayError } from '../core/base/errors.js';
 import { simulate, USAGE } from '../sim/main.js';
+import { runBenchChild, runBenchVerb } from './bench.js';
 import { runChaosVerb } from './chaos.js';
 import { runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
@@ -105,6 +106,24 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
     .addHelpText('after', '\nExit codes: 0 no violation, 1 a violation or no convergence, 2 wrong usage.')
     .action(async (script, flags) => setExitCode(await runChaosVerb(script, flags, terminal)));
+  program
+    .command('bench')
+    .description('measure Hearsay against redis-server on this machine, in one run')
+    .option('--cases <names>', 'which, separated by commas: names, or how they begin (default: those with a target)')
+    .option('--all', 'every case')
+    .option('--list', 'print the names of all cases')
+    .option('--quick', 'everything small, one round: shows that it works, and no figure to quote')
+    .option('--rounds <number>', 'alternating rounds of each case (default: 5)')
+    .option('--json <file>', 'write the results as JSON')
+    .option('--svg <file>', 'write the chart of the ratios')
+    .option('--report <directory>', 'write report.md, report.json and report.svg')
+    .addHelpText('after', '\nExit codes: 0 measured, 1 something could not be measured, 2 wrong usage.')
+    .action(async (flags) => setExitCode(await runBenchVerb(flags, VERSION, terminal)));
+  program
+    .command('bench-child', { hidden: true })
+    .argument('<role>')
+    .argument('<spec>')
+    .action(async (role, spec) => setExitCode(await runBenchChild(role, spec, terminal)));
   program
     .command('simulate')
     .description('run seeds of the simulator: the real node under faults on virtual time')

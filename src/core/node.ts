@@ -14,6 +14,7 @@ import type { Machine, Ports } from '../ports/world.js';
 import { HearsayError } from './base/errors.js';
 import { HLC_TICKS, hlcToMs } from './base/hlc.js';
 import { Random } from './base/random.js';
+import type { Keyspace } from './commands/keyspace.js';
 import { CommandStats } from './commands/stats.js';
 import { commandTable } from './commands/table.js';
 import type { NodeConfig } from './config.js';
@@ -116,6 +117,11 @@ export class HearsayNode implements Machine {
 
   get id(): string {
     return this.state.nodeId;
+  }
+
+  /** The entries of this node, for a program that runs it in its own process: use it inside a turn, after `start`. */
+  get keyspace(): Keyspace {
+    return this.host.keyspace;
   }
 
   /** Recovers from disk and begins to talk. Call inside a turn, once. Throws HearsayError DATADIR or CONFIG. */
@@ -560,6 +566,7 @@ export class HearsayNode implements Machine {
     this.rooms.local.wallMs = wallMs;
     this.rooms.replicator.nowMs = monotonicMs;
     this.rooms.replicator.wallMs = wallMs;
+    this.rooms.loader.wallMs = wallMs;
     this.rooms.coordinator.nowMs = monotonicMs;
     this.rooms.forwarding.nowMs = monotonicMs;
     this.rooms.forwarding.wallMs = wallMs;

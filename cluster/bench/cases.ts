@@ -1,0 +1,29 @@
+/**
+ * The catalogue of the benchmark suite: every case by its name, and which of them a run without words measures.
+ * Guarded: a name is given once and stays what it is, so that reports of different days can be laid side by side.
+ */
+import type { CaseGroup } from './context.js';
+import { inProcessGroup } from './in-process.js';
+import { THROUGHPUT_DEFAULT, throughputGroups } from './throughput.js';
+
+export const CASE_GROUPS: readonly CaseGroup[] = [...throughputGroups(), inProcessGroup()];
+
+const DEFAULT_NAMES: readonly string[] = [...THROUGHPUT_DEFAULT, 'in-process-get', 'in-process-set'];
+
+export function allCaseNames(): string[] {
+  return CASE_GROUPS.flatMap((group) => group.names);
+}
+
+/**
+ * The cases that words name: each a name, or how names begin (`get`, `set-p16`, `memory`). No words: the default ones, or all.
+ * `unknown` holds words that name nothing.
+ */
+export function chooseCases(words: readonly string[], all: boolean): { names: string[]; unknown: string[] } {
+  const known = allCaseNames();
+  if (words.length === 0) return { names: known.filter((name) => all || DEFAULT_NAMES.includes(name)), unknown: [] };
+  const fits = (name: string, word: string): boolean => name === word || name.startsWith(`${word}-`);
+  return {
+    names: known.filter((name) => words.some((word) => fits(name, word))),
+    unknown: words.filter((word) => !known.some((name) => fits(name, word))),
+  };
+}

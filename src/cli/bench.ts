@@ -1,0 +1,68 @@
+/**
+ * `hearsay bench`: Hearsay against redis-server on this machine, in one run. It checks the flags and leaves the run to
+ * cluster/bench/run.ts. `hearsay bench-child ROLE SPEC` is what that run starts as processes of their own.
+ */
+import { allCaseNames, chooseCases } from '../../cluster/bench/cases.js';
+import type { InProcessSpec } from '../../cluster/bench/in-process.js';
+import { runLoad } from '../../cluster/bench/load.js';
+import type { LoadSpec } from '../../cluster/bench/load-spec.js';
+import { runBench } from '../../cluster/bench/run.js';
+import { benchInProcess } from './bench-node.js';
+import type { Terminal } from './terminal.js';
+import { UsageError } from './terminal.js';
+
+const ROUNDS_MAX = 100;
+
+export async function runBenchVerb(
+  flags: Readonly<Record<string, unknown>>,
+  version: string,
+  terminal: Terminal,
+): Promise<number> {
+  if (flags.list === true) {
+    for (const name of allCaseNames()) terminal.out(`${name}\n`);
+    return 0;
+  }
+  if (terminal.launcher === null) throw new UsageError(['bench: start it by bin/hearsay.js']);
+  const problems: string[] = [];
+  const quick = flags.quick === true;
+  const rounds = flags.rounds === undefined ? (quick ? 1 : 5) : wholeNumber(flags.rounds);
+  if (!(rounds >= 1 && rounds <= ROUNDS_MAX)) problems.push(`--rounds: ${flags.rounds} is not from 1 to ${ROUNDS_MAX}`);
+  const words = typeof flags.cases === 'string' ? flags.cases.split(',').filter(Boolean) : [];
+  const { names, unknown } = chooseCases(words, flags.all === true);
+  for (const word of unknown) problems.push(`--cases: no case is named ${word}; --list prints them`);
+  if (problems.length > 0) throw new UsageError(problems);
+  return runBench(
+    {
+      cases: names,
+      rounds,
+      quick,
+      jsonFile: fileOf(flags.json),
+      svgFile: fileOf(flags.svg),
+      reportDirectory: fileOf(flags.report),
+    },
+    {
+      command: [process.execPath, terminal.launcher],
+      version,
+      out: (line) => terminal.out(`${line}\n`),
+      complain: (line) => terminal.error(`${line}\n`),
+      onStop: (listener) => terminal.onStopSignal(listener),
+    },
+  );
+}
+
+/** One role of a run, told by JSON; its result is one line of JSON. */
+export async function runBenchChild(role: string, spec: string, terminal: Terminal): Promise<number> {
+  const parsed: unknown = JSON.parse(spec);
+  if (role === 'load') terminal.out(`${JSON.stringify(await runLoad(parsed as LoadSpec))}\n`);
+  else if (role === 'in-process') terminal.out(`${JSON.stringify(await benchInProcess(parsed as InProcessSpec))}\n`);
+  else throw new UsageError([`bench-child: ${role} is no role`]);
+  return 0;
+}
+
+function wholeNumber(raw: unknown): number {
+  return /^\d{1,9}$/.test(String(raw)) ? Number(raw) : Number.NaN;
+}
+
+function fileOf(raw: unknown): string | null {
+  return typeof raw === 'string' && raw !== '' ? raw : null;
+}
