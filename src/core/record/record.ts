@@ -39,6 +39,10 @@ export const TYPE_HINT = 16;
 /** Local to one node's log: a member's place in the ring and its address; key = its id. */
 export const TYPE_RING = 17;
 
+/** Times this, rounded down: the high word of an integer below 2^53. A power of two, so the product is exact. */
+const HIGH_WORD = 1 / 0x100000000;
+const LOOP_BYTES_MAX = 40;
+
 export const FLAG_EXPIRY = 1;
 export const FLAG_EXPIRY_VERSION = 2;
 export const FLAG_SUBKEY = 4;
@@ -97,21 +101,21 @@ export function writeRecord(
   bytes[offset + 10] = keyLength & 0xff;
   bytes[offset + 11] = keyLength >>> 8;
   writeHlc(bytes, offset + 12, fields.hlc);
-  writeWord(bytes, offset + 20, fields.actor % 0x100000000);
-  writeWord(bytes, offset + 24, fields.sequence % 0x100000000);
-  const actorHigh = Math.floor(fields.actor / 0x100000000);
-  const sequenceHigh = Math.floor(fields.sequence / 0x100000000);
+  writeWord(bytes, offset + 20, fields.actor);
+  writeWord(bytes, offset + 24, fields.sequence);
+  const actorHigh = Math.floor(fields.actor * HIGH_WORD);
+  const sequenceHigh = Math.floor(fields.sequence * HIGH_WORD);
   writeWord(bytes, offset + 28, actorHigh | (sequenceHigh << 16));
   let at = offset + RECORD_HEADER_BYTES;
   if (flags & FLAG_EXPIRY) {
-    writeWord(bytes, at, fields.expireAtMs % 0x100000000);
-    writeWord(bytes, at + 4, Math.floor(fields.expireAtMs / 0x100000000) & 0xffff);
+    writeWord(bytes, at, fields.expireAtMs);
+    writeWord(bytes, at + 4, Math.floor(fields.expireAtMs * HIGH_WORD) & 0xffff);
     at += 8;
   }
   if (flags & FLAG_EXPIRY_VERSION) {
     writeHlc(bytes, at, fields.expiryHlc);
-    writeWord(bytes, at + 8, fields.expiryActor % 0x100000000);
-    writeWord(bytes, at + 12, Math.floor(fields.expiryActor / 0x100000000));
+    writeWord(bytes, at + 8, fields.expiryActor);
+    writeWord(bytes, at + 12, Math.floor(fields.expiryActor * HIGH_WORD));
     at += 16;
   }
   copyBytes(key, keyStart, keyEnd, bytes, at);
@@ -208,7 +212,9 @@ export function readWord(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
-export function writeWord(bytes: Uint8Array, at: number, word: number): void {
+/** The low 32 bits of a non-negative integer below 2^53, little endian. */
+export function writeWord(bytes: Uint8Array, at: number, integer: number): void {
+  const word = integer | 0;
   bytes[at] = word;
   bytes[at + 1] = word >>> 8;
   bytes[at + 2] = word >>> 16;
@@ -221,13 +227,13 @@ export function readHlc(bytes: Uint8Array, at: number): number {
 }
 
 export function writeHlc(bytes: Uint8Array, at: number, hlc: number): void {
-  writeWord(bytes, at, hlc % 0x100000000);
-  writeWord(bytes, at + 4, Math.floor(hlc / 0x100000000));
+  writeWord(bytes, at, hlc);
+  writeWord(bytes, at + 4, Math.floor(hlc * HIGH_WORD));
 }
 
-/** Copies bytes: a loop below 16 bytes, where it beats the call. */
+/** Copies bytes: in a loop as long as that beats the call and the view it needs. */
 export function copyBytes(source: Uint8Array, start: number, end: number, target: Buffer, at: number): void {
-  if (end - start <= 16) {
+  if (end - start <= LOOP_BYTES_MAX) {
     for (let from = start, to = at; from < end; from++, to++) target[to] = source[from];
   } else {
     target.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
