@@ -281,6 +281,7 @@ const CODES: Readonly<Record<ErrorCode, true>> = {
   DISKFAILED: true,
   BUSY: true,
   LOADING: true,
+  SNAPSHOT: true,
   UNAVAILABLE: true,
   NOQUORUM: true,
   CLOCKDRIFT: true,

@@ -42,6 +42,7 @@ import {
   segmentBytesFor,
   tombstoneBytesMax,
 } from './sizes.js';
+import { Snapshots } from './snapshots.js';
 import { HASH_MAX, type RecordVisitor, Walker } from './walker.js';
 
 export interface StoreOptions {
@@ -90,6 +91,10 @@ export interface StoreStats {
   cleanedBytes: number;
   /** Records for which there was no room, or that were malformed or flushed. */
   refused: number;
+  /** Snapshots open, the memory beside `memoryBytes` that what they keep takes, and those that a bound closed. */
+  snapshots: number;
+  snapshotBytes: number;
+  snapshotsTooOld: number;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -104,6 +109,8 @@ const LAPSED_SHARE = 0.05;
 
 export class Store {
   readonly hasher: Hasher;
+  /** The store at points in time. */
+  readonly snapshots: Snapshots;
   /** The turn's wall clock; expiry is judged by it. */
   wallMs = 0;
   buffer: Buffer = EMPTY;
@@ -137,6 +144,7 @@ export class Store {
     this.entries = new Entries(this.segments, partitions, Math.floor(memoryBytesMax * LAPSED_SHARE));
     this.reclaimer = new Reclaimer(this.entries, this.segments, options.eviction === 'fifo');
     this.walker = new Walker(this.entries, this.segments);
+    this.snapshots = new Snapshots(this.entries, this.segments, memoryBytesMax);
   }
 
   /** Records of this version or before are refused by `merge` and unseen by `find`. */
@@ -347,6 +355,9 @@ export class Store {
       flushed: entries.flushed,
       cleanedBytes: reclaimer.cleanedBytes,
       refused: this.refused,
+      snapshots: this.snapshots.size,
+      snapshotBytes: this.snapshots.bytes,
+      snapshotsTooOld: this.snapshots.tooOld,
     };
   }
 
