@@ -96,6 +96,19 @@ export function readFrameHeader(bytes: Buffer, at: number, place: FramePlace, he
   return true;
 }
 
+/**
+ * Whether a header that `readFrameHeader` refuses was once sealed for this place: of the four words that name the place
+ * three hold. Of what an earlier use of the file left there at most two do.
+ */
+export function resemblesFrame(bytes: Buffer, at: number, place: FramePlace): boolean {
+  let right = 0;
+  if (readWord(bytes, at) === FRAME_MAGIC) right++;
+  if (readWord(bytes, at + 24) === place.file) right++;
+  if (readWord(bytes, at + 28) === place.offset % 0x100000000) right++;
+  if (readWord(bytes, at + 32) === place.salt) right++;
+  return right >= 3;
+}
+
 /** An unsigned integer below 2^53 as two words, low first. */
 export function readWide(bytes: Uint8Array, at: number): number {
   return readWord(bytes, at) + readWord(bytes, at + 4) * 0x100000000;

@@ -7,7 +7,14 @@ import type { Disk, FileHandle } from '../../ports/disk.js';
 import { crc32 } from '../base/crc32.js';
 import { align8, readWord, verifyRecord } from '../record/record.js';
 import type { FrameHeader, FramePlace } from './frame.js';
-import { alignPosition8, FRAME_HEADER_BYTES, FRAME_MAGIC, readFrameHeader } from './frame.js';
+import {
+  alignPosition8,
+  alignPositionSector,
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  readFrameHeader,
+  resemblesFrame,
+} from './frame.js';
 
 /** Called with each record; the bytes are only lent. */
 export type RecordVisitor = (buffer: Buffer, offset: number, length: number) => void;
@@ -46,6 +53,16 @@ export class FrameReader {
       this.position = position;
       return true;
     }
+  }
+
+  /** Where the frame behind `end` began, if a damaged header still tells; -1 if nothing there does. */
+  remnant(end: number): number {
+    for (const position of [alignPosition8(end), alignPositionSector(end)]) {
+      const at = this.load(position, FRAME_HEADER_BYTES);
+      this.place.offset = position;
+      if (at >= 0 && resemblesFrame(this.window, at, this.place)) return position;
+    }
+    return -1;
   }
 
   /** Position behind the frame that `find` met. */

@@ -11,7 +11,7 @@
 import type { Disk } from '../../ports/disk.js';
 import { HearsayError } from '../base/errors.js';
 import { recordHlc } from '../record/record.js';
-import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN } from './frame.js';
+import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN, SECTOR_BYTES } from './frame.js';
 import { chainCrc, FOOTER_BODY_BYTES } from './image.js';
 import type { ImageRef, Manifest } from './manifest.js';
 import { saltOf } from './manifest.js';
@@ -158,6 +158,14 @@ class Folder {
       });
     }
     if (this.result.torn !== null) return;
+    if (damaged === null) {
+      const remnant = this.remnant(lastUsed, goodEnd);
+      if (remnant !== null) {
+        damaged = remnant.region;
+        damagedAt = remnant.at;
+        lastUsed = this.numbers.indexOf(damaged.number);
+      }
+    }
     if (damaged !== null) this.endDamaged(damaged, damagedAt);
     this.result.blank = this.result.logs.slice(lastUsed + 1);
     this.result.logs = this.result.logs.slice(0, lastUsed + 1);
@@ -176,6 +184,25 @@ class Folder {
     const { records, whole } = reader.visitRecords(this.visit);
     this.result.records += records;
     if (!whole) this.noteRot(kind, number, reader.position, reader.end, 1);
+  }
+
+  /** Behind the last good frame, or at the front of the file after it: a frame of which only a damaged header is left. */
+  private remnant(lastUsed: number, goodEnd: number): { region: Region; at: number } | null {
+    const ends: [number, number][] = [
+      [lastUsed, goodEnd],
+      [lastUsed + 1, 0],
+    ];
+    let found: { region: Region; at: number } | null = null;
+    for (const [index, from] of ends) {
+      if (found !== null || index < 0 || index >= this.numbers.length) continue;
+      const number = this.numbers[index];
+      this.withReader('log', number, saltOf(this.manifest.runs, number), (reader) => {
+        const at = reader.remnant(from);
+        if (at < 0) return;
+        found = { region: { kind: 'log', number, from, to: Math.min(at + SECTOR_BYTES, reader.fileBytes) }, at };
+      });
+    }
+    return found;
   }
 
   /** Nothing good follows the damage: it is rot if a header proves its first batch durable, else a torn tail. */

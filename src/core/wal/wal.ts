@@ -311,14 +311,27 @@ export class Wal {
 
   /** Writes one frame from memory where the log stands, moving on to a new file if it must. False if the disk refuses. */
   private writeFrame(batch: Batch, number: number, kind: number): boolean {
-    const length = FRAME_HEADER_BYTES + batch.bodyBytes;
-    let position = this.files.place(length);
-    if (position < 0) {
-      if (!this.files.roll(length)) return false;
-      position = 0;
-    }
+    const position = this.placeFrame(batch);
     const file = this.files.current;
-    assert(file !== null, 'a frame has a file to go to');
+    if (position < 0 || file === null) return false;
+    if (!this.writeAt(file, position, batch, number, kind)) {
+      this.files.withdraw(file);
+      return false;
+    }
+    this.advance(file, position, batch, number);
+    return true;
+  }
+
+  /** Where the next frame goes in the current file, which may be a new one; -1 if none could be made. */
+  private placeFrame(batch: Batch): number {
+    const length = FRAME_HEADER_BYTES + batch.bodyBytes;
+    const position = this.files.place(length);
+    if (position >= 0) return position;
+    return this.files.roll(length) ? 0 : -1;
+  }
+
+  private writeAt(file: LogFile, position: number, batch: Batch, number: number, kind: number): boolean {
+    const length = FRAME_HEADER_BYTES + batch.bodyBytes;
     const place = { file: file.number, offset: position, salt: file.salt };
     sealFrame(batch.chunk.bytes, batch.start, kind, batch.bodyBytes, number, this.durableBatch, place);
     try {
@@ -326,14 +339,16 @@ export class Wal {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.files.failure = error;
-      this.files.withdraw(file);
       return false;
     }
-    file.position = position + length;
-    file.sectorNext = false;
-    file.lastBatch = number;
     this.counts.bytesWritten += length;
     return true;
+  }
+
+  private advance(file: LogFile, position: number, batch: Batch, number: number): void {
+    file.position = position + FRAME_HEADER_BYTES + batch.bodyBytes;
+    file.sectorNext = false;
+    file.lastBatch = number;
   }
 
   /** One sync in flight at a time, the oldest file first, so that durability advances in order. */
@@ -380,14 +395,28 @@ export class Wal {
     if (this.syncedThrough >= this.rescuedThrough) this.rescuedThrough = 0;
   }
 
-  /** Writes every batch that is not known durable to a new file, from memory, and syncs that. */
+  /**
+   * Writes every batch that is not known durable to a new file, from memory, and syncs that. The last frame goes first: the
+   * one at the front of a file takes the doubtful ones out of force, so it is written when all that replace them stand.
+   */
   private rescue(): boolean {
     const kept = this.memory.keptBatches();
     const firstKept = kept.length > 0 ? kept[0].number : this.writtenBatch + 1;
     if (firstKept > this.syncedThrough + 1) this.holeThrough = firstKept - 1;
     if (!this.files.roll(0)) return false;
     this.files.abandonOlder();
-    for (const batch of kept) if (!this.writeFrame(batch, batch.number, KIND_BATCH)) return false;
+    const places: { file: LogFile; position: number }[] = [];
+    for (const batch of kept) {
+      const position = this.placeFrame(batch);
+      const file = this.files.current;
+      if (position < 0 || file === null) return false;
+      this.advance(file, position, batch, batch.number);
+      places.push({ file, position });
+    }
+    for (let index = kept.length - 1; index >= 0; index--) {
+      const { file, position } = places[index];
+      if (!this.writeAt(file, position, kept[index], kept[index].number, KIND_BATCH)) return false;
+    }
     this.rescuedThrough = this.writtenBatch;
     this.startSync();
     return true;
