@@ -2,8 +2,8 @@
  * One client connection: bytes in, commands to the node, replies out in order. The table of sessions hands it its stream's
  * events and flushes it once, at the end of each turn.
  *
- * Fairness: a session runs at most `COMMANDS_PER_TURN` commands and reads `INPUT_BYTES_PER_TURN` bytes a turn; the rest is kept
- * and goes on in the next. Back-pressure: while its client does not take its replies, or too many are still to come, it runs
+ * Fairness: sessions with more to do than a turn allows share `COMMANDS_PER_TURN` commands and `INPUT_BYTES_PER_TURN` bytes a turn;
+ * the rest is kept and goes on in the next. Back-pressure: while its client does not take its replies, or too many are still to come, it runs
  * nothing and reads nothing.
  * Guarded: replies leave in the order of commands; a client never holds more memory here than the limits of parser.ts,
  * reply.ts and outbox.ts add up to; past them it is closed, and counted.
@@ -26,6 +26,9 @@ import { Outbox, PLACES_MAX } from './outbox.js';
 
 export const COMMANDS_PER_TURN = 1000;
 export const INPUT_BYTES_PER_TURN = 64 * 1024;
+/** However many sessions share a turn, each does this much in it. */
+export const COMMANDS_PER_TURN_MIN = 16;
+const INPUT_BYTES_PER_TURN_MIN = 4 * 1024;
 /** Output that its client has not taken, past which a session runs no more commands. */
 export const OUTPUT_BYTES_HIGH = 1024 * 1024;
 /** Unread input past which a session stops reading its stream. */
@@ -43,6 +46,8 @@ export interface SessionPorts {
 
 /** Where a session asks to be flushed at the end of this turn, and to go on in the next. */
 export interface Schedule {
+  /** Sessions that had more to do than the last turn allowed; at least 1. */
+  readonly crowd: number;
   flushLater(session: Session): void;
   turnLater(session: Session): void;
 }
@@ -373,8 +378,9 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   }
 
   private renewShares(): void {
-    this.commandsLeft = COMMANDS_PER_TURN;
-    this.inputLeft = INPUT_BYTES_PER_TURN;
+    const { crowd } = this.ports.sessions;
+    this.commandsLeft = Math.max(COMMANDS_PER_TURN_MIN, Math.floor(COMMANDS_PER_TURN / crowd));
+    this.inputLeft = Math.max(INPUT_BYTES_PER_TURN_MIN, Math.floor(INPUT_BYTES_PER_TURN / crowd));
   }
 
   /** Too much is owed, or too much is under way. */

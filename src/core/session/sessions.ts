@@ -19,6 +19,7 @@ export class Sessions implements Connections, Schedule {
   readonly table: CommandTable;
   readonly startedMs: number;
   readonly pool = new BufferPool();
+  crowd = 1;
   private readonly ports: SessionPorts;
   private readonly byStream = new Map<StreamId, Session>();
   private toFlush: Session[] = [];
@@ -76,6 +77,7 @@ export class Sessions implements Connections, Schedule {
   /** Start of a turn: sessions that stopped for fairness go on. */
   turn(): void {
     const due = this.toTurn;
+    this.crowd = Math.max(1, due.length);
     if (due.length === 0) return;
     this.toTurn = [];
     for (const session of due) {

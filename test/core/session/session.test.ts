@@ -125,6 +125,20 @@ describe('a session', () => {
     expect(harness.sessions.wantsTurn).toBe(false);
   });
 
+  it('shares a turn among all who have more to do than it allows', () => {
+    const harness = new Harness();
+    const crowd = 10;
+    for (let stream = 2; stream <= crowd; stream++) harness.accept(stream);
+    for (let stream = 1; stream <= crowd; stream++) harness.receive('PING\r\n'.repeat(COMMANDS_PER_TURN * 3), stream);
+    harness.endTurn();
+    for (let stream = 1; stream <= crowd; stream++) harness.output(stream);
+    harness.sessions.turn();
+    harness.endTurn();
+    for (let stream = 1; stream <= crowd; stream++) {
+      expect(harness.output(stream)).toBe('+PONG\r\n'.repeat(COMMANDS_PER_TURN / crowd));
+    }
+  });
+
   it('stops reading while more input waits than one turn takes', () => {
     const harness = new Harness();
     harness.receive('PING\r\n'.repeat(40_000));
