@@ -1,7 +1,7 @@
 /**
  * Port: one flat directory of files, owned by one node.
  * Laws: `read`, `write` and the directory calls act at once on what the operating system sees (its page cache); only
- * `sync` and `prepare` take time, and their completion comes as a `diskCompleted(token, error)` event, in any order between
+ * what is given a token takes time, and its completion comes as a `diskCompleted(token, error)` event, in any order between
  * files. What was written but not synced may survive a crash wholly, partly, in any order of 512-byte sectors, or not at all;
  * the same holds for creations, renames and removals not followed by `syncDirectory`. After a failed sync nothing is known
  * about the file's unsynced bytes, and a later success says nothing about them.
@@ -20,6 +20,9 @@ export class DiskError extends Error {
   }
 }
 
+/** `awaited`: an acknowledgement waits for it, and it waits for nothing else; `background`: nobody does. */
+export type SyncUrgency = 'awaited' | 'background';
+
 export interface Disk {
   /** Names of all files, in no order. */
   list(): string[];
@@ -32,14 +35,14 @@ export interface Disk {
   /** Writes `bytes[start, end)` at `position`; returns how many were taken, which may be fewer. */
   write(file: FileHandle, position: number, bytes: Uint8Array, start: number, end: number): number;
   truncate(file: FileHandle, size: number): void;
-  /** Makes everything written to the file before this call durable (fdatasync). */
-  sync(file: FileHandle, token: number): void;
+  /** Makes everything written to the file before this call durable (fdatasync). One in flight per file. Default `awaited`. */
+  sync(file: FileHandle, token: number, urgency?: SyncUrgency): void;
   /** The same, done before it returns: for start-up and the manifest. */
   syncNow(file: FileHandle): void;
   /** Creates `name` (replacing it) with `bytes` zeroed bytes, synced, without holding up the caller. Blocks are really allocated. */
   prepare(name: string, bytes: number, token: number): void;
   rename(from: string, to: string): void;
   remove(name: string): void;
-  /** Makes creations, renames and removals durable. */
-  syncDirectory(): void;
+  /** Makes creations, renames and removals before this call durable: before it returns, or, with a token, when it completes. */
+  syncDirectory(token?: number): void;
 }

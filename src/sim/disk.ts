@@ -60,7 +60,9 @@ export class SimDisk implements Disk {
   private readonly complete: (token: number, error: Error | null) => void;
   private names = new Map<string, Inode>();
   private durableNames = new Map<string, Inode>();
+  /** Changes of names not yet durable, and how many were before them. */
   private changes: DirectoryChange[] = [];
+  private changesDurable = 0;
   private handles = new Map<FileHandle, Inode>();
   private nextHandle = 1;
   private epoch = 0;
@@ -215,10 +217,15 @@ export class SimDisk implements Disk {
     this.change((names) => dropName(names, name, inode));
   }
 
-  syncDirectory(): void {
+  syncDirectory(token?: number): void {
     this.called();
-    this.durableNames = new Map(this.names);
-    this.changes = [];
+    const through = this.changesDurable + this.changes.length;
+    if (token === undefined) this.settleNames(through);
+    else
+      this.later(token, () => {
+        this.settleNames(through);
+        return null;
+      });
   }
 
   /** The next `count` syncs fail with EIO. */
@@ -254,6 +261,7 @@ export class SimDisk implements Disk {
     this.failWrites = [];
     const names = new Map(this.durableNames);
     for (const change of this.changes) if (chooser.below(2) === 1) change(names);
+    this.changesDurable += this.changes.length;
     this.changes = [];
     for (const inode of new Set(names.values())) settle(inode, chooser, this.options.garbledSectors);
     this.names = names;
@@ -332,6 +340,13 @@ export class SimDisk implements Disk {
   private change(change: DirectoryChange): void {
     change(this.names);
     this.changes.push(change);
+  }
+
+  /** The first `through` changes of names are durable. */
+  private settleNames(through: number): void {
+    const count = Math.max(0, through - this.changesDurable);
+    for (const change of this.changes.splice(0, count)) change(this.durableNames);
+    this.changesDurable += count;
   }
 
   private named(name: string): Inode {

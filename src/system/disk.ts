@@ -1,17 +1,21 @@
 /**
  * The disk of the Node world: the port of src/ports/disk.ts over one directory, with raw file descriptors and synchronous
- * calls; only `sync` and `prepare` use libuv's pool, at most one for a file. The world opens it once and turns its
- * completions into events. Guarded: one process per directory. The lock is a listening socket in Linux's abstract namespace,
+ * calls. What an acknowledgement waits for is synced by a thread of its own (sync-thread.ts); everything else that takes time
+ * (syncs of images and of the directory, filling spares, freeing what was removed) goes to libuv's pool in small steps, one
+ * step at a time, so that neither waits for the other and an application keeps its pool. The world opens it once and
+ * turns its completions into events. Guarded: one process per directory. The lock is a listening socket in Linux's abstract namespace,
  * named by device and inode, which the kernel takes back when the process dies, however it dies; elsewhere it is a file
  * with the id of a process, void when that process is gone. A descriptor is closed only when no call on it is in flight.
  */
 import {
   chmodSync,
+  close,
   closeSync,
   constants,
   fdatasync,
   fdatasyncSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -30,11 +34,15 @@ import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { HearsayError } from '../core/base/errors.js';
-import type { Disk, DiskErrorCode, FileHandle } from '../ports/disk.js';
+import type { Disk, DiskErrorCode, FileHandle, SyncUrgency } from '../ports/disk.js';
 import { DiskError } from '../ports/disk.js';
+import type { Log } from '../ports/log.js';
+import { SyncThread } from './sync-thread.js';
 
 const LOCK_NAME = 'lock';
+/** One write into a file that is prepared, and what is written between two syncs of it. */
 const FILL_BYTES = 1024 * 1024;
+const FILL_SYNC_BYTES = 4 * FILL_BYTES;
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const CODES: readonly string[] = ['ENOSPC', 'EIO', 'ENOENT', 'EROFS', 'EMFILE', 'EACCES'];
@@ -46,6 +54,7 @@ const CODE_SYNONYMS: Record<string, DiskErrorCode> = {
 };
 
 type Completed = (token: number, error: Error | null) => void;
+type Step = (done: () => void) => void;
 
 export class NodeDisk implements Disk {
   readonly directory: string;
@@ -54,12 +63,16 @@ export class NodeDisk implements Disk {
   private readonly directoryFd: number;
   /** Descriptors with calls in flight; one that is closing is closed when they are done. */
   private readonly inFlight = new Map<FileHandle, { calls: number; closing: boolean }>();
+  private readonly syncThread: SyncThread;
+  /** Steps that wait for the pool, the first being there: at most a few, for their callers have one of a kind in flight. */
+  private readonly steps: Step[] = [];
   private zeros: Buffer | null = null;
 
-  private constructor(directory: string, completed: Completed, lock: Server | null) {
+  private constructor(directory: string, completed: Completed, lock: Server | null, log: Log | null) {
     this.directory = directory;
     this.completed = completed;
     this.lock = lock;
+    this.syncThread = new SyncThread({ log });
     this.directoryFd = openSync(directory, constants.O_RDONLY);
   }
 
@@ -67,7 +80,7 @@ export class NodeDisk implements Disk {
    * Makes the directory if it is not there, closes it to others (mode 0700) and locks it.
    * Throws HearsayError DATADIR when it can not be used or another process has it.
    */
-  static async open(directory: string, completed: Completed): Promise<NodeDisk> {
+  static async open(directory: string, completed: Completed, log: Log | null = null): Promise<NodeDisk> {
     const path = resolve(directory);
     try {
       mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
@@ -75,7 +88,7 @@ export class NodeDisk implements Disk {
       const lock = process.platform === 'linux' ? await lockBySocket(path) : null;
       if (lock === null) assertFree(path);
       writeFileSync(join(path, LOCK_NAME), `${process.pid}\n`, { mode: FILE_MODE });
-      return new NodeDisk(path, completed, lock);
+      return new NodeDisk(path, completed, lock, log);
     } catch (error) {
       if (error instanceof HearsayError) throw error;
       const why = error instanceof Error ? error.message : String(error);
@@ -83,9 +96,10 @@ export class NodeDisk implements Disk {
     }
   }
 
-  /** Lets the directory go. Files must be closed before; calls in flight complete. */
+  /** Lets the directory go. Files must be closed before; calls in flight complete, and those in the sync thread have by then. */
   async release(): Promise<void> {
-    closeSync(this.directoryFd);
+    await this.syncThread.stop();
+    this.close(this.directoryFd);
     try {
       unlinkSync(join(this.directory, LOCK_NAME));
     } catch {
@@ -126,12 +140,20 @@ export class NodeDisk implements Disk {
     attempt(() => ftruncateSync(file, size));
   }
 
-  sync(file: FileHandle, token: number): void {
+  sync(file: FileHandle, token: number, urgency: SyncUrgency = 'awaited'): void {
     this.begin(file);
-    fdatasync(file, (error) => {
+    const done = (error: { message: string } | null): void => {
       this.end(file);
       this.completed(token, error === null ? null : diskError(error));
-    });
+    };
+    if (urgency === 'awaited') this.syncThread.sync(file, done);
+    else
+      this.inPool((next) =>
+        fdatasync(file, (error) => {
+          next();
+          done(error);
+        }),
+      );
   }
 
   syncNow(file: FileHandle): void {
@@ -148,39 +170,88 @@ export class NodeDisk implements Disk {
       return;
     }
     this.begin(file);
-    const done = (error: Error | null) => {
+    const done = (error: Error | null): void => {
       this.end(file);
       this.close(file);
       if (error !== null) this.removeQuietly(path);
       this.completed(token, error === null ? null : diskError(error));
     };
-    this.zeros ??= Buffer.alloc(FILL_BYTES);
-    const zeros = this.zeros;
-    const fill = (at: number) => {
-      if (at >= bytes) {
-        fdatasync(file, done);
-        return;
-      }
-      write(file, zeros, 0, Math.min(FILL_BYTES, bytes - at), at, (error, written) => {
-        if (error !== null) done(error);
-        else if (written === 0) done(new DiskError('ENOSPC', 'a write took nothing'));
-        else fill(at + written);
-      });
-    };
-    fill(0);
+    this.fill(file, bytes, 0, done);
   }
 
   rename(from: string, to: string): void {
     attempt(() => renameSync(this.path(from), this.path(to)));
   }
 
+  /** The name goes at once. The blocks go with the last descriptor, in the pool: freeing a large file takes long. */
   remove(name: string): void {
-    attempt(() => unlinkSync(this.path(name)));
+    const path = this.path(name);
+    let held: FileHandle | null = null;
+    try {
+      held = openSync(path, constants.O_RDONLY);
+    } catch {
+      // Nothing to hold it by: it is freed by the call below, or that call says why not.
+    }
+    const holder = held;
+    try {
+      attempt(() => unlinkSync(path));
+    } finally {
+      if (holder !== null) this.inPool((next) => close(holder, next));
+    }
   }
 
-  syncDirectory(): void {
-    attempt(() => fsyncSync(this.directoryFd));
+  syncDirectory(token?: number): void {
+    if (token === undefined) {
+      attempt(() => fsyncSync(this.directoryFd));
+      return;
+    }
+    this.begin(this.directoryFd);
+    this.inPool((next) =>
+      fsync(this.directoryFd, (error) => {
+        next();
+        this.end(this.directoryFd);
+        this.completed(token, error === null ? null : diskError(error));
+      }),
+    );
   }
+
+  /** Writes zeros from `at` on, in steps: one write, or one sync of a few of them. */
+  private fill(file: FileHandle, bytes: number, at: number, done: (error: Error | null) => void): void {
+    this.zeros ??= Buffer.alloc(FILL_BYTES);
+    const zeros = this.zeros;
+    this.inPool((next) =>
+      write(file, zeros, 0, Math.min(FILL_BYTES, bytes - at), at, (error, written) => {
+        next();
+        const end = at + written;
+        if (error !== null) done(error);
+        else if (written === 0) done(new DiskError('ENOSPC', 'a write took nothing'));
+        else if (end < bytes && Math.floor(at / FILL_SYNC_BYTES) === Math.floor(end / FILL_SYNC_BYTES))
+          this.fill(file, bytes, end, done);
+        else this.fillSync(file, bytes, end, done);
+      }),
+    );
+  }
+
+  private fillSync(file: FileHandle, bytes: number, at: number, done: (error: Error | null) => void): void {
+    this.inPool((next) =>
+      fdatasync(file, (error) => {
+        next();
+        if (error !== null || at === bytes) done(error);
+        else this.fill(file, bytes, at, done);
+      }),
+    );
+  }
+
+  /** Starts `step` when those before it have called their `done`. */
+  private inPool(step: Step): void {
+    this.steps.push(step);
+    if (this.steps.length === 1) step(this.stepDone);
+  }
+
+  private readonly stepDone = (): void => {
+    this.steps.shift();
+    if (this.steps.length > 0) this.steps[0](this.stepDone);
+  };
 
   private begin(file: FileHandle): void {
     const flight = this.inFlight.get(file);

@@ -25,7 +25,7 @@ export interface RunningNode {
 /** Throws HearsayError CONFIG (a port is taken) or DATADIR, with nothing left behind. */
 export async function startNode(config: NodeConfig, log: Log): Promise<RunningNode> {
   const completions = { world: null as NodeWorld | null };
-  const disk = await NodeDisk.open(config.data, (token, error) => completions.world?.diskCompleted(token, error));
+  const disk = await NodeDisk.open(config.data, (token, error) => completions.world?.diskCompleted(token, error), log);
   const world = new NodeWorld(log, {
     bind: config.bind,
     port: config.port,

@@ -87,6 +87,37 @@ export function diskContract(world: string, make: () => Promise<DiskUnderTest>):
       disk.close(file);
     });
 
+    check('syncs in the background, and the directory, with a token each', async ({ disk, completion }) => {
+      const file = disk.open('a', true);
+      disk.write(file, 0, Buffer.from('abc'), 0, 3);
+      disk.sync(file, 50, 'background');
+      disk.syncDirectory(51);
+      expect(await completion(50)).toBeNull();
+      expect(await completion(51)).toBeNull();
+      disk.sync(file, 52);
+      expect(await completion(52)).toBeNull();
+      disk.close(file);
+    });
+
+    check('completes syncs of several files at once, each once', async ({ disk, completion }) => {
+      const files = ['a', 'b', 'c', 'd', 'e'].map((name) => disk.open(name, true));
+      for (const [index, file] of files.entries()) {
+        disk.write(file, 0, Buffer.alloc(1000), 0, 1000);
+        disk.sync(file, 60 + index);
+        disk.close(file);
+      }
+      for (const index of files.keys()) expect(await completion(60 + index)).toBeNull();
+    });
+
+    check('removes a file that is open: its name at once, its bytes with the handle', ({ disk }) => {
+      const file = disk.open('a', true);
+      disk.write(file, 0, Buffer.from('abc'), 0, 3);
+      disk.remove('a');
+      expect(disk.list()).toEqual([]);
+      expect(disk.read(file, 0, Buffer.alloc(3), 0, 3)).toBe(3);
+      disk.close(file);
+    });
+
     check('lets a file be closed while its sync is in flight', async ({ disk, completion }) => {
       const file = disk.open('a', true);
       disk.write(file, 0, Buffer.alloc(100_000, 1), 0, 100_000);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { pbkdf2 } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,4 +71,32 @@ it('refuses a directory that can not be one, in one line', async () => {
   await disk.release();
   await expect(NodeDisk.open(join(directory, 'file'), () => {})).rejects.toMatchObject({ code: 'DATADIR' });
   rmSync(directory, { recursive: true });
+});
+
+it('syncs what an acknowledgement waits for though the pool is full, and one step of the rest at a time', async () => {
+  const { disk, completion, release } = await temporary();
+  const file = disk.open('log', true);
+  const image = disk.open('image', true);
+  disk.sync(file, 1);
+  expect(await completion(1)).toBeNull();
+  let hashed = 0;
+  const hashes = Array.from(
+    { length: 8 },
+    () => new Promise<void>((done) => pbkdf2('x', 'y', 400_000, 64, 'sha512', () => done(void hashed++))),
+  );
+  disk.write(image, 0, Buffer.alloc(1000), 0, 1000);
+  disk.sync(image, 2, 'background');
+  disk.syncDirectory(3);
+  disk.write(file, 0, Buffer.alloc(1000), 0, 1000);
+  disk.sync(file, 4);
+  expect(await completion(4)).toBeNull();
+  // In the pool of four threads the sync would have come behind five hashes at least.
+  expect(hashed).toBeLessThan(5);
+  expect(await completion(2)).toBeNull();
+  expect(await completion(3)).toBeNull();
+  expect(hashed).toBeGreaterThanOrEqual(5);
+  await Promise.all(hashes);
+  disk.close(file);
+  disk.close(image);
+  await release();
 });
