@@ -81,14 +81,16 @@ export class LogFiles {
   place(bytes: number): number {
     const file = this.current;
     if (file === null) return -1;
-    const start = file.sectorNext ? alignPositionSector(file.position) : alignPosition8(file.position);
+    const start = this.start(file);
     return start + bytes <= file.capacity ? start : -1;
   }
 
-  /** Whether a frame of `bytes` will find room, as far as can be known before it is written. */
-  hasRoom(bytes: number): boolean {
-    if (this.place(bytes) >= 0) return true;
-    return !this.prepareFailed || (this.spares.length > 0 && bytes <= this.fileBytes);
+  /** The longest frame that will find room, as far as can be known before it is written. */
+  get frameBytesMax(): number {
+    if (!this.prepareFailed) return Number.POSITIVE_INFINITY;
+    const file = this.current;
+    const here = file === null ? 0 : file.capacity - this.start(file);
+    return this.spares.length > 0 ? Math.max(here, this.fileBytes) : here;
   }
 
   /** Moves on to a new file with room for `frameBytes` at least. False, and the old one stays, if the disk refuses. */
@@ -144,10 +146,10 @@ export class LogFiles {
     }
   }
 
-  /** Has a spare made when there is none and the current file is in use. */
+  /** Has a spare made when there is none and the current file is in use, or when the log waits for one since the last failed. */
   prepareSpare(monotonicMs: number, token: () => number): void {
     if (this.preparing !== null || this.spares.length > 0) return;
-    if (this.current !== null && this.current.position === 0) return;
+    if (this.current !== null && this.current.position === 0 && !this.prepareFailed) return;
     if (this.prepareFailed && monotonicMs < this.retryAtMs) return;
     this.retryAtMs = monotonicMs + PREPARE_RETRY_MS;
     this.preparing = { token: token(), name: fileName('spare', this.nextNumber++) };
@@ -205,6 +207,10 @@ export class LogFiles {
   shutAll(): void {
     this.current = null;
     for (const file of [...this.open]) this.shut(file);
+  }
+
+  private start(file: LogFile): number {
+    return file.sectorNext ? alignPositionSector(file.position) : alignPosition8(file.position);
   }
 
   private begin(number: number, handle: FileHandle, capacity: number, filled: boolean): void {
