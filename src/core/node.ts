@@ -247,6 +247,7 @@ export class HearsayNode implements Machine {
     this.rooms.antiEntropy.tick();
     this.sessions.tick();
     this.notePassed();
+    this.host.snapshots.tick(now);
     this.store.sweep(SWEEP_PER_TICK);
     this.rooms.replicator.tombstoneLimit = this.tombstoneLimit();
     this.store.dropTombstones(this.rooms.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);

@@ -7,6 +7,7 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command } from './command.js';
 import type { Keyspace } from './keyspace.js';
+import type { SnapshotDoor } from './snapshot-door.js';
 
 export type Level = 'one' | 'quorum' | 'all';
 
@@ -72,6 +73,8 @@ export interface CommandHost {
   readonly wallMs: number;
   readonly monotonicMs: number;
   readonly settings: HostSettings;
+  /** What this node held at points in time. */
+  readonly snapshots: SnapshotDoor;
   /** True if all keys of this command can be executed here, now, at the caller's level. */
   canRunHere(command: Command, args: Args, caller: Caller): boolean;
   /**

@@ -21,6 +21,7 @@ import { partitionCommand } from './partition.js';
 import { scanCommands } from './scan.js';
 import { serverCommands } from './server.js';
 import { setCommands } from './set.js';
+import { snapshotCommand } from './snapshot.js';
 
 export class CommandTable {
   readonly commands: readonly Command[];
@@ -86,6 +87,7 @@ export const commandTable = new CommandTable([
   ...serverCommands,
   clusterCommand,
   ...hearsayCommands,
+  snapshotCommand,
 ]);
 
 function hashName(bytes: Uint8Array, start: number, end: number): number {

@@ -16,6 +16,7 @@ import type { Wal } from '../wal/wal.js';
 import { hexIdOf } from './identity.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
+import { SnapshotDesk } from './snapshot-desk.js';
 import { nodeStatus } from './status.js';
 import { clusterView } from './view.js';
 
@@ -35,6 +36,7 @@ export class NodeHost implements CommandHost {
   monotonicMs = 0;
   readonly settings: HostSettings;
   readonly waiters = new Waiters();
+  readonly snapshots: SnapshotDesk;
   private readonly rooms: Rooms;
   private view: ClusterNodeView[] | null = null;
   private viewVersion = -1;
@@ -46,6 +48,7 @@ export class NodeHost implements CommandHost {
   ) {
     this.rooms = parts.rooms;
     this.settings = settingsOf(config, parts.state.nodeId);
+    this.snapshots = new SnapshotDesk(this, parts.store);
   }
 
   get keyspace(): Keyspace {

@@ -16,8 +16,10 @@ import type {
 import type { EntryView, Keyspace } from '../../../src/core/commands/keyspace.js';
 import { CommandStats } from '../../../src/core/commands/stats.js';
 import { commandTable } from '../../../src/core/commands/table.js';
+import { SnapshotDesk } from '../../../src/core/node/snapshot-desk.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { Args } from '../../../src/core/resp/args.js';
+import { Store } from '../../../src/core/store/store.js';
 
 export const PARTITIONS = 16;
 
@@ -148,6 +150,15 @@ export class FakeHost implements CommandHost {
   readonly remote: Remote[] = [];
   /** Batch that the next writes belong to; 0: no reply is held. */
   batch = 0;
+  /** What snapshots are of: tests fill it. */
+  readonly store = new Store({
+    memoryBytesMax: 1024 * 1024,
+    segmentBytes: 0,
+    partitions: PARTITIONS,
+    eviction: 'none',
+    hashKey: [1, 2],
+  });
+  readonly snapshots = new SnapshotDesk(this, this.store);
   readonly waits: { count: number; timeoutMs: number }[] = [];
 
   get wallMs(): number {

@@ -1,0 +1,119 @@
+/**
+ * The door that commands/snapshot-door.ts describes, answered from the store: which partitions a snapshot covers, where a key
+ * lies, and whose it is. The host holds one; the spine's tick lets it close what is past its age or nobody's any more.
+ * Guarded: a snapshot ends with the connection that opened it, at the latest at the next tick.
+ */
+import { HearsayError } from '../base/errors.js';
+import type { Caller } from '../commands/host.js';
+import type { EntryView } from '../commands/keyspace.js';
+import type { SnapshotDoor, SnapshotFacts, SnapshotVisitor } from '../commands/snapshot-door.js';
+import { partitionOf } from '../partitions/slots.js';
+import { recordActor, recordEnd, recordExpireAtMs, recordHlc, recordKeyEnd } from '../record/record.js';
+import type { Snapshot } from '../store/snapshots.js';
+import type { Store } from '../store/store.js';
+
+/** The host, as far as it says which partitions to cover and what time it is. */
+export interface SnapshotHost {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+  readonly settings: { readonly partitions: number };
+  answersFor(partition: number): boolean;
+  holds(partition: number): boolean;
+}
+
+/** Whose a snapshot is, and which partitions this node had a ready copy of then. */
+interface Opening {
+  caller: Caller;
+  held: Uint8Array;
+}
+
+export class SnapshotDesk implements SnapshotDoor {
+  private readonly openings = new Map<Snapshot, Opening>();
+  private readonly entry: EntryView = {
+    buffer: Buffer.alloc(0),
+    valueStart: 0,
+    valueEnd: 0,
+    expireAtMs: 0,
+    hlc: 0,
+    actor: 0,
+  };
+
+  constructor(
+    private readonly host: SnapshotHost,
+    private readonly store: Store,
+  ) {}
+
+  open(caller: Caller): number {
+    const { host } = this;
+    const partitions: number[] = [];
+    const held = new Uint8Array(host.settings.partitions);
+    for (let partition = 0; partition < held.length; partition++) {
+      if (!host.holds(partition)) continue;
+      held[partition] = 1;
+      if (host.answersFor(partition)) partitions.push(partition);
+    }
+    const snapshot = this.store.snapshots.open(host.wallMs, host.monotonicMs, partitions);
+    this.openings.set(snapshot, { caller, held });
+    return snapshot.id;
+  }
+
+  list(): SnapshotFacts[] {
+    return this.store.snapshots.list().map((snapshot) => this.factsOf(snapshot));
+  }
+
+  facts(id: number): SnapshotFacts {
+    return this.factsOf(this.store.snapshots.named(id));
+  }
+
+  close(id: number): void {
+    const { snapshots } = this.store;
+    const snapshot = snapshots.named(id);
+    snapshots.close(snapshot);
+    this.openings.delete(snapshot);
+  }
+
+  find(id: number, bytes: Buffer, start: number, end: number): EntryView | null {
+    const { store, entry } = this;
+    const { snapshots } = store;
+    const partition = partitionOf(bytes, start, end, this.host.settings.partitions);
+    const snapshot = snapshots.named(id);
+    if (this.openings.get(snapshot)?.held[partition] !== 1) {
+      throw new HearsayError('ERR', 'this node held no whole copy of the partition of a key: ask another');
+    }
+    const hash = store.hasher.hash(bytes, start, end);
+    if (!snapshots.find(snapshot, partition, hash, bytes, start, end)) return null;
+    const { buffer, offset } = snapshots;
+    entry.buffer = buffer;
+    entry.valueStart = recordKeyEnd(buffer, offset);
+    entry.valueEnd = recordEnd(buffer, offset);
+    entry.expireAtMs = recordExpireAtMs(buffer, offset);
+    entry.hlc = recordHlc(buffer, offset);
+    entry.actor = recordActor(buffer, offset);
+    return entry;
+  }
+
+  scan(id: number, partition: number, fromHash: number, count: number, visit: SnapshotVisitor): number {
+    const { snapshots } = this.store;
+    return snapshots.scan(snapshots.named(id), partition, fromHash, count, visit);
+  }
+
+  tick(monotonicMs: number): void {
+    if (this.openings.size === 0) return;
+    const { snapshots } = this.store;
+    snapshots.tick(monotonicMs);
+    for (const [snapshot, { caller }] of this.openings) {
+      if (caller.gone && !snapshot.closed) snapshots.close(snapshot);
+      if (snapshot.closed) this.openings.delete(snapshot);
+    }
+  }
+
+  private factsOf(snapshot: Snapshot): SnapshotFacts {
+    return {
+      id: snapshot.id,
+      openedAtMs: snapshot.wallMs,
+      ageMs: this.host.monotonicMs - snapshot.openedMs,
+      bytes: snapshot.overlay.bytes,
+      partitions: snapshot.partitions,
+    };
+  }
+}
