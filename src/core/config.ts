@@ -42,7 +42,7 @@ export interface NodeConfig {
   partitions: number;
   /** Bytes for entries. */
   maxMemory: number;
-  eviction: 'fifo' | 'none';
+  eviction: 's3-fifo' | 'none';
   clusterTopology: 'partition' | 'off';
   maxClients: number;
   /** What clients must AUTH with; null: nothing. Comes from `passwordFile` or the environment. */
@@ -116,10 +116,11 @@ export const SETTINGS: readonly Setting[] = [
     ...bytes('maxMemory', 'memory for entries, as 256mb or 2gb', 256 * MIB, 8 * MIB, 1024 * GIB),
     flag: true,
   },
-  choice('eviction', 'what happens when memory is full: the oldest entries go, or writes are refused', [
-    'fifo',
-    'none',
-  ]),
+  choice(
+    'eviction',
+    'what happens when memory is full: entries that are not used again go first, or writes are refused',
+    ['s3-fifo', 'none'],
+  ),
   choice('clusterTopology', 'whether cluster clients see who owns which slots, or one node with all', [
     'partition',
     'off',

@@ -52,7 +52,7 @@ describe('the settings of a node', () => {
   });
 
   it('report every violation at once', () => {
-    expect(messages({ port: '70000', partitions: 100, evictoin: 'fifo', probeTimeoutMs: 5000, join: 'here' })).toEqual([
+    expect(messages({ port: '70000', partitions: 100, evictoin: 's3-fifo', probeTimeoutMs: 5000, join: 'here' })).toEqual([
       'evictoin: is not a setting',
       'port: 70000 is above 65535',
       'join: "here" is not host:port',
@@ -78,7 +78,7 @@ describe('the settings of a node', () => {
     [{ maxMemory: '16mb', segmentBytes: '4mb' }, 'segmentBytes: must be 0, or from 4kb to a sixteenth of maxMemory'],
     [{ maxMemory: '1mb' }, 'maxMemory: 1mb is below 8mb'],
     [{ maxMemory: 'lots' }, 'maxMemory: is not a size such as 64mb'],
-    [{ eviction: 'lru' }, 'eviction: "lru" is none of fifo, none'],
+    [{ eviction: 'lru' }, 'eviction: "lru" is none of s3-fifo, none'],
     [{ replicas: 2.5 }, 'replicas: is not a whole number'],
     [{ insecure: 'perhaps' }, 'insecure: "perhaps" is neither true nor false'],
     [{ id: 'no spaces' }, 'id: "no spaces" does not match ^[A-Za-z0-9._-]{1,64}$'],

@@ -60,7 +60,7 @@ function settingsShown(settings: HostSettings): [string, string][] {
     ['appendonly', logged ? 'yes' : 'no'],
     ['appendfsync', fsync],
     ['maxmemory', `${settings.maxMemoryBytes}`],
-    ['maxmemory-policy', settings.eviction === 'none' ? 'noeviction' : 'allkeys-fifo'],
+    ['maxmemory-policy', settings.eviction === 'none' ? 'noeviction' : 'allkeys-s3-fifo'],
     ['maxclients', `${settings.maxClients}`],
     ['databases', '1'],
     ['timeout', '0'],

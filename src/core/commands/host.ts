@@ -125,6 +125,6 @@ export interface HostSettings {
   readonly password: string | null;
   readonly maxMemoryBytes: number;
   readonly durability: 'always' | 'interval' | 'off';
-  readonly eviction: 'fifo' | 'none';
+  readonly eviction: 's3-fifo' | 'none';
   readonly maxClients: number;
 }

@@ -49,7 +49,7 @@ function memory({ host }: CommandContext, status: Status): Lines {
     ['used_memory_rss', numberIn(status, 'rss_bytes')],
     ['maxmemory', maxMemoryBytes],
     ['maxmemory_human', human(maxMemoryBytes)],
-    ['maxmemory_policy', eviction === 'none' ? 'noeviction' : 'allkeys-fifo'],
+    ['maxmemory_policy', eviction === 'none' ? 'noeviction' : 'allkeys-s3-fifo'],
   ];
 }
 

@@ -17,13 +17,17 @@ import { elementHigh, elementLow } from './digest.js';
 import { growthBytes } from './directory.js';
 import { PARTITION_BYTES, Partition } from './partition.js';
 import { JUMBO, type Segments } from './segments.js';
-import { footprint } from './sizes.js';
+import { FREQUENCY_MAX, footprint } from './sizes.js';
 import { homeOf, removeSlot } from './subtable.js';
 
 /** In the word that holds type and flags: the record has an expiry (a PERSIST has one of 0, and counts). */
 const EXPIRY_BIT = FLAG_EXPIRY << 8;
 /** In the envelope's partition word: the record has lapsed. */
 export const LAPSED = 0x80000000;
+/** In the same word: the partition, and above it the uses of the record, saturating. */
+export const PARTITION_MASK = 0xffff;
+export const FREQUENCY_SHIFT = 16;
+export const FREQUENCY_MASK = 0x7f;
 /** Longer keys are compared by the native call. */
 const LOOP_BYTES_MAX = 32;
 
@@ -109,6 +113,7 @@ export class Entries {
     if (slot !== 0) {
       const former = table[slot + 1];
       table[slot + 1] = location;
+      this.inherit(former, segment, offset);
       this.account(home, hash, former, -1);
     } else {
       const before = home.directory.bytes;
@@ -117,7 +122,7 @@ export class Entries {
       if (home.directory.tables.length > this.references) this.references = home.directory.tables.length;
     }
     this.account(home, hash, location, 1);
-    this.note(home, buffer, offset);
+    this.note(home, segment, buffer, offset);
   }
 
   /** The record behind a slot stands for its key no more. Slots behind it may move up into its place. */
@@ -194,6 +199,9 @@ export class Entries {
     table[slot + 1] = segments.locate(segment, offset);
     segments.live[from] -= bytes;
     segments.live[segment] += bytes;
+    // What has lapsed is needed longer than it lived: its segment must not be taken for one that is past.
+    const latestMs = (fixed[word - 1] & LAPSED) !== 0 ? Number.POSITIVE_INFINITY : segments.latestMs[from];
+    if (latestMs > segments.latestMs[segment]) segments.latestMs[segment] = latestMs;
     if ((fixed[word + 2] & 0xff) !== TYPE_TOMBSTONE) return;
     segments.tombstoneBytes[from] -= bytes;
     segments.tombstoneBytes[segment] += bytes;
@@ -282,7 +290,9 @@ export class Entries {
       home.keys += sign;
       if ((words[word + 2] & EXPIRY_BIT) !== 0) home.expiring += sign;
     }
-    if (sign < 0 && segments.state[segment] === JUMBO) segments.release(segment);
+    if (sign > 0) return;
+    segments.changes++;
+    if (segments.state[segment] === JUMBO) segments.release(segment);
   }
 
   private accountDigest(home: Partition, hash: number, location: number, sign: 1 | -1): void {
@@ -294,7 +304,14 @@ export class Entries {
     home.sums[leaf + 1] += sign * elementHigh(hash, crc, words[word + 3]);
   }
 
-  private note(home: Partition, buffer: Buffer, offset: number): void {
+  /** An overwrite is a use: it takes on the uses of what it replaces, and one more. */
+  private inherit(former: number, segment: number, offset: number): void {
+    const words = this.segments.words[former >>> this.segments.shift];
+    const uses = (words[((former & this.segments.mask) << 1) - 1] >>> FREQUENCY_SHIFT) & FREQUENCY_MASK;
+    this.segments.words[segment][(offset >>> 2) - 1] |= Math.min(uses + 1, FREQUENCY_MAX) << FREQUENCY_SHIFT;
+  }
+
+  private note(home: Partition, segment: number, buffer: Buffer, offset: number): void {
     const hlc = recordHlc(buffer, offset);
     if (hlc >= this.maxHlc) {
       const actor = recordActor(buffer, offset);
@@ -304,6 +321,8 @@ export class Entries {
       }
     }
     const expireAtMs = recordExpireAtMs(buffer, offset);
+    const latestMs = expireAtMs === 0 ? Number.POSITIVE_INFINITY : expireAtMs;
+    if (latestMs > this.segments.latestMs[segment]) this.segments.latestMs[segment] = latestMs;
     if (expireAtMs === 0) return;
     if (expireAtMs < home.soonestMs) home.soonestMs = expireAtMs;
     if (expireAtMs < home.walkedSoonestMs) home.walkedSoonestMs = expireAtMs;

@@ -1,97 +1,174 @@
 /**
- * Makes room: one call empties one segment, by cleaning it (what lives is copied to a survivor head and the rest is given
- * up) or, where eviction is allowed, by evicting the oldest. The store calls it when no segment is free. Cleaning comes
- * first as long as some segment is a quarter dead, so that overwriting one key never evicts another. Survivors never
- * share a head with fresh writes, and keep the mean age of where they came from. Evicted values leave silently and make
- * their partition lossy; tombstones are moved instead.
+ * Makes room by emptying segments, a slice at a time: what lives moves to a survivor head, or, where the segment is evicted,
+ * leaves unless it was used. The store runs slices at the end of turns, and finishes the one under way when a write finds no
+ * room. victims.ts says which segment and how. Values leave silently and make their partition lossy; tombstones move.
  *
- * Guarded: with one free segment on entry there is one on return, because what lives in one segment fits into the rest of
- * the survivor head and one more. The segment being written is open and the held one is passed by, so neither is ever
- * emptied. After RAMCloud's cleaner (Rumble et al., FAST'14), section 3.
+ * S3-FIFO (Yang et al., SOSP'23) at the grain of segments: a value used while in the admission pool is copied to the main pool; one
+ * that was not leaves, and the ghost remembers it. In the main pool each use counted is one more round.
+ *
+ * Guarded: with one free segment at the start of a victim there is one at its end, because all that moves out of it goes to one
+ * head, and fits into the rest of that and one more. A slice looks at no more records, and copies little more bytes, than it was
+ * told. Open heads and the held segment are never emptied.
  */
 import { TYPE_TOMBSTONE } from '../record/record.js';
-import type { Entries } from './entries.js';
-import { FREE, type Segments } from './segments.js';
-import { deadBytesMin, ENVELOPE_BYTES, footprint, SEGMENT_HEADER_BYTES } from './sizes.js';
+import { type Entries, FREQUENCY_MASK, FREQUENCY_SHIFT, PARTITION_MASK } from './entries.js';
+import type { Ghost } from './ghost.js';
+import { CLEANED, CLEANED_MAIN, type HeadKind, type Heads, SPARED } from './heads.js';
+import { ADMISSION, JUMBO, type Segments } from './segments.js';
+import {
+  ENVELOPE_BYTES,
+  FREQUENCY_MAX,
+  footprint,
+  GAINLESS_MAX,
+  PROMOTION_USES,
+  SEGMENT_HEADER_BYTES,
+} from './sizes.js';
 import { findLocation } from './subtable.js';
+import { Victims } from './victims.js';
 
-/** The envelope's second word holds the partition, and flags above it. */
-const PARTITION_MASK = 0xffff;
 const NONE = -1;
 /** Longer runs of words are copied by the native call. */
 const LOOP_WORDS_MAX = 128;
+/** A slice stops after copying so much: as long as looking at its records takes. */
+const SLICE_BYTES_MAX = 256 * 1024;
 
 export class Reclaimer {
   evictions = 0;
   /** Bytes copied to survivors. */
   cleanedBytes = 0;
-  private survivors = NONE;
-  /** Sum over survivors of bytes x birth, for the mean. */
-  private birthBytes = 0;
+  /** Records the last slice looked at. */
+  examined = 0;
+  private readonly victims: Victims;
   private readonly entries: Entries;
   private readonly segments: Segments;
-  private readonly evicts: boolean;
-  private readonly deadBytesMin: number;
+  private readonly heads: Heads;
+  private readonly ghost: Ghost;
+  /** The segment being emptied, and where its next record lies. */
+  private victim = NONE;
+  private position = 0;
+  private evicts = false;
+  /** Uses that a value in the main pool needs to stay, less one. More than 0 after victims that gave next to nothing. */
+  private grace = 0;
+  private gainless = 0;
+  private leftBytes = 0;
 
-  constructor(entries: Entries, segments: Segments, evicts: boolean) {
+  constructor(entries: Entries, segments: Segments, heads: Heads, ghost: Ghost, evicts: boolean) {
     this.entries = entries;
     this.segments = segments;
-    this.evicts = evicts;
-    this.deadBytesMin = deadBytesMin(segments.segmentBytes, evicts);
+    this.heads = heads;
+    this.ghost = ghost;
+    this.victims = new Victims(segments, evicts);
   }
 
-  /** Empties one segment other than `held`; false when none may be emptied. */
-  reclaim(held: number, wallMs: number): boolean {
-    const dead = this.segments.mostDead(this.deadBytesMin, held);
-    if (dead !== NONE) {
-      this.empty(dead, false, wallMs);
-      return true;
-    }
-    if (!this.evicts) return false;
-    const oldest = this.segments.oldest(held);
-    if (oldest === NONE) return false;
-    this.empty(oldest, true, wallMs);
+  /** Looks at up to `recordsMax` records of the segment under way, or of the next; false when there is none. */
+  slice(recordsMax: number, held: number, wallMs: number): boolean {
+    this.examined = 0;
+    if (!this.begin(held, wallMs)) return false;
+    this.empty(recordsMax, SLICE_BYTES_MAX, wallMs);
     return true;
   }
 
-  /** The segments have been cleared: there is no survivor head. */
-  clear(): void {
-    this.survivors = NONE;
-    this.birthBytes = 0;
+  /** Empties one segment to its end; false when there is none. */
+  finish(held: number, wallMs: number): boolean {
+    this.examined = 0;
+    if (!this.begin(held, wallMs)) return false;
+    this.empty(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, wallMs);
+    return true;
   }
 
-  private empty(victim: number, evict: boolean, wallMs: number): void {
-    const { entries, segments } = this;
+  /** The segments have been cleared: none is being emptied. */
+  clear(): void {
+    this.victim = NONE;
+  }
+
+  private begin(held: number, wallMs: number): boolean {
+    // The one under way may have come to be held: it is found again later, and what is left of it emptied then.
+    if (this.victim !== NONE && this.victim !== held) return true;
+    this.victim = this.victims.next(held, this.entries.liveBytes, wallMs);
+    if (this.victim === NONE) return false;
+    this.evicts = this.victims.evicts;
+    this.position = SEGMENT_HEADER_BYTES;
+    this.leftBytes = 0;
+    return true;
+  }
+
+  private empty(recordsMax: number, bytesMax: number, wallMs: number): void {
+    const { entries, segments, victim } = this;
     const words = segments.words[victim];
     const end = segments.used[victim];
-    let at = SEGMENT_HEADER_BYTES;
+    const isJumbo = segments.state[victim] === JUMBO;
+    const copiedMax = this.cleanedBytes + bytesMax;
+    let at = this.position;
     while (at < end && segments.live[victim] > 0) {
+      if (this.examined >= recordsMax || this.cleanedBytes >= copiedMax) {
+        this.position = at;
+        return;
+      }
+      this.examined++;
       const hash = words[at >>> 2] >>> 0;
-      const partition = words[(at >>> 2) + 1] & PARTITION_MASK;
+      const envelope = words[(at >>> 2) + 1];
       const offset = at + ENVELOPE_BYTES;
       at += footprint(words[(offset >>> 2) + 1]);
-      const home = entries.partitions[partition];
+      const home = entries.partitions[envelope & PARTITION_MASK];
       if (home === null) continue;
       const table = home.directory.tableOf(hash);
       const slot = findLocation(table, hash, segments.locate(victim, offset));
       if (slot === 0 || entries.dropIfGone(home, table, slot, wallMs)) continue;
-      if (evict && (words[(offset >>> 2) + 2] & 0xff) !== TYPE_TOMBSTONE) {
+      if (!this.evicts || (words[(offset >>> 2) + 2] & 0xff) === TYPE_TOMBSTONE) {
+        this.move(offset, table, slot);
+      } else if (this.spares(at - footprint(words[(offset >>> 2) + 1]), envelope)) {
+        if (isJumbo) {
+          segments.reprieve(victim);
+          break;
+        }
+        this.move(offset, table, slot);
+      } else {
+        const left = footprint(words[(offset >>> 2) + 1]);
         entries.drop(home, table, slot);
         home.lossy = true;
+        this.leftBytes += left;
         this.evictions++;
-      } else {
-        this.move(victim, offset, table, slot);
+        this.ghost.add(hash, entries.keys);
       }
     }
-    if (segments.state[victim] > FREE) segments.release(victim);
+    this.end(victim, isJumbo);
+  }
+
+  /** Whether a value that is to be evicted stays for its uses; they are counted down where it lies. */
+  private spares(envelopeAt: number, envelope: number): boolean {
+    const { segments, victim } = this;
+    const uses = (envelope >>> FREQUENCY_SHIFT) & FREQUENCY_MASK;
+    const isAdmission = segments.pool[victim] === ADMISSION;
+    if (uses < (isAdmission ? PROMOTION_USES : 1 + this.grace)) return false;
+    const left = isAdmission ? 0 : Math.min(uses, FREQUENCY_MAX) - 1;
+    const words = segments.words[victim];
+    words[(envelopeAt >>> 2) + 1] = (envelope & ~(FREQUENCY_MASK << FREQUENCY_SHIFT)) | (left << FREQUENCY_SHIFT);
+    return true;
+  }
+
+  private end(victim: number, isJumbo: boolean): void {
+    const { segments } = this;
+    this.victim = NONE;
+    if (segments.live[victim] === 0 && !isJumbo) segments.release(victim);
+    if (!this.evicts || segments.pool[victim] === ADMISSION) return;
+    if (this.leftBytes * 8 >= segments.segmentBytes) {
+      this.gainless = 0;
+      this.grace = 0;
+    } else if (++this.gainless >= GAINLESS_MAX) {
+      this.gainless = 0;
+      this.grace = Math.min(this.grace + 1, FREQUENCY_MAX);
+    }
   }
 
   /** Copies a record with its envelope to the survivor head. */
-  private move(victim: number, offset: number, table: Uint32Array, slot: number): void {
-    const { segments } = this;
+  private move(offset: number, table: Uint32Array, slot: number): void {
+    const { segments, heads, victim } = this;
+    const kind: HeadKind = this.evicts ? SPARED : segments.pool[victim] === ADMISSION ? CLEANED : CLEANED_MAIN;
+    const lane = segments.lane[victim];
     const source = segments.words[victim];
     const bytes = footprint(source[(offset >>> 2) + 1]);
-    const segment = this.survivorsWithRoom(bytes);
+    let segment = heads.withRoom(kind, lane, bytes);
+    if (segment === NONE) segment = heads.advance(kind, lane);
     const target = segments.words[segment];
     const from = (offset - ENVELOPE_BYTES) >>> 2;
     const to = segments.used[segment] >>> 2;
@@ -100,20 +177,7 @@ export class Reclaimer {
     else for (let index = 0; index < words; index++) target[to + index] = source[from + index];
     this.entries.relink(table, slot, segment, segments.used[segment] + ENVELOPE_BYTES);
     segments.used[segment] += bytes;
-    this.birthBytes += bytes * segments.birth[victim];
+    heads.noteBirth(kind, lane, bytes, segments.birth[victim]);
     this.cleanedBytes += bytes;
-  }
-
-  private survivorsWithRoom(bytes: number): number {
-    const { segments } = this;
-    if (this.survivors !== NONE) {
-      const used = segments.used[this.survivors];
-      if (used + bytes <= segments.segmentBytes) return this.survivors;
-      segments.birth[this.survivors] = this.birthBytes / (used - SEGMENT_HEADER_BYTES);
-      segments.seal(this.survivors);
-      this.birthBytes = 0;
-    }
-    this.survivors = segments.open();
-    return this.survivors;
   }
 }

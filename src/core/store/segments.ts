@@ -1,5 +1,5 @@
 /**
- * Segments: the memory that records lie in, off the JavaScript heap, each an ArrayBuffer of its own. The store opens them
+ * Segments: the memory that records lie in, off the JavaScript heap, each an ArrayBuffer of its own. The heads open them
  * for writing, the reclaimer empties them, entries count what lives in each. A segment is fixed (pooled and recycled) or
  * jumbo (one record too large for the others, its memory dropped with it). Inside, behind a reserved header, lie
  * [envelope, record, padding] one after another up to `used`.
@@ -15,12 +15,20 @@ export const FREE = 1;
 export const OPEN = 2;
 export const SEALED = 3;
 export const JUMBO = 4;
+/** Its pages are being touched. */
+export const RISING = 5;
 
+/** New keys are admitted here, and leave soon unless they are used again. */
+export const ADMISSION = 0;
+/** What has been used again. */
+export const MAIN = 1;
+
+const NONE = -1;
 const EMPTY = Buffer.alloc(0);
 const EMPTY_WORDS = new Int32Array(0);
 const PAGE_BYTES = 4096;
-/** Bookkeeping of one segment number, in bytes: the five arrays below and the two references. */
-const NUMBER_BYTES = 4 * 3 + 8 + 1 + 16;
+/** Bookkeeping of one segment number, in bytes: the arrays below and the two references. */
+const NUMBER_BYTES = 4 * 3 + 8 * 2 + 3 + 16;
 
 export class Segments {
   readonly segmentBytes: number;
@@ -35,15 +43,26 @@ export class Segments {
   readonly live: Int32Array;
   /** The part of `live` that tombstones take. */
   readonly tombstoneBytes: Int32Array;
-  /** Order of age, by which eviction goes: the count of openings, or for survivors the mean of what moved there. */
+  /** Order of age, by which eviction goes: the count of openings, or for cleaned records the mean of where they were. */
   readonly birth: Float64Array;
+  /** Nothing in it expires after this; infinite when something never does. */
+  readonly latestMs: Float64Array;
   readonly state: Uint8Array;
+  readonly pool: Uint8Array;
+  readonly lane: Uint8Array;
+  /** Memory of the segments in use, by pool. */
+  readonly poolBytes = new Float64Array(2);
   bytes: number;
   count = 0;
+  /** Numbers from here on were never used. */
+  numbersUsed = 1;
+  openings = 0;
+  /** Moves with whatever could make a segment worth emptying that was not: a seal, the death of a record. */
+  changes = 0;
   private readonly free: number[] = [];
   private readonly absent: number[] = [];
-  private openings = 0;
-  private numbersUsed = 1;
+  private rising = NONE;
+  private risenBytes = 0;
 
   constructor(segmentBytes: number, memoryBytesMax: number) {
     assert(new Uint8Array(new Uint32Array([1]).buffer)[0] === 1, 'hosts are little-endian');
@@ -57,7 +76,10 @@ export class Segments {
     this.live = new Int32Array(numbers);
     this.tombstoneBytes = new Int32Array(numbers);
     this.birth = new Float64Array(numbers);
+    this.latestMs = new Float64Array(numbers);
     this.state = new Uint8Array(numbers);
+    this.pool = new Uint8Array(numbers);
+    this.lane = new Uint8Array(numbers);
     for (let number = 0; number < numbers; number++) {
       this.buffers.push(EMPTY);
       this.words.push(EMPTY_WORDS);
@@ -71,6 +93,11 @@ export class Segments {
     return this.free.length;
   }
 
+  /** A segment is being touched, its memory held already. */
+  get isRising(): boolean {
+    return this.rising !== NONE;
+  }
+
   /** False when every segment number is taken. */
   hasNumber(): boolean {
     return this.absent.length > 0;
@@ -80,40 +107,58 @@ export class Segments {
     return ((segment << this.shift) | (offset >>> 3)) >>> 0;
   }
 
-  /** Adds a fixed segment to the pool, touched. The caller has checked the bound and `hasNumber`. */
-  grow(): void {
-    const segment = this.acquire(this.segmentBytes);
-    this.state[segment] = FREE;
-    this.free.push(segment);
+  /**
+   * Adds a fixed segment to the pool once it is touched, which this call does for `bytesMax`. For the first call on a segment
+   * the caller has checked the bound and `hasNumber`.
+   */
+  grow(bytesMax: number): void {
+    if (this.rising === NONE) {
+      this.rising = this.acquire(this.segmentBytes);
+      this.risenBytes = 0;
+      this.state[this.rising] = RISING;
+    }
+    const buffer = this.buffers[this.rising];
+    const end = Math.min(this.segmentBytes, this.risenBytes + bytesMax);
+    for (let at = this.risenBytes; at < end; at += PAGE_BYTES) buffer[at] = 0;
+    this.risenBytes = end;
+    if (end < this.segmentBytes) return;
+    this.state[this.rising] = FREE;
+    this.free.push(this.rising);
+    this.rising = NONE;
   }
 
   /** Takes a fixed segment from the pool for writing. The pool is not empty. */
-  open(): number {
+  open(pool: number, lane: number): number {
     const segment = this.free.pop();
     assert(segment !== undefined, 'a segment is opened from a pool that has one');
-    this.state[segment] = OPEN;
-    this.used[segment] = SEGMENT_HEADER_BYTES;
-    this.birth[segment] = ++this.openings;
-    return segment;
+    return this.begin(segment, pool, lane);
   }
 
   /** A segment for one record of `footprintBytes`; open until it is sealed. */
-  openJumbo(footprintBytes: number): number {
+  openJumbo(footprintBytes: number, pool: number, lane: number): number {
     const segment = this.acquire(SEGMENT_HEADER_BYTES + footprintBytes);
-    this.state[segment] = OPEN;
-    this.used[segment] = SEGMENT_HEADER_BYTES;
-    this.birth[segment] = ++this.openings;
-    return segment;
+    for (let at = 0; at < this.buffers[segment].length; at += PAGE_BYTES) this.buffers[segment][at] = 0;
+    return this.begin(segment, pool, lane);
   }
 
   seal(segment: number): void {
-    this.state[segment] = this.buffers[segment].length === this.segmentBytes ? SEALED : JUMBO;
+    this.state[segment] = this.isFixed(segment) ? SEALED : JUMBO;
+    this.changes++;
+  }
+
+  /** A jumbo is used: it goes to the end of the main pool as it stands. */
+  reprieve(segment: number): void {
+    this.poolBytes[this.pool[segment]] -= this.buffers[segment].length;
+    this.poolBytes[MAIN] += this.buffers[segment].length;
+    this.pool[segment] = MAIN;
+    this.birth[segment] = ++this.openings;
   }
 
   /** Nothing lives in it any more: a fixed segment goes back to the pool, the memory of a jumbo is dropped. */
   release(segment: number): void {
     assert(this.live[segment] === 0, 'a segment is released empty');
-    if (this.buffers[segment].length !== this.segmentBytes) {
+    this.poolBytes[this.pool[segment]] -= this.buffers[segment].length;
+    if (!this.isFixed(segment)) {
       this.drop(segment);
       return;
     }
@@ -121,8 +166,13 @@ export class Segments {
     this.free.push(segment);
   }
 
-  /** Drops the memory of one pooled segment. The pool is not empty. */
+  /** Drops the memory of the segment being touched, or of a pooled one. There is one or the other. */
   shed(): void {
+    if (this.rising !== NONE) {
+      this.drop(this.rising);
+      this.rising = NONE;
+      return;
+    }
     const segment = this.free.pop();
     assert(segment !== undefined, 'a segment is shed from a pool that has one');
     this.drop(segment);
@@ -138,39 +188,25 @@ export class Segments {
     }
   }
 
-  /** The sealed segment with the most dead bytes, if that is at least `deadBytesMin`; else -1. */
-  mostDead(deadBytesMin: number, held: number): number {
-    let found = -1;
-    let most = deadBytesMin;
-    for (let segment = 0; segment < this.numbersUsed; segment++) {
-      if (this.state[segment] !== SEALED || segment === held) continue;
-      const dead = this.used[segment] - SEGMENT_HEADER_BYTES - this.live[segment];
-      if (dead < most) continue;
-      most = dead + 1;
-      found = segment;
-    }
-    return found;
+  private isFixed(segment: number): boolean {
+    return this.buffers[segment].length === this.segmentBytes;
   }
 
-  /** The oldest sealed or jumbo segment whose eviction would free an eighth of it or more; else -1. */
-  oldest(held: number): number {
-    let found = -1;
-    let least = Number.POSITIVE_INFINITY;
-    for (let segment = 0; segment < this.numbersUsed; segment++) {
-      const state = this.state[segment];
-      if ((state !== SEALED && state !== JUMBO) || segment === held || this.birth[segment] >= least) continue;
-      if ((this.live[segment] - this.tombstoneBytes[segment]) * 8 < this.used[segment]) continue;
-      least = this.birth[segment];
-      found = segment;
-    }
-    return found;
+  private begin(segment: number, pool: number, lane: number): number {
+    this.state[segment] = OPEN;
+    this.used[segment] = SEGMENT_HEADER_BYTES;
+    this.birth[segment] = ++this.openings;
+    this.latestMs[segment] = 0;
+    this.pool[segment] = pool;
+    this.lane[segment] = lane;
+    this.poolBytes[pool] += this.buffers[segment].length;
+    return segment;
   }
 
   private acquire(bytes: number): number {
     const segment = this.absent.pop();
     assert(segment !== undefined, 'a segment is acquired under a free number');
     const buffer = Buffer.allocUnsafeSlow(bytes);
-    for (let at = 0; at < bytes; at += PAGE_BYTES) buffer[at] = 0;
     this.buffers[segment] = buffer;
     this.words[segment] = new Int32Array(buffer.buffer, 0, bytes >>> 2);
     this.live[segment] = 0;

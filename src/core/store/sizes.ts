@@ -11,8 +11,8 @@ export const MEMORY_BYTES_MIN = 256 * 1024;
 /** Reserved at the start of each segment, so that location 0 names no record and an index slot of 0 is empty. */
 export const SEGMENT_HEADER_BYTES = 64;
 /**
- * Local words in front of each record: the key's hash and the partition. The cleaner meets records without their keys'
- * placement at hand, and finds it here instead of hashing again.
+ * Local words in front of each record: the key's hash; then the partition, uses and flags. The cleaner meets records without
+ * their keys' placement at hand, and finds it here instead of hashing again.
  */
 export const ENVELOPE_BYTES = 8;
 
@@ -49,4 +49,39 @@ export function tombstoneBytesMax(memoryBytesMax: number): number {
  */
 export function deadBytesMin(segmentBytes: number, evicts: boolean): number {
   return Math.floor(segmentBytes / (evicts ? 4 : 10));
+}
+
+/** Share of memory in use that new keys have before they must have been used again (S3-FIFO). */
+export const ADMISSION_SHARE = 0.1;
+/** Uses in the admission pool that take a value to the main pool. */
+export const PROMOTION_USES = 1;
+/** Uses are counted up to here. */
+export const FREQUENCY_MAX = 3;
+/** So many segments of the main pool in a row that gave less than an eighth raise the uses that save a value by one. */
+export const GAINLESS_MAX = 8;
+/** Cleaning weighs age while less of memory than this lives; above, it takes what gives the most now (RAMCloud). */
+export const GREEDY_SHARE = 0.85;
+
+/**
+ * Where nothing is evicted, values are refused past this share of what segments may take: cleaning a segment copies u / (1 - u)
+ * bytes for each that it frees, six here and nine at 0.9, where tombstones are refused too.
+ */
+export const VALUES_SHARE_MAX = 0.85;
+export const TOMBSTONES_SHARE_MAX = 0.9;
+
+/** Free segments that turns leave behind, so that writes of one turn hardly ever wait for a segment to be emptied. */
+export function reserveSegments(memoryBytesMax: number, segmentBytes: number): number {
+  const segments = memoryBytesMax / segmentBytes;
+  return segments >= 256 ? 4 : segments >= 128 ? 3 : 2;
+}
+
+/** Free segments touched ahead while memory is not full: 16 MiB, or a sixteenth of memory. */
+export function aheadSegments(memoryBytesMax: number, segmentBytes: number): number {
+  const bytes = Math.min(16 * 1024 * 1024, memoryBytesMax / 16);
+  return Math.max(reserveSegments(memoryBytesMax, segmentBytes), Math.floor(bytes / segmentBytes));
+}
+
+/** Open lanes of each kind of head: all open heads, half empty on average, waste three percent of memory. */
+export function lanesMaxFor(memoryBytesMax: number, segmentBytes: number, kinds: number, lanes: number): number {
+  return Math.max(1, Math.min(lanes, Math.floor(((memoryBytesMax / segmentBytes) * 0.06) / kinds)));
 }

@@ -3,10 +3,11 @@
  * repair call it; what a call finds or makes lies at `buffer`, `offset` until the next call. A write is `allocate`, encode in
  * place, `publish`; a record from elsewhere is `merge`d by the one order of record/merge.ts.
  *
- * Guarded: segments, index and digests together never exceed `memoryBytesMax`; find, allocate, publish and merge
+ * Guarded: segments, index, digests and ghost together never exceed `memoryBytesMax`; find, touch, allocate, publish and merge
  * allocate nothing on the heap, except for a view when more than a cache line or two is copied. The parts: segments.ts
- * (memory), entries.ts (what stands for each key), reclaimer.ts (cleaning, eviction), walker.ts (sweeps and scans).
- * After RAMCloud's log-structured memory (FAST'14) and Segcache (NSDI'21).
+ * (memory), heads.ts (where records of one kind go), entries.ts (what stands for each key), reclaimer.ts and victims.ts (cleaning,
+ * eviction), ghost.ts (what left), walker.ts (sweeps and scans), hotkeys.ts. After RAMCloud's log-structured memory
+ * (FAST'14), Segcache (NSDI'21) and S3-FIFO (SOSP'23).
  */
 import { assert } from '../base/assert.js';
 import { Hasher } from '../base/hash.js';
@@ -16,6 +17,7 @@ import { compareRecords, compareVersions } from '../record/merge.js';
 import {
   recordActor,
   recordBytes,
+  recordExpireAtMs,
   recordExpiryActor,
   recordExpiryHlc,
   recordHlc,
@@ -27,32 +29,41 @@ import {
   TYPE_TOMBSTONE,
 } from '../record/record.js';
 import { LEAF_WORDS, rootHigh, rootLow } from './digest.js';
-import { Entries } from './entries.js';
+import { Entries, PARTITION_MASK } from './entries.js';
+import { Ghost } from './ghost.js';
+import { FRESH, FRESH_MAIN, type HeadKind, Heads, LANE_ENDLESS, laneOf } from './heads.js';
+import { HotKeys, type HotVisitor, SAMPLED } from './hotkeys.js';
 import { Reclaimer } from './reclaimer.js';
-import { Segments } from './segments.js';
+import { ADMISSION, MAIN, Segments } from './segments.js';
 import {
+  aheadSegments,
   ENVELOPE_BYTES,
+  FREQUENCY_MAX,
   footprint,
   inlineBytesMax,
   jumboBytesMax,
   MEMORY_BYTES_MIN,
+  reserveSegments,
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
   SEGMENT_HEADER_BYTES,
   segmentBytesFor,
+  TOMBSTONES_SHARE_MAX,
   tombstoneBytesMax,
+  VALUES_SHARE_MAX,
 } from './sizes.js';
 import { Snapshots } from './snapshots.js';
+import { seek } from './subtable.js';
 import { HASH_MAX, type RecordVisitor, Walker } from './walker.js';
 
 export interface StoreOptions {
-  /** Bound on segments, index and digests together, bytes; at least 256 KiB. */
+  /** Bound on segments, index, digests and ghost together, bytes; at least 256 KiB. */
   memoryBytesMax: number;
   /** A power of two from 4 KiB to 4 MiB; 0 takes memory / 512 within those bounds. */
   segmentBytes: number;
   partitions: number;
   /** `none` refuses what does not fit instead of evicting. */
-  eviction: 'fifo' | 'none';
+  eviction: 's3-fifo' | 'none';
   /** The cluster's hash key. */
   hashKey: readonly [number, number];
 }
@@ -102,8 +113,10 @@ const NO_SUMS = new Uint32Array(LEAF_WORDS);
 const NONE = -1;
 /** Longer records are copied by the native call. */
 const LOOP_BYTES_MAX = 192;
-/** Free segments a turn leaves ready: the cleaner's reserve and one to write. */
-const SEGMENTS_READY = 2;
+/** Records that one slice of emptying looks at. */
+const SLICE_RECORDS_MAX = 200;
+/** Memory touched ahead at the end of a turn: less than half a millisecond. */
+const TOUCH_BYTES_MAX = 512 * 1024;
 /** Share of memory that expired records kept against older versions may take. */
 const LAPSED_SHARE = 0.05;
 
@@ -118,16 +131,29 @@ export class Store {
   digestLow = 0;
   digestHigh = 0;
   private refused = 0;
-  /** The segment being written, and the one the record in hand lies in. */
-  private head = NONE;
+  /** The segment the record in hand lies in. */
   private held = NONE;
-  /** Where `allocate` made room, and how much. */
+  /** What was looked for last and not yet written: its hash, and the segment it was found in. */
+  private soughtHash = 0;
+  private soughtSegment = NONE;
+  private isSought = false;
+  /** Where `allocate` made room, and how much; and whether that is a head, which stays open. */
   private pending = NONE;
   private pendingBytes = 0;
+  private pendingIsHead = false;
+  /** Records published since the last turn's end, by which emptying is paced. */
+  private published = 0;
+  private uses = 0;
+  private readonly evicts: boolean;
+  private readonly reserve: number;
+  private readonly ahead: number;
   private readonly memoryBytesMax: number;
   private readonly inlineBytesMax: number;
   private readonly segments: Segments;
   private readonly entries: Entries;
+  private readonly heads: Heads;
+  private readonly ghost: Ghost;
+  private readonly hotKeys = new HotKeys();
   private readonly reclaimer: Reclaimer;
   private readonly walker: Walker;
 
@@ -142,7 +168,12 @@ export class Store {
     this.inlineBytesMax = inlineBytesMax(segmentBytes);
     this.segments = new Segments(segmentBytes, memoryBytesMax);
     this.entries = new Entries(this.segments, partitions, Math.floor(memoryBytesMax * LAPSED_SHARE));
-    this.reclaimer = new Reclaimer(this.entries, this.segments, options.eviction === 'fifo');
+    this.evicts = options.eviction !== 'none';
+    this.reserve = reserveSegments(memoryBytesMax, segmentBytes);
+    this.ahead = aheadSegments(memoryBytesMax, segmentBytes);
+    this.heads = new Heads(this.segments, memoryBytesMax);
+    this.ghost = new Ghost(segmentBytes);
+    this.reclaimer = new Reclaimer(this.entries, this.segments, this.heads, this.ghost, this.evicts);
     this.walker = new Walker(this.entries, this.segments);
     this.snapshots = new Snapshots(this.entries, this.segments, memoryBytesMax);
   }
@@ -158,6 +189,9 @@ export class Store {
 
   /** Finds the record of a key: a value or a tombstone, expired or not. */
   find(partition: number, hash: number, key: Uint8Array, start: number, end: number): boolean {
+    this.soughtHash = hash;
+    this.soughtSegment = NONE;
+    this.isSought = true;
     const home = this.entries.partitions[partition];
     if (home === null) return false;
     const table = home.directory.tableOf(hash);
@@ -168,16 +202,41 @@ export class Store {
     this.held = location >>> this.segments.shift;
     this.buffer = this.segments.buffers[this.held];
     this.offset = (location & this.segments.mask) << 3;
+    this.soughtSegment = this.held;
     return true;
+  }
+
+  /** The record just found was used: eviction spares it for that. Finding alone is no use. */
+  touch(): void {
+    const { buffer, offset } = this;
+    // The third byte of the envelope's second word, in the cache line that comparing the key has loaded.
+    const uses = buffer[offset - 2];
+    if (uses < FREQUENCY_MAX) buffer[offset - 2] = uses + 1;
+    this.uses = (this.uses + 1) % SAMPLED;
+    if (this.uses === 0) this.noteHot();
+  }
+
+  /** Visits the keys used most, the hottest first, with their records: at most 128, by a sample of uses. */
+  visitHot(visit: HotVisitor): void {
+    this.hotKeys.visit((partition, hash, uses) => {
+      const table = this.entries.partitions[partition]?.directory.tableOf(hash);
+      const slot = table === undefined ? 0 : seek(table, hash);
+      if (table === undefined || table[slot + 1] === 0 || table[slot] !== hash) return;
+      const location = table[slot + 1];
+      visit(this.segments.buffers[location >>> this.segments.shift], (location & this.segments.mask) << 3, uses);
+    });
   }
 
   /**
    * Makes room for a record of `length` bytes at `buffer`, `offset`; it may clean or evict, never what was found last.
+   * A record that expires lies with others that do so at about the same time; one whose key was found or missed last
+   * goes to the pool of what it replaces, or of what has come back.
    * False if memory is full, or for a tombstone if tombstones fill their share; then nothing has changed but the room.
    */
-  allocate(length: number, isTombstone = false): boolean {
+  allocate(length: number, isTombstone = false, expireAtMs = 0): boolean {
     const bytes = footprint(length);
-    if (this.makeRoom(bytes, isTombstone)) {
+    const lane = expireAtMs === 0 ? LANE_ENDLESS : laneOf(expireAtMs, this.wallMs);
+    if (this.makeRoom(bytes, isTombstone, lane)) {
       this.buffer = this.segments.buffers[this.pending];
       this.offset = this.segments.used[this.pending] + ENVELOPE_BYTES;
       this.pendingBytes = bytes;
@@ -189,18 +248,8 @@ export class Store {
 
   /** Lets the record just encoded where `allocate` made room stand for its key, in place of the former. */
   publish(partition: number, hash: number): void {
-    const { segments, pending, offset } = this;
-    const bytes = footprint(recordBytes(this.buffer, offset));
-    assert(pending !== NONE && bytes <= this.pendingBytes, 'what is published was allocated');
-    const words = segments.words[pending];
-    const envelope = (offset - ENVELOPE_BYTES) >>> 2;
-    words[envelope] = hash;
-    words[envelope + 1] = partition;
-    segments.used[pending] += bytes;
-    if (pending !== this.head) segments.seal(pending);
-    this.pending = NONE;
-    this.held = pending;
-    this.entries.link(partition, hash, pending, offset);
+    const segment = this.place(partition, hash);
+    this.entries.link(partition, hash, segment, this.offset);
   }
 
   /** Merges a verified PUT, TOMBSTONE or EXPIRY record from elsewhere. */
@@ -215,7 +264,7 @@ export class Store {
       if (order === 0) return MERGE_EQUAL;
     }
     const length = recordBytes(source, at);
-    if (!this.allocate(length, type === TYPE_TOMBSTONE)) return MERGE_REFUSED;
+    if (!this.allocate(length, type === TYPE_TOMBSTONE, recordExpireAtMs(source, at))) return MERGE_REFUSED;
     const { buffer, offset } = this;
     if (length > LOOP_BYTES_MAX) buffer.set(source.subarray(at, at + length), offset);
     else for (let index = 0; index < length; index++) buffer[offset + index] = source[at + index];
@@ -247,12 +296,15 @@ export class Store {
     const whole = this.entries.flush(hlc, actor);
     this.walker.restart();
     if (!whole) return;
-    this.abandon();
+    if (this.pending !== NONE) this.abandon();
     this.segments.clear();
     this.entries.clear();
     this.reclaimer.clear();
-    this.head = NONE;
+    this.heads.clear();
+    this.ghost.clear();
+    this.hotKeys.clear();
     this.held = NONE;
+    this.isSought = false;
     this.buffer = EMPTY;
     this.offset = 0;
   }
@@ -332,12 +384,26 @@ export class Store {
     this.entries.close(partition);
   }
 
-  /** A slice of work for the end of a turn: has a touched segment ready before a write needs it. */
+  /**
+   * A slice of work for the end of a turn: has touched segments ready before writes need them. When memory is full it empties, in
+   * slices, more the fewer are free and in step with what the turn wrote.
+   */
   prepare(): void {
-    if (this.segments.freeCount >= SEGMENTS_READY) return;
+    const { segments, reclaimer } = this;
+    const { published } = this;
+    this.published = 0;
+    if (segments.freeCount >= this.ahead && !segments.isRising) return;
     this.held = NONE;
-    if (this.fits(this.segments.segmentBytes)) this.segments.grow();
-    else this.reclaimer.reclaim(this.held, this.wallMs);
+    this.isSought = false;
+    if (segments.isRising || this.fits(segments.segmentBytes)) {
+      segments.grow(TOUCH_BYTES_MAX);
+      return;
+    }
+    let records = SLICE_RECORDS_MAX * (this.reserve - segments.freeCount) + published * 2;
+    while (segments.freeCount < this.reserve && records > 0) {
+      if (!reclaimer.slice(SLICE_RECORDS_MAX, NONE, this.wallMs)) return;
+      records -= SLICE_RECORDS_MAX;
+    }
   }
 
   stats(): StoreStats {
@@ -347,7 +413,7 @@ export class Store {
       tombstones: entries.tombstones,
       tombstoneBytes: entries.tombstoneBytes,
       liveBytes: entries.liveBytes,
-      memoryBytes: this.segments.bytes + entries.bytes,
+      memoryBytes: this.segments.bytes + entries.bytes + this.ghost.bytes,
       segments: this.segments.count,
       evictions: reclaimer.evictions,
       expired: entries.expired,
@@ -379,10 +445,27 @@ export class Store {
     );
     if (order < 0) return MERGE_STALE;
     if (order === 0) return MERGE_EQUAL;
-    if (!this.allocate(foldedLength(buffer, offset))) return MERGE_REFUSED;
+    if (!this.allocate(foldedLength(buffer, offset), false, recordExpireAtMs(source, at))) return MERGE_REFUSED;
     foldExpiry(buffer, offset, source, at, this.buffer, this.offset);
     this.publish(partition, hash);
     return MERGE_APPLIED;
+  }
+
+  /** The record just encoded belongs to its segment; the index does not know it yet. Returns the segment. */
+  private place(partition: number, hash: number): number {
+    const { segments, pending, offset } = this;
+    const bytes = footprint(recordBytes(this.buffer, offset));
+    assert(pending !== NONE && bytes <= this.pendingBytes, 'what is published was allocated');
+    const words = segments.words[pending];
+    const envelope = (offset - ENVELOPE_BYTES) >>> 2;
+    words[envelope] = hash;
+    words[envelope + 1] = partition;
+    segments.used[pending] += bytes;
+    if (!this.pendingIsHead) segments.seal(pending);
+    this.published++;
+    this.pending = NONE;
+    this.held = pending;
+    return pending;
   }
 
   private refuse(): MergeOutcome {
@@ -390,52 +473,88 @@ export class Store {
     return MERGE_REFUSED;
   }
 
-  private makeRoom(bytes: number, isTombstone: boolean): boolean {
+  private makeRoom(bytes: number, isTombstone: boolean, lane: number): boolean {
     if (this.pending !== NONE) this.abandon();
-    if (isTombstone && this.entries.tombstoneBytes + bytes > tombstoneBytesMax(this.memoryBytesMax)) return false;
-    if (bytes > this.inlineBytesMax) {
-      if (bytes > jumboBytesMax(this.memoryBytesMax) || !this.ensure(SEGMENT_HEADER_BYTES + bytes)) return false;
-      this.pending = this.segments.openJumbo(bytes);
-      return true;
-    }
+    const kind = this.evicts ? this.kindOfSought() : FRESH;
+    const isLimited = isTombstone;
+    if (isLimited && this.entries.tombstoneBytes + bytes > tombstoneBytesMax(this.memoryBytesMax)) return false;
+    if (!this.evicts && this.wouldThrash(bytes, isTombstone)) return false;
+    if (bytes > this.inlineBytesMax) return this.openJumbo(kind, lane, bytes);
     if (!this.ensure(0)) return false;
-    if (this.head === NONE || this.segments.used[this.head] + bytes > this.segments.segmentBytes) {
-      if (!this.openHead()) return false;
+    let segment = this.heads.withRoom(kind, lane, bytes);
+    if (segment === NONE) {
+      if (!this.poolHasTwo()) return false;
+      segment = this.heads.advance(kind, lane);
     }
-    this.pending = this.head;
+    this.pending = segment;
+    this.pendingIsHead = true;
+    return true;
+  }
+
+  /** New keys begin in the admission pool, unless they left a short while ago; an overwrite stays in the pool it is in. */
+  private kindOfSought(): HeadKind {
+    if (!this.isSought) return FRESH;
+    this.isSought = false;
+    if (this.soughtSegment !== NONE) return this.segments.pool[this.soughtSegment] === MAIN ? FRESH_MAIN : FRESH;
+    return this.ghost.has(this.soughtHash) ? FRESH_MAIN : FRESH;
+  }
+
+  /** Where nothing may leave: so much lives that making room would be little but copying. */
+  private wouldThrash(bytes: number, isTombstone: boolean): boolean {
+    const share = isTombstone ? TOMBSTONES_SHARE_MAX : VALUES_SHARE_MAX;
+    return this.entries.liveBytes + bytes > (this.memoryBytesMax - this.entries.bytes) * share;
+  }
+
+  private openJumbo(kind: HeadKind, lane: number, bytes: number): boolean {
+    if (bytes > jumboBytesMax(this.memoryBytesMax) || !this.ensure(SEGMENT_HEADER_BYTES + bytes)) return false;
+    this.pending = this.segments.openJumbo(bytes, kind === FRESH ? ADMISSION : MAIN, lane);
+    this.pendingIsHead = false;
     return true;
   }
 
   /** Reclaims until `bytes` more, the index's growth and the cleaner's reserve fit. */
   private ensure(bytes: number): boolean {
     while (!this.fits(bytes)) {
-      if (this.segments.freeCount > 1) this.segments.shed();
-      else if (!this.reclaimer.reclaim(this.held, this.wallMs)) return false;
+      if (this.segments.freeCount > 1 || this.segments.isRising) this.segments.shed();
+      else if (!this.reclaimer.finish(this.held, this.wallMs)) return false;
     }
+    if (this.evicts && this.ghostWantsChunk()) this.ghost.addChunk();
     return true;
   }
 
   private fits(bytes: number): boolean {
     const { segments, entries } = this;
-    const reserve = entries.headroomBytes + (segments.freeCount === 0 ? segments.segmentBytes : 0);
-    if (segments.bytes + entries.bytes + reserve + bytes > this.memoryBytesMax) return false;
+    let total = segments.bytes + entries.bytes + this.ghost.bytes + entries.headroomBytes + bytes;
+    if (segments.freeCount === 0) total += segments.segmentBytes;
+    if (this.ghostWantsChunk()) total += this.ghost.chunkBytes;
+    if (total > this.memoryBytesMax) return false;
     return bytes === 0 || segments.hasNumber();
   }
 
-  private openHead(): boolean {
+  /** The ghost remembers as many keys as there are values, from the first eviction on. */
+  private ghostWantsChunk(): boolean {
+    return this.reclaimer.evictions > 0 && this.ghost.wantsChunk(this.entries.keys);
+  }
+
+  /** One free segment to write, and one for survivors. */
+  private poolHasTwo(): boolean {
     const { segments } = this;
     while (segments.freeCount < 2) {
-      if (this.fits(segments.segmentBytes)) segments.grow();
-      else if (!this.reclaimer.reclaim(this.held, this.wallMs)) return false;
+      if (segments.isRising || this.fits(segments.segmentBytes)) segments.grow(segments.segmentBytes);
+      else if (!this.reclaimer.finish(this.held, this.wallMs)) return false;
     }
-    if (this.head !== NONE) segments.seal(this.head);
-    this.head = segments.open();
     return true;
+  }
+
+  private noteHot(): void {
+    const envelope = (this.offset - ENVELOPE_BYTES) >>> 2;
+    const words = this.segments.words[this.held];
+    this.hotKeys.note(words[envelope + 1] & PARTITION_MASK, words[envelope] >>> 0);
   }
 
   /** Room that was made and not published is given back. */
   private abandon(): void {
-    if (this.pending !== NONE && this.pending !== this.head) this.segments.release(this.pending);
+    if (!this.pendingIsHead) this.segments.release(this.pending);
     this.pending = NONE;
   }
 }

@@ -115,7 +115,7 @@ export class FakeHost implements CommandHost {
     password: null,
     maxMemoryBytes: 256 * 1024 * 1024,
     durability: 'interval',
-    eviction: 'fifo',
+    eviction: 's3-fifo',
     maxClients: 100,
   };
   nodes: ClusterNodeView[] = [

@@ -46,7 +46,8 @@ export class Shelf {
   put(key: string, value: string | Uint8Array, fields: Partial<RecordFields> = {}): boolean {
     const bytes = record(fields, key, value);
     const partition = this.partition(key);
-    if (!this.store.allocate(bytes.length, fields.type === TYPE_TOMBSTONE)) return false;
+    this.find(key);
+    if (!this.store.allocate(bytes.length, fields.type === TYPE_TOMBSTONE, fields.expireAtMs)) return false;
     this.store.buffer.set(bytes, this.store.offset);
     this.store.publish(partition, this.hash(key));
     return true;

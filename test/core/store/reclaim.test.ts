@@ -27,7 +27,7 @@ describe('segment sizes', () => {
 
 describe('eviction', () => {
   it('takes the oldest first, silently, and marks the partition lossy until it is cleared', () => {
-    const shelf = new Shelf({ eviction: 'fifo' });
+    const shelf = new Shelf({ eviction: 's3-fifo' });
     const { store } = shelf;
     expect(store.isLossy(0)).toBe(false);
     fill(shelf, 'key', 20_000);
@@ -52,7 +52,7 @@ describe('eviction', () => {
   });
 
   it('spares a key that is never written again while another is overwritten without end', () => {
-    const shelf = new Shelf({ eviction: 'fifo' });
+    const shelf = new Shelf({ eviction: 's3-fifo' });
     fill(shelf, 'old', 2700);
     const liveBytes = shelf.store.stats().liveBytes;
     expect(liveBytes).toBeGreaterThan(0.6 * MIB);
@@ -63,7 +63,7 @@ describe('eviction', () => {
   });
 
   it('never takes tombstones, which move on instead', () => {
-    const shelf = new Shelf({ eviction: 'fifo' });
+    const shelf = new Shelf({ eviction: 's3-fifo' });
     for (let index = 0; index < 400; index++) shelf.put(`gone-${index}`, '', { type: TYPE_TOMBSTONE });
     fill(shelf, 'key', 30_000);
     expect(found(shelf, 'gone', 400)).toHaveLength(400);
@@ -73,7 +73,7 @@ describe('eviction', () => {
   });
 
   it('takes large values too, each as a whole', () => {
-    const shelf = new Shelf({ eviction: 'fifo', memoryBytesMax: 4 * MIB });
+    const shelf = new Shelf({ eviction: 's3-fifo', memoryBytesMax: 4 * MIB });
     for (let index = 0; index < 100; index++) expect(shelf.put(`key-${index}`, Buffer.alloc(300_000))).toBe(true);
     const kept = found(shelf, 'key', 100);
     expect(kept.length).toBeGreaterThan(8);
@@ -82,7 +82,7 @@ describe('eviction', () => {
   });
 
   it('leaves the record found last where it is', () => {
-    const shelf = new Shelf({ eviction: 'fifo' });
+    const shelf = new Shelf({ eviction: 's3-fifo' });
     fill(shelf, 'key', 10_000);
     const oldest = `key-${found(shelf, 'key', 10_000)[0]}`;
     const before = shelf.read(oldest);
@@ -102,7 +102,7 @@ describe('eviction', () => {
   it('and cleaning together keep every bound under mixed writes, with counts and digests that agree', () => {
     for (const seed of [1, 2, 3]) {
       const random = new Random(seed);
-      const shelf = new Shelf({ eviction: 'fifo', memoryBytesMax: MIB / 2 });
+      const shelf = new Shelf({ eviction: 's3-fifo', memoryBytesMax: MIB / 2 });
       const latest = new Map<string, string>();
       for (let round = 1; round < 15_000; round++) {
         const key = random.chance(0.3) ? `hot-${random.below(20)}` : `key-${random.below(5000)}`;
@@ -155,7 +155,7 @@ describe('a full store that does not evict', () => {
 
 describe('tombstones', () => {
   it('are refused past a twentieth of memory, and taken again when old ones are forgotten', () => {
-    const shelf = new Shelf({ eviction: 'fifo' });
+    const shelf = new Shelf({ eviction: 's3-fifo' });
     let count = 0;
     while (shelf.put(`gone-${count}`, '', { type: TYPE_TOMBSTONE, hlc: count + 1 })) count++;
     const { tombstoneBytes } = shelf.store.stats();

@@ -148,7 +148,7 @@ describe('snapshots', () => {
   });
 
   it('outlive eviction: what leaves the store stays readable', () => {
-    const shelf = new Shelf({ memoryBytesMax: 4 * MIB, eviction: 'fifo' });
+    const shelf = new Shelf({ memoryBytesMax: 4 * MIB, eviction: 's3-fifo' });
     for (let index = 0; index < 300; index++) shelf.put(`key-${index}`, 'v'.repeat(200), { hlc: 10 + index });
     const opened = open(shelf);
     expect(opened.truth.size).toBe(300);

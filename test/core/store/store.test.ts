@@ -21,7 +21,7 @@ class Oracle {
   }
 }
 
-const KEYS = Array.from({ length: 60 }, (_, index) => `key-${index}`);
+const KEYS = Array.from({ length: 300 }, (_, index) => `key-${index}`);
 function expectAgreement(shelf: Shelf, oracle: Oracle): void {
   const { store } = shelf;
   for (const name of KEYS) {

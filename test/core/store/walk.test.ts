@@ -131,7 +131,7 @@ describe('expiry', () => {
   });
 
   it('of what is met while cleaning counts as expiry, not as eviction', () => {
-    const shelf = new Shelf({ eviction: 'fifo' });
+    const shelf = new Shelf({ eviction: 's3-fifo' });
     for (let index = 0; index < 2000; index++) shelf.put(`short-${index}`, 'v'.repeat(200), { expireAtMs: 10 });
     shelf.store.wallMs = 20;
     for (let index = 0; index < 2000; index++) shelf.put(`long-${index}`, 'v'.repeat(200));
