@@ -2,13 +2,37 @@
  * The catalogue of the benchmark suite: every case by its name, and which of them a run without words measures.
  * Guarded: a name is given once and stays what it is, so that reports of different days can be laid side by side.
  */
+import { checkpointGroup } from './checkpoint.js';
 import type { CaseGroup } from './context.js';
+import { DISK_DEFAULT, diskGroups } from './disk-bytes.js';
+import { fairnessGroup } from './fairness.js';
 import { inProcessGroup } from './in-process.js';
+import { MEMORY_DEFAULT, memoryGroups } from './memory.js';
+import { PAUSES_DEFAULT, pausesGroup } from './pauses.js';
+import { RESTART_DEFAULT, restartGroups } from './restart.js';
 import { THROUGHPUT_DEFAULT, throughputGroups } from './throughput.js';
 
-export const CASE_GROUPS: readonly CaseGroup[] = [...throughputGroups(), inProcessGroup()];
+export const CASE_GROUPS: readonly CaseGroup[] = [
+  ...throughputGroups(),
+  inProcessGroup(),
+  ...memoryGroups(),
+  ...restartGroups(),
+  checkpointGroup(),
+  ...diskGroups(),
+  pausesGroup(),
+  fairnessGroup(),
+];
 
-const DEFAULT_NAMES: readonly string[] = [...THROUGHPUT_DEFAULT, 'in-process-get', 'in-process-set'];
+const DEFAULT_NAMES: readonly string[] = [
+  ...THROUGHPUT_DEFAULT,
+  ...['in-process-get', 'in-process-set'],
+  ...MEMORY_DEFAULT,
+  ...RESTART_DEFAULT,
+  ...['checkpoint-p99', 'checkpoint-memory'],
+  ...DISK_DEFAULT,
+  ...PAUSES_DEFAULT,
+  'fairness',
+];
 
 export function allCaseNames(): string[] {
   return CASE_GROUPS.flatMap((group) => group.names);

@@ -22,9 +22,9 @@ export interface BenchContext {
   print(line: string): void;
 }
 
-/** What was to be reached: of the ratio to the peer, or of Hearsay's own figure. */
+/** What was to be reached: of the ratio to the peer, of Hearsay's own figure, or of what it has above the peer's. */
 export interface Target {
-  readonly kind: 'ratio' | 'figure';
+  readonly kind: 'ratio' | 'figure' | 'excess';
   readonly limit: number;
 }
 

@@ -50,6 +50,7 @@ async function measure(context: BenchContext, wanted: readonly string[]): Promis
   try {
     result = await runChild<InProcessResult>(context, 'in-process', spec, LIMIT_MS, context.pinning.server);
   } catch (error) {
+    if (context.children.ended) throw error;
     notes.push(`not measured: ${(error as Error).message}`);
   }
   return (['get', 'set'] as const)

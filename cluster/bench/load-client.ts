@@ -21,26 +21,32 @@ const PLAIN: LoadSpec = {
   requests: Number.MAX_SAFE_INTEGER,
   durationMs: FILL_LIMIT_MS,
   ratePerSecond: 0,
+  sleeps: false,
   samplesFile: null,
   seed: 1,
 };
 
-/** Runs one load; what the spec leaves out is one connection, pipeline 1, SET of 100 B. */
-export async function runLoadClient(context: BenchContext, given: Partial<LoadSpec>): Promise<LoadResult> {
+/** Runs one load; what the spec leaves out is one connection, pipeline 1, SET of 100 B. It ends early when `stop` resolves. */
+export async function runLoadClient(
+  context: BenchContext,
+  given: Partial<LoadSpec>,
+  stop?: Promise<void>,
+): Promise<LoadResult> {
   const spec: LoadSpec = { ...PLAIN, ...given };
-  const result = await runChild<LoadResult>(context, 'load', spec, spec.durationMs + SLACK_MS, context.pinning.client);
+  const { client } = context.pinning;
+  const result = await runChild<LoadResult>(context, 'load', spec, spec.durationMs + SLACK_MS, client, stop);
   if (result.errors > 0) throw new Error(`${result.errors} requests were refused: ${result.firstError}`);
   if (result.requests === 0) throw new Error('no request was answered');
   return result;
 }
 
-/** Writes each key from `from` to `to` once. */
+/** Writes each key from `from` up to `to` once. */
 export async function fill(
   context: BenchContext,
   port: number,
   range: { from: number; to: number; valueBytes: number; ttlSeconds?: number },
-): Promise<void> {
-  await runLoadClient(context, {
+): Promise<LoadResult> {
+  return runLoadClient(context, {
     port,
     connections: 4,
     pipeline: 64,
@@ -59,8 +65,9 @@ export async function runChild<Result>(
   spec: object,
   limitMs: number,
   pinned: readonly string[],
+  stop?: Promise<void>,
 ): Promise<Result> {
   const words = [...pinned, ...context.command, 'bench-child', role, JSON.stringify(spec)];
-  const { out } = await context.children.runTool(words, limitMs);
+  const { out } = await context.children.runTool(words, limitMs, stop);
   return JSON.parse(out.trim().split('\n').at(-1) ?? '') as Result;
 }

@@ -22,6 +22,8 @@ export interface LoadSpec {
   readonly durationMs: number;
   /** Requests start at this rate whether or not the earlier ones are answered (open loop); 0: as fast as they are answered. */
   readonly ratePerSecond: number;
+  /** With a rate: sleeps between requests instead of watching the clock, and counts from the sending; for up to 1,000 a second. */
+  readonly sleeps: boolean;
   /** With a rate: the file that gets a line of eight bytes for each request, start and latency in float ms; null for none. */
   readonly samplesFile: string | null;
   readonly seed: number;

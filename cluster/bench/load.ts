@@ -24,7 +24,9 @@ interface Tally {
   readonly writer: RequestWriter;
   readonly histogram: LatencyHistogram;
   readonly samples: Float32Array | null;
-  readonly startedMs: number;
+  /** When the first request left, by both clocks. */
+  startedMs: number;
+  startedAtMs: number;
   sent: number;
   answered: number;
 }
@@ -107,22 +109,22 @@ class LoadConnection {
   }
 }
 
-/** Runs a load to its end; rejects when a connection breaks or nothing is answered any more. */
-export async function runLoad(spec: LoadSpec): Promise<LoadResult> {
+/** Runs a load to its end, or until `onStop` calls; rejects when a connection breaks or nothing is answered any more. */
+export async function runLoad(spec: LoadSpec, onStop: (listener: () => void) => void): Promise<LoadResult> {
   const writer = new RequestWriter(spec);
-  const startedAtMs = Date.now();
   const tally: Tally = {
     spec,
     writer,
     histogram: new LatencyHistogram(),
     samples: spec.samplesFile === null ? null : new Float32Array(samplesFor(spec) * 2),
     startedMs: performance.now(),
+    startedAtMs: Date.now(),
     sent: 0,
     answered: 0,
   };
   const connections: LoadConnection[] = [];
   try {
-    await drive(tally, connections);
+    await drive(tally, connections, onStop);
     const seconds = (performance.now() - tally.startedMs) / 1000;
     if (spec.samplesFile !== null && tally.samples !== null) {
       writeFileSync(spec.samplesFile, tally.samples.subarray(0, tally.histogram.count * 2));
@@ -136,7 +138,7 @@ export async function runLoad(spec: LoadSpec): Promise<LoadResult> {
       errors: counters.reduce((sum, counter) => sum + counter.errors, 0),
       firstError: counters.find((counter) => counter.errors > 0)?.firstError ?? '',
       misses: counters.reduce((sum, counter) => sum + counter.misses, 0),
-      startedAtMs,
+      startedAtMs: tally.startedAtMs,
     };
   } finally {
     for (const connection of connections) connection.close();
@@ -147,7 +149,11 @@ function samplesFor(spec: LoadSpec): number {
   return Math.min(SAMPLES_MAX, Math.ceil((spec.ratePerSecond * spec.durationMs) / 1000) + 1);
 }
 
-async function drive(tally: Tally, connections: LoadConnection[]): Promise<void> {
+async function drive(
+  tally: Tally,
+  connections: LoadConnection[],
+  onStop: (listener: () => void) => void,
+): Promise<void> {
   const { spec } = tally;
   await new Promise<void>((resolve, reject) => {
     let over = false;
@@ -160,11 +166,14 @@ async function drive(tally: Tally, connections: LoadConnection[]): Promise<void>
     };
     const answered = (): boolean => tally.answered >= tally.sent;
     let patience: NodeJS.Timeout | undefined;
-    const timer = setTimeout(() => {
+    const finish = (): void => {
+      if (over) return;
       over = true;
-      if (answered()) return end(null);
-      patience = setTimeout(() => end(new Error('requests were not answered in time')), ANSWER_LIMIT_MS);
-    }, spec.durationMs);
+      if (answered()) end(null);
+      else patience = setTimeout(() => end(new Error('requests were not answered in time')), ANSWER_LIMIT_MS);
+    };
+    const timer = setTimeout(finish, spec.durationMs);
+    onStop(finish);
     const batchAnswered = (connection: LoadConnection): void => {
       if (spec.ratePerSecond > 0 || over || !connection.sendBatch()) {
         if ((over || tally.sent >= spec.requests) && answered()) end(null);
@@ -173,7 +182,8 @@ async function drive(tally: Tally, connections: LoadConnection[]): Promise<void>
     let open = 0;
     const opened = (): void => {
       if (++open < spec.connections) return;
-      (tally as { startedMs: number }).startedMs = performance.now();
+      tally.startedMs = performance.now();
+      tally.startedAtMs = Date.now();
       if (spec.ratePerSecond > 0) pace(tally, connections, () => over);
       else for (const connection of connections) connection.sendBatch();
     };
@@ -212,7 +222,7 @@ function openConnection(
   return connection;
 }
 
-/** Sends what is due, turn after turn of the event loop: a timer would be late by up to a millisecond. */
+/** Sends what is due, turn after turn of the event loop (a timer would be late by up to a millisecond), or sleeping. */
 function pace(tally: Tally, connections: readonly LoadConnection[], over: () => boolean): void {
   const { spec } = tally;
   const intervalMs = 1000 / spec.ratePerSecond;
@@ -220,13 +230,16 @@ function pace(tally: Tally, connections: readonly LoadConnection[], over: () => 
   let turn = 0;
   const next = (): void => {
     if (over()) return;
-    const elapsedMs = performance.now() - tally.startedMs;
-    while (due * intervalMs <= elapsedMs && due < spec.requests) {
+    const nowMs = performance.now();
+    while (due * intervalMs <= nowMs - tally.startedMs && due < spec.requests) {
       const connection = connections[turn++ % connections.length];
       if (connection.full) break;
-      connection.sendDue(tally.startedMs + due++ * intervalMs);
+      connection.sendDue(spec.sleeps ? nowMs : tally.startedMs + due * intervalMs);
+      due++;
     }
-    if (due < spec.requests) setImmediate(next);
+    if (due >= spec.requests) return;
+    if (spec.sleeps) setTimeout(next, 1);
+    else setImmediate(next);
   };
   next();
 }

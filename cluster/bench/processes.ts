@@ -15,7 +15,8 @@ export interface ToolOutput {
 
 export class Children {
   private readonly running = new Set<ChildProcess>();
-  private closed = false;
+  /** Set by `killAll`: what fails from now on fails because of it. */
+  ended = false;
   private readonly atExit = (): void => this.killAll();
 
   constructor() {
@@ -24,7 +25,7 @@ export class Children {
 
   /** Starts a process that stays until it is killed. What it writes is kept, for the case that it dies. */
   start(words: readonly string[]): ChildProcess {
-    if (this.closed) throw new Error('stopped');
+    if (this.ended) throw new Error('stopped');
     const child = spawn(words[0], words.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     this.running.add(child);
     child.stdin.on('error', () => {});
@@ -33,10 +34,11 @@ export class Children {
     return child;
   }
 
-  /** Runs a program to its end; rejects when it fails or takes longer than `limitMs`. */
-  async runTool(words: readonly string[], limitMs: number): Promise<ToolOutput> {
+  /** Runs a program to its end; rejects when it fails or takes longer than `limitMs`. Its input ends when `stop` resolves. */
+  async runTool(words: readonly string[], limitMs: number, stop?: Promise<void>): Promise<ToolOutput> {
     const child = this.start(words);
-    const name = words.find((word) => !/^(?:taskset|-c|\d+)$/.test(word)) ?? words[0];
+    stop?.then(() => child.stdin?.end());
+    const name = words.find((word) => !/(?:taskset|^-c|^\d+)$/.test(word)) ?? words[0];
     const output = { out: '', error: '' };
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       if (output.out.length < OUTPUT_CHARACTERS_MAX) output.out += text;
@@ -63,7 +65,7 @@ export class Children {
 
   /** Ends everything at once; nothing can be started afterwards. */
   killAll(): void {
-    this.closed = true;
+    this.ended = true;
     for (const child of this.running) killGroup(child);
     process.off('exit', this.atExit);
   }

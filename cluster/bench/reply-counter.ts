@@ -9,6 +9,8 @@ const ERROR_CHARACTERS_MAX = 200;
 export class ReplyCounter {
   errors = 0;
   misses = 0;
+  /** How many of the outcomes stand; whoever reads them sets it back. */
+  outcomeCount = 0;
   firstError = '';
   /** Bytes of a bulk string, with its end, that are still to come. */
   private skip = 0;
@@ -16,6 +18,9 @@ export class ReplyCounter {
   private negative = false;
   private length = 0;
   private line = '';
+
+  /** `outcomes` gets a byte for each reply, in order: 1 for a value or a line, 0 for a null or an error. */
+  constructor(private readonly outcomes: Uint8Array | null = null) {}
 
   /** Takes bytes in; returns how many replies they complete. */
   feed(bytes: Uint8Array, end: number): number {
@@ -26,7 +31,7 @@ export class ReplyCounter {
         const taken = Math.min(this.skip, end - at);
         this.skip -= taken;
         at += taken;
-        if (this.skip === 0) replies++;
+        if (this.skip === 0) replies += this.replied(1);
         continue;
       }
       const byte = bytes[at++];
@@ -61,14 +66,20 @@ export class ReplyCounter {
     this.kind = 0;
     if (kind === 45) {
       if (this.errors++ === 0) this.firstError = this.line;
-      return 1;
+      return this.replied(0);
     }
-    if (kind !== 36) return 1;
+    if (kind !== 36) return this.replied(1);
     if (this.negative) {
       this.misses++;
-      return 1;
+      return this.replied(0);
     }
     this.skip = this.length + CR_LF_BYTES;
     return 0;
+  }
+
+  private replied(outcome: number): number {
+    if (this.outcomes !== null && this.outcomeCount < this.outcomes.length)
+      this.outcomes[this.outcomeCount++] = outcome;
+    return 1;
   }
 }

@@ -2,7 +2,7 @@
  * A run's results as people and programs read them: the table, ratios first, and JSON. run.ts prints and writes it; chart.ts draws.
  * Guarded: what could not be measured is said with its reason and never filled in; a target is judged by the median alone.
  */
-import type { Detail, Row } from './context.js';
+import type { Detail, Row, Target } from './context.js';
 import type { Machine } from './machine.js';
 import type { Sample } from './statistics.js';
 
@@ -22,10 +22,17 @@ export type Verdict = 'reached' | 'missed' | 'not measured' | 'no target';
 export function verdictOf(row: Row): Verdict {
   if (row.hearsay === null) return 'not measured';
   if (row.target === null) return 'no target';
-  const sample = row.target.kind === 'ratio' ? row.ratio : row.hearsay;
-  if (sample === null) return 'not measured';
-  const reached = row.better === 'higher' ? sample.median >= row.target.limit : sample.median <= row.target.limit;
+  const judged = judgedFigure(row, row.target.kind);
+  if (judged === null) return 'not measured';
+  const reached = row.better === 'higher' ? judged >= row.target.limit : judged <= row.target.limit;
   return reached ? 'reached' : 'missed';
+}
+
+function judgedFigure(row: Row, kind: Target['kind']): number | null {
+  if (kind === 'ratio') return row.ratio?.median ?? null;
+  if (row.hearsay === null) return null;
+  if (kind === 'figure') return row.hearsay.median;
+  return row.redis === null ? null : row.hearsay.median - row.redis.median;
 }
 
 /** What holds for every run, in sentences. */
@@ -126,8 +133,8 @@ function digits(value: number): string {
 function targetText(row: Row): string {
   if (row.target === null) return '';
   const sign = row.better === 'higher' ? '>=' : '<=';
-  const unit = row.target.kind === 'ratio' ? 'x' : row.unit;
-  return `${sign} ${figureText(row.target.limit)} ${unit}`;
+  if (row.target.kind === 'excess') return `${sign} Redis + ${figureText(row.target.limit)} ${row.unit}`;
+  return `${sign} ${figureText(row.target.limit)} ${row.target.kind === 'ratio' ? 'x' : row.unit}`;
 }
 
 function pairText(detail: Detail | undefined): string {

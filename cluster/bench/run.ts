@@ -112,7 +112,8 @@ function writeReport(report: BenchReport, options: BenchOptions): void {
   writeInto(join(options.reportDirectory, 'report.md'), markdownReport(report, 'report.svg'));
 }
 
-function writeInto(file: string, text: string): void {
+/** Makes the folder, too. */
+export function writeInto(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
 }

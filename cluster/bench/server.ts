@@ -19,7 +19,7 @@ const STOP_LIMIT_MS = 60_000;
 const POLL_INTERVAL_MS = 5;
 const ASK_LIMIT_MS = 60_000;
 const SAID_CHARACTERS_MAX = 4000;
-const MIB = 1024 * 1024;
+const LAST_WORDS_CHARACTERS_MAX = 300;
 
 export type Side = 'hearsay' | 'redis';
 export type Durability = 'off' | 'interval' | 'always';
@@ -44,6 +44,8 @@ export class BenchServer {
     readonly side: Side,
     readonly port: number,
     readonly directory: string,
+    /** When its process was started, by the monotonic clock. */
+    readonly startedMs: number,
     private readonly child: ChildProcess,
   ) {}
 
@@ -60,8 +62,9 @@ export class BenchServer {
     const port = await freePorts(HOST, 2);
     const words = side === 'hearsay' ? hearsayWords(context, options, port) : redisWords(context, options, port);
     const data = side === 'hearsay' ? '--data' : '--dir';
+    const startedMs = performance.now();
     const child = context.children.start([...context.pinning.server, ...words, data, directory]);
-    return new BenchServer(side, port, directory, child).listen();
+    return new BenchServer(side, port, directory, startedMs, child).listen();
   }
 
   get pid(): number {
@@ -76,9 +79,24 @@ export class BenchServer {
   async untilReady(limitMs = READY_LIMIT_MS): Promise<void> {
     const deadline = performance.now() + limitMs;
     while (!(await this.isReady())) {
-      if (!this.running) throw new Error(`${this.side} ended at its start: ${this.said.trim() || 'it said nothing'}`);
+      if (!this.running) throw new Error(this.lastWords());
       if (performance.now() > deadline) throw new Error(`${this.side} was not ready in ${limitMs / 1000} s`);
       await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
+    }
+  }
+
+  /** Asks one command again and again until it has an answer that is neither null nor an error; ms since the start. */
+  async firstAnswerMs(...words: string[]): Promise<number> {
+    const deadline = performance.now() + READY_LIMIT_MS;
+    for (;;) {
+      try {
+        if ((await this.ask(...words)) !== null) return performance.now() - this.startedMs;
+      } catch {
+        // Not listening yet, or still loading.
+      }
+      if (!this.running) throw new Error(this.lastWords());
+      if (performance.now() > deadline) throw new Error(`${this.side} did not answer in ${READY_LIMIT_MS / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
 
@@ -156,6 +174,11 @@ export class BenchServer {
     return this;
   }
 
+  private lastWords(): string {
+    const lines = this.said.trim().split('\n');
+    return `${this.side} ended at its start: ${lines[lines.length - 1].slice(0, LAST_WORDS_CHARACTERS_MAX) || 'it said nothing'}`;
+  }
+
   private async isReady(): Promise<boolean> {
     try {
       if ((await this.ask('PING')) !== 'PONG') return false;
@@ -175,7 +198,7 @@ function hearsayWords(context: BenchContext, options: ServerOptions, port: numbe
   return [
     ...[...context.command, 'serve', '--bind', HOST, '--port', String(port), '--gossip-port', String(port + 1)],
     ...['--replicas', '1', '--durability', options.durability],
-    ...['--max-memory', `${Math.ceil(options.memoryBytes / MIB)}mb`],
+    ...['--max-memory', String(Math.ceil(options.memoryBytes))],
     ...['--log-level', 'warn', '--log-format', 'json', '--stop-with-stdin', ...(options.hearsayWords ?? [])],
   ];
 }

@@ -127,6 +127,7 @@ async function measureLine(
       }
     }
   } catch (error) {
+    if (context.children.ended) throw error;
     rounds.hearsay.length = 0;
     rounds.redis.length = 0;
     notes.push(`not measured: ${(error as Error).message}`);

@@ -6,8 +6,11 @@ import { allCaseNames, chooseCases } from '../../cluster/bench/cases.js';
 import type { InProcessSpec } from '../../cluster/bench/in-process.js';
 import { runLoad } from '../../cluster/bench/load.js';
 import type { LoadSpec } from '../../cluster/bench/load-spec.js';
-import { runBench } from '../../cluster/bench/run.js';
+import { type ReplaySpec, runReplay } from '../../cluster/bench/replay.js';
+import { runReplays } from '../../cluster/bench/replay-run.js';
+import { type BenchDoors, runBench } from '../../cluster/bench/run.js';
 import { benchInProcess } from './bench-node.js';
+import { replayPlan } from './bench-replay.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
@@ -30,31 +33,32 @@ export async function runBenchVerb(
   const words = typeof flags.cases === 'string' ? flags.cases.split(',').filter(Boolean) : [];
   const { names, unknown } = chooseCases(words, flags.all === true);
   for (const word of unknown) problems.push(`--cases: no case is named ${word}; --list prints them`);
+  const plan = replayPlan(flags, problems);
   if (problems.length > 0) throw new UsageError(problems);
-  return runBench(
-    {
-      cases: names,
-      rounds,
-      quick,
-      jsonFile: fileOf(flags.json),
-      svgFile: fileOf(flags.svg),
-      reportDirectory: fileOf(flags.report),
-    },
-    {
-      command: [process.execPath, terminal.launcher],
-      version,
-      out: (line) => terminal.out(`${line}\n`),
-      complain: (line) => terminal.error(`${line}\n`),
-      onStop: (listener) => terminal.onStopSignal(listener),
-    },
-  );
+  const options = {
+    rounds,
+    quick,
+    jsonFile: fileOf(flags.json),
+    svgFile: fileOf(flags.svg),
+    reportDirectory: fileOf(flags.report),
+  };
+  const doors: BenchDoors = {
+    command: [process.execPath, terminal.launcher],
+    version,
+    out: (line) => terminal.out(`${line}\n`),
+    complain: (line) => terminal.error(`${line}\n`),
+    onStop: (listener) => terminal.onStopSignal(listener),
+  };
+  return plan === null ? runBench({ ...options, cases: names }, doors) : runReplays(plan, options, doors);
 }
 
 /** One role of a run, told by JSON; its result is one line of JSON. */
 export async function runBenchChild(role: string, spec: string, terminal: Terminal): Promise<number> {
   const parsed: unknown = JSON.parse(spec);
-  if (role === 'load') terminal.out(`${JSON.stringify(await runLoad(parsed as LoadSpec))}\n`);
+  const onStop = (listener: () => void): void => void process.stdin.once('end', listener).resume();
+  if (role === 'load') terminal.out(`${JSON.stringify(await runLoad(parsed as LoadSpec, onStop))}\n`);
   else if (role === 'in-process') terminal.out(`${JSON.stringify(await benchInProcess(parsed as InProcessSpec))}\n`);
+  else if (role === 'replay') terminal.out(`${JSON.stringify(await runReplay(parsed as ReplaySpec))}\n`);
   else throw new UsageError([`bench-child: ${role} is no role`]);
   return 0;
 }

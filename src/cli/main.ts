@@ -117,6 +117,14 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--json <file>', 'write the results as JSON')
     .option('--svg <file>', 'write the chart of the ratios')
     .option('--report <directory>', 'write report.md, report.json and report.svg')
+    .option('--trace <files...>', 'instead: replay traces cache-aside, one key a line, .gz or not')
+    .option('--zipf <alphas>', 'instead, or besides: replay requests drawn by Zipf, as 0.9,1.2')
+    .option('--keys <number>', 'keys of --zipf (default: 1000000)')
+    .option('--requests <number>', 'requests of --zipf (default: 5000000); of a trace, at most so many')
+    .option('--memory <sizes>', 'replay at these limits of memory, as 64mb,256mb')
+    .option('--value-bytes <number>', 'size of each value in a replay')
+    .option('--peer', 'replay against allkeys-lru and allkeys-lfu of redis-server, too')
+    .option('--hit-ratios', 'replay at 2, 5, 10 and 25 % of the footprint, against both policies at equal memory')
     .addHelpText('after', '\nExit codes: 0 measured, 1 something could not be measured, 2 wrong usage.')
     .action(async (flags) => setExitCode(await runBenchVerb(flags, VERSION, terminal)));
   program

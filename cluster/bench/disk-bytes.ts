@@ -1,0 +1,64 @@
+/**
+ * Disk bytes per user byte: what the kernel counts as written (write_bytes, children included) while a steady load overwrites the
+ * same keys, over the bytes of the keys and values sent. Durability `interval` against an AOF synced every second with its own
+ * rewrites. One round of some gigabytes.
+ * Guarded: it is measured in steady state, after a first pass over all keys, and over several checkpoints or rewrites.
+ */
+import type { BenchContext, CaseGroup, Row } from './context.js';
+import { fill, runLoadClient } from './load-client.js';
+import { overwrite } from './log-state.js';
+import { alternate, noFigures, rowFrom } from './rows.js';
+import { BenchServer } from './server.js';
+
+const KEYS = 200_000;
+const KEY_BYTES = 16;
+const MEMORY_BYTES = 2 ** 30;
+const SETTLE_MS = 2000;
+const SIZES = {
+  'disk-100b': { valueBytes: 100, requests: 8_000_000, quickRequests: 800_000 },
+  'disk-1kib': { valueBytes: 1024, requests: 2_000_000, quickRequests: 150_000 },
+} as const;
+
+type Size = keyof typeof SIZES;
+
+export const DISK_DEFAULT: readonly string[] = Object.keys(SIZES);
+
+export function diskGroups(): CaseGroup[] {
+  return (Object.keys(SIZES) as Size[]).map((name) => ({
+    names: [name],
+    run: async (context: BenchContext) => [await measure(context, name)],
+  }));
+}
+
+async function measure(context: BenchContext, name: Size): Promise<Row> {
+  const { valueBytes } = SIZES[name];
+  const requests = context.quick ? SIZES[name].quickRequests : SIZES[name].requests;
+  const entries = { keys: KEYS, valueBytes };
+  const figures = noFigures();
+  const notes: string[] = [];
+  await alternate(context, 1, notes, async (side) => {
+    const server = await BenchServer.start(context, side, { durability: 'interval', memoryBytes: MEMORY_BYTES });
+    try {
+      await fill(context, server.port, { from: 0, to: KEYS, valueBytes });
+      await overwrite(context, server, entries, context.quick ? KEYS / 4 : KEYS * 2);
+      const before = server.diskWriteBytes();
+      const load = { ...entries, port: server.port, connections: 8, pipeline: 16, requests, seed: 7 };
+      const done = await runLoadClient(context, load);
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      const written = server.diskWriteBytes() - before;
+      if (written <= 0) throw new Error('the kernel counts no bytes written');
+      figures[side].push(written / (done.requests * (KEY_BYTES + valueBytes)));
+    } finally {
+      await server.discard();
+    }
+  });
+  return rowFrom({
+    name,
+    title: `disk bytes per user byte, ${requests} overwrites of ${KEYS} keys, ${valueBytes} B, interval`,
+    unit: 'B/B',
+    better: 'lower',
+    target: valueBytes === 100 ? { kind: 'ratio', limit: 1 } : { kind: 'figure', limit: 2.2 },
+    figures,
+    notes,
+  });
+}
