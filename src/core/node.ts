@@ -224,6 +224,7 @@ export class HearsayNode implements Machine {
     this.piggyback();
     this.rooms.peers.flush();
     this.sessions.flush(released);
+    this.checkpointer.turnEnded();
     this.watchLog();
     this.store.prepare();
   }
@@ -251,6 +252,7 @@ export class HearsayNode implements Machine {
     this.store.sweep(SWEEP_PER_TICK);
     this.rooms.replicator.tombstoneLimit = this.tombstoneLimit();
     this.store.dropTombstones(this.rooms.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);
+    this.wal.tick();
     this.checkpointer.tick();
     this.sendSketch();
   }
@@ -406,6 +408,10 @@ export class HearsayNode implements Machine {
 
   /** Takes what the failure detector has concluded into peers, routes and the ring. */
   private applyMembership(): void {
+    // Who was here first may be the one that yields: nothing else need change when it hears of the other.
+    if (this.rooms.membership.duplicateId !== null) {
+      this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
+    }
     const changes = this.rooms.membership.drainChanges();
     if (changes.length === 0) return;
     for (const change of changes) if (change.member.id !== this.id) this.applyChange(change);
@@ -414,9 +420,6 @@ export class HearsayNode implements Machine {
     if (boot > this.state.boot) {
       this.state.boot = boot;
       this.saveBoot(boot);
-    }
-    if (this.rooms.membership.duplicateId !== null) {
-      this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
     }
     this.rooms.ownership.refresh(this.monotonicMs, false);
     this.rooms.antiEntropy.hasten();
@@ -577,7 +580,7 @@ export class HearsayNode implements Machine {
 
   /** The highest log batch whose writes may be answered. */
   private releasedBatch(): number {
-    return this.config.durability === 'always' ? this.wal.durableBatch : this.wal.writtenBatch;
+    return this.wal.releasedBatch;
   }
 
   /** Tells the store, per partition, up to which stamp all owners are known to have everything. */

@@ -198,7 +198,7 @@ class Run {
   }
 
   private start(node: number): void {
-    if (this.leaving.delete(node)) this.cluster.kill(node);
+    if (this.leaving.delete(node)) this.kill(node);
     if (this.cluster.nodes[node].up) return;
     this.cluster.start(node);
     this.history.restarted(this.cluster.wallHighMs());
@@ -215,7 +215,7 @@ class Run {
 
   private strike({ kind, nodes, downMs }: Strike): void {
     for (const node of nodes) {
-      if (kind === 'kill') this.cluster.kill(node);
+      if (kind === 'kill') this.kill(node);
       else this.cluster.cutPower(node);
       this.fell(node);
       if (kind === 'power' && this.plan.durability !== 'always') {
@@ -223,6 +223,12 @@ class Run {
       }
     }
     this.later(downMs, () => this.startAll(nodes));
+  }
+
+  /** With durability off the process takes with it what it had not yet written. */
+  private kill(node: number): void {
+    this.cluster.kill(node);
+    if (this.plan.durability === 'off') this.history.damaged(node, this.cluster.clock.nowMs);
   }
 
   private heal(): void {
@@ -237,7 +243,7 @@ class Run {
 
   private restartAll(): void {
     for (const node of this.cluster.nodes) {
-      this.cluster.kill(node.index);
+      this.kill(node.index);
       this.fell(node.index);
     }
     this.rest(100);

@@ -1,6 +1,8 @@
 /**
- * Copies what lives into the log's image, a slice per tick, when the log asks for it. Fuzzy: writes go on meanwhile, and replay
- * of the log from where the image began folds them in again. The spine ticks it.
+ * Copies what lives into the log's image when the log asks for it, in slices. Fuzzy: writes go on meanwhile, and replay
+ * of the log from where the image began folds them in again. The spine gives it each tick and the end of each turn.
+ * Paced by the writes: the image is done before the log has grown by half its budget again, and slowly when nobody writes.
+ * Guarded: a slice has at most so many bytes and records that it takes well below a millisecond.
  */
 import { recordBytes, recordEnd, TYPE_FLUSH, writeRecord } from '../record/record.js';
 import type { Peers } from '../replication/peers.js';
@@ -9,13 +11,28 @@ import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import type { RingBook } from './ring-book.js';
 
-/** Bytes copied per tick, about: 40 MiB a second at 25 ms. */
-const BYTES_PER_TICK = 1024 * 1024;
-const RECORDS_PER_STEP = 256;
+/** What one slice copies at most: per tick, and at the end of a turn when the copy is behind. */
+const TICK_SLICE_BYTES = 512 * 1024;
+const TURN_SLICE_BYTES = 128 * 1024;
+/** A slice also ends when it has looked at so many times this many records. */
+const RECORDS_PER_STEP = 128;
+const TICK_STEPS = 12;
+const TURN_STEPS = 3;
+/** While nobody writes: 5 MiB a second at a tick of 25 ms. */
+const IDLE_SLICE_BYTES = 128 * 1024;
 
 export class Checkpointer {
   private partition = 0;
   private fromHash = 0;
+  /** Bytes copied into this image, and how many there are to copy per byte that is logged meanwhile. */
+  private copiedBytes = 0;
+  private copyPerLogged = 0;
+  private loggedAtBegin = 0;
+  private readonly visit = (bytes: Buffer, offset: number): void => {
+    const length = recordBytes(bytes, offset);
+    this.copiedBytes += length;
+    this.wal.checkpointRecord(bytes, offset, length);
+  };
 
   constructor(
     private readonly store: Store,
@@ -28,16 +45,29 @@ export class Checkpointer {
 
   tick(): void {
     if (!this.wal.checkpointing) {
-      if (!this.wal.wantsCheckpoint(this.store.stats().liveBytes)) return;
-      this.begin();
+      const { liveBytes } = this.store.stats();
+      if (!this.wal.wantsCheckpoint(liveBytes)) return;
+      this.begin(liveBytes);
     }
-    this.step();
+    this.copy(this.behind ? TICK_SLICE_BYTES : IDLE_SLICE_BYTES, TICK_STEPS);
   }
 
-  private begin(): void {
+  turnEnded(): void {
+    if (this.wal.checkpointing && this.behind) this.copy(TURN_SLICE_BYTES, TURN_STEPS);
+  }
+
+  /** Whether the copy lags what has been logged since it began. */
+  private get behind(): boolean {
+    return this.copiedBytes < (this.wal.bytesLogged - this.loggedAtBegin) * this.copyPerLogged;
+  }
+
+  private begin(liveBytes: number): void {
     this.wal.beginCheckpoint();
     this.partition = 0;
     this.fromHash = 0;
+    this.copiedBytes = 0;
+    this.loggedAtBegin = this.wal.bytesLogged;
+    this.copyPerLogged = (2 * liveBytes) / this.wal.budgetBytes(liveBytes);
     const { wal, store } = this;
     if (store.flushedHlc > 0) {
       const empty = Buffer.alloc(0);
@@ -63,24 +93,21 @@ export class Checkpointer {
     }
   }
 
-  private step(): void {
+  private copy(bytesMax: number, stepsMax: number): void {
     const { wal, store } = this;
-    let copied = 0;
-    while (copied < BYTES_PER_TICK && wal.checkpointing) {
+    const until = this.copiedBytes + bytesMax;
+    for (let steps = 0; steps < stepsMax && this.copiedBytes < until && wal.imageHasRoom; ) {
       if (this.partition === this.partitions) {
         wal.endCheckpoint();
         return;
       }
-      const next = store.scanAll(this.partition, this.fromHash, RECORDS_PER_STEP, (bytes, offset) => {
-        const length = recordBytes(bytes, offset);
-        copied += length;
-        wal.checkpointRecord(bytes, offset, length);
-      });
-      if (next < 0) {
+      if (store.holdsAny(this.partition)) {
+        steps++;
+        this.fromHash = store.scanAll(this.partition, this.fromHash, RECORDS_PER_STEP, this.visit);
+      } else this.fromHash = -1;
+      if (this.fromHash < 0) {
         this.partition++;
         this.fromHash = 0;
-      } else {
-        this.fromHash = next;
       }
     }
   }

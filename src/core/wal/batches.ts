@@ -1,8 +1,9 @@
 /**
- * Memory of the log: the batch that collects in this turn, and the batches written but not yet known durable, which are
- * needed again if a sync fails. The log appends to it, writes straight from it and releases from its front.
- * Guarded: records are copied once, into pooled chunks off the V8 heap; a chunk is used again only when none of its
- * batches is kept; kept bytes are bounded by the caller, through `dropBeyond`.
+ * Memory of the log: the batch that collects, and the batches written but not yet known durable, which are needed again if a
+ * sync fails. The log asks for room, appends, writes straight from it and releases from its front.
+ * Guarded: a record is copied once, into pooled chunks off the V8 heap, and a batch ends where its chunk does, so nothing is
+ * copied again; a chunk is used again only when none of its batches is kept. Kept bytes are bounded by the caller, through
+ * `dropBeyond`; chunks beyond those kept wait for use, `FREE_CHUNKS_MAX` at most.
  */
 import { align8, copyBytes } from '../record/record.js';
 import { FRAME_HEADER_BYTES } from './frame.js';
@@ -20,7 +21,8 @@ interface Chunk {
   kept: number;
 }
 
-const CHUNK_BYTES = 256 * 1024;
+/** A batch has this at most, its header included, unless one record alone is longer. */
+export const CHUNK_BYTES = 256 * 1024;
 const FREE_CHUNKS_MAX = 16;
 
 export class BatchMemory {
@@ -41,19 +43,31 @@ export class BatchMemory {
     return this.collecting.bodyBytes === 0;
   }
 
-  /** Copies a record behind the others of this batch, padded to 8 bytes with zeros. */
+  /** Bytes of body that the chunk has room for, those included that are there. */
+  get bodyBytesMax(): number {
+    const { chunk, start } = this.collecting;
+    return chunk.bytes.length - start - FRAME_HEADER_BYTES;
+  }
+
+  /** With nothing collecting: finds a chunk with room for a body of `bodyBytes`. */
+  open(bodyBytes: number): void {
+    if (bodyBytes <= this.bodyBytesMax) return;
+    const old = this.collecting.chunk;
+    const bytes = FRAME_HEADER_BYTES + bodyBytes;
+    this.collecting.chunk = bytes <= CHUNK_BYTES ? (this.free.pop() ?? newChunk(CHUNK_BYTES)) : newChunk(bytes);
+    this.collecting.start = 0;
+    if (old.kept === 0) this.recycle(old);
+  }
+
+  /** Copies a record behind the others of this batch, padded to 8 bytes with zeros. There is room: the caller has asked. */
   add(source: Buffer, offset: number, length: number): void {
-    const padded = align8(length);
     const batch = this.collecting;
-    let at = batch.start + FRAME_HEADER_BYTES + batch.bodyBytes;
-    if (at + padded > batch.chunk.bytes.length) {
-      this.moveCollecting(FRAME_HEADER_BYTES + batch.bodyBytes + padded);
-      at = batch.start + FRAME_HEADER_BYTES + batch.bodyBytes;
-    }
-    const bytes = batch.chunk.bytes;
+    const at = batch.start + FRAME_HEADER_BYTES + batch.bodyBytes;
+    const end = at + align8(length);
+    const { bytes } = batch.chunk;
     copyBytes(source, offset, offset + length, bytes, at);
-    for (let pad = at + length; pad < at + padded; pad++) bytes[pad] = 0;
-    batch.bodyBytes += padded;
+    for (let pad = at + length; pad < end; pad++) bytes[pad] = 0;
+    batch.bodyBytes += end - at;
   }
 
   /** Closes the collecting batch under its number and keeps it; an empty one starts behind it. */
@@ -65,7 +79,7 @@ export class BatchMemory {
     this.keptBytes += FRAME_HEADER_BYTES + bodyBytes;
     this.collecting.start = end;
     this.collecting.bodyBytes = 0;
-    if (end + FRAME_HEADER_BYTES * 2 > chunk.bytes.length) this.moveCollecting(FRAME_HEADER_BYTES);
+    this.open(0);
   }
 
   /** Lets go of every batch up to and including `through`. */
@@ -103,17 +117,6 @@ export class BatchMemory {
     this.collecting.start = 0;
     if (this.collecting.chunk.bytes.length > CHUNK_BYTES)
       this.collecting.chunk = this.free.pop() ?? newChunk(CHUNK_BYTES);
-  }
-
-  private moveCollecting(bytes: number): void {
-    const batch = this.collecting;
-    const old = batch.chunk;
-    const next = bytes <= CHUNK_BYTES ? (this.free.pop() ?? newChunk(CHUNK_BYTES)) : newChunk(bytes * 2);
-    const { start } = batch;
-    if (batch.bodyBytes > 0) copyBytes(old.bytes, start, start + FRAME_HEADER_BYTES + batch.bodyBytes, next.bytes, 0);
-    batch.chunk = next;
-    batch.start = 0;
-    if (old.kept === 0) this.recycle(old);
   }
 
   private recycle(chunk: Chunk): void {

@@ -33,6 +33,11 @@ export class Checkpoint {
     return this.image !== null;
   }
 
+  /** Whether records may be added now: one runs, and its syncs keep up. */
+  get hasRoom(): boolean {
+    return this.image?.finished === false && this.image.hasRoom;
+  }
+
   /** Whether one may begin: none runs, and the last one that failed is some time ago. */
   get mayBegin(): boolean {
     return this.image === null && this.nowMs >= this.notBeforeMs;

@@ -20,10 +20,8 @@ import { RECORD_BYTES_MAX, readWord, writeWord } from '../record/record.js';
 export const FRAME_HEADER_BYTES = 48;
 export const FRAME_MAGIC = 0x30465348;
 export const SECTOR_BYTES = 512;
-/** A batch is closed before it passes this, unless one record alone does. */
-export const BATCH_BYTES_MAX = 1024 * 1024;
-/** The longest body that a header may name: one record of the greatest length. */
-export const BODY_BYTES_MAX = RECORD_BYTES_MAX + BATCH_BYTES_MAX;
+/** The longest body that a header may name: one record of the greatest length, and what may stand with it. */
+export const BODY_BYTES_MAX = RECORD_BYTES_MAX + 1024 * 1024;
 
 export const KIND_BATCH = 1;
 /** The last frame of a log that was closed in order; no records. */

@@ -1,6 +1,8 @@
 /**
  * Writes an image: the live records at the time of a checkpoint, in the frames of frame.ts, closed by a footer that counts
  * them. The log drives it in slices, syncs it and then makes it the root; recovery reads it back with FrameReader.
+ * It is synced in steps while it grows, one sync in flight, and takes no more while two steps are unsynced: the disk is never
+ * handed a backlog that the log's own sync would have to wait behind.
  * Guarded: an image without its footer, or with another one, is never taken for whole; only the manifest names an image.
  */
 import type { Disk, FileHandle } from '../../ports/disk.js';
@@ -11,7 +13,7 @@ import { fileName, writeWhole } from './names.js';
 
 export const FOOTER_BODY_BYTES = 24;
 const FRAME_BYTES = 256 * 1024;
-const SYNC_STEP_BYTES = 8 * 1024 * 1024;
+const SYNC_STEP_BYTES = 4 * 1024 * 1024;
 
 export class ImageWriter {
   readonly number: number;
@@ -29,7 +31,9 @@ export class ImageWriter {
   private buffer = Buffer.allocUnsafeSlow(FRAME_BYTES);
   private used = FRAME_HEADER_BYTES;
   private chain = 0;
+  /** Position when the last sync was started, and the one before it, which has returned. */
   private syncStarted = 0;
+  private syncDone = 0;
 
   /** Creates the file. Throws DiskError, as every call here does. */
   constructor(ports: { disk: Disk }, options: { number: number; salt: number }) {
@@ -47,9 +51,10 @@ export class ImageWriter {
     const padded = align8(length);
     if (this.used + padded > this.buffer.length && this.used > FRAME_HEADER_BYTES) this.writeFrame(KIND_IMAGE);
     if (this.used + padded > this.buffer.length) this.buffer = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + padded);
-    copyBytes(source, offset, offset + length, this.buffer, this.used);
-    this.buffer.fill(0, this.used + length, this.used + padded);
-    this.used += padded;
+    const { buffer, used } = this;
+    copyBytes(source, offset, offset + length, buffer, used);
+    for (let pad = used + length; pad < used + padded; pad++) buffer[pad] = 0;
+    this.used = used + padded;
     this.records++;
   }
 
@@ -74,8 +79,15 @@ export class ImageWriter {
 
   startSync(token: number): void {
     this.syncToken = token;
+    this.syncDone = this.syncStarted;
     this.syncStarted = this.position;
-    this.disk.sync(this.file, token);
+    this.disk.sync(this.file, token, 'background');
+  }
+
+  /** Less than two steps are unsynced: more may be added. */
+  get hasRoom(): boolean {
+    const synced = this.syncToken === 0 ? this.syncStarted : this.syncDone;
+    return this.position - synced < SYNC_STEP_BYTES * 2;
   }
 
   /** All of it has been covered by a sync that returned. */

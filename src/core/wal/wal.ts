@@ -1,9 +1,13 @@
 /**
- * The write-ahead log of one node: records go in during a turn, leave as one frame when it ends, and are durable when a sync
- * that was started after the write has returned. The node's spine drives it and releases what waits for `durableBatch`.
+ * The write-ahead log of one node: records go in during a turn, leave as one frame when it ends (a turn with more than
+ * 256 KiB in several), and are durable when a sync that was started after the write has returned. Under `off` a frame
+ * collects over turns, and nothing is synced. The node's spine drives it and releases what waits for `releasedBatch`.
  * Guarded: `durableBatch` never passes a batch whose bytes no returned sync (or no durable image) covers; a write that
  * may not find room is refused before it is applied; after a failed sync its file is never synced again, and what it held
  * is written to a new file from memory (Rebello et al., "Can Applications Recover from fsync Failures?", ATC'20).
+ * Memory: what is unsynced is kept for that case, at most 8 MiB under `interval` (a sync starts at half of it, be the interval
+ * over or not; what is older is let go and counted, and a checkpoint makes up for it if a sync fails), 16 MiB under `always` (then
+ * writes are refused as BUSY), none under `off`; or twice a log file, if that is less. Chunks that wait for use: 4 MiB.
  * Recovery is in recovery.ts, the frame in frame.ts, the root in manifest.ts.
  */
 import type { Disk } from '../../ports/disk.js';
@@ -14,11 +18,11 @@ import { HearsayError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
 import { align8 } from '../record/record.js';
 import type { Batch } from './batches.js';
-import { BatchMemory } from './batches.js';
+import { BatchMemory, CHUNK_BYTES } from './batches.js';
 import { Checkpoint, messageOf } from './checkpoint.js';
 import type { LogFile } from './files.js';
 import { LogFiles } from './files.js';
-import { BATCH_BYTES_MAX, FRAME_HEADER_BYTES, KIND_BATCH, KIND_SHUTDOWN, SECTOR_BYTES, sealFrame } from './frame.js';
+import { FRAME_HEADER_BYTES, KIND_BATCH, KIND_SHUTDOWN, SECTOR_BYTES, sealFrame } from './frame.js';
 import type { ImageRef, Manifest, ManifestState } from './manifest.js';
 import { freshManifest, pruneRuns, readManifest, withRun, writeManifest } from './manifest.js';
 import { namedFiles, writeWhole } from './names.js';
@@ -30,11 +34,14 @@ export type { ManifestState } from './manifest.js';
 export type { RecordVisitor } from './reader.js';
 
 export interface WalOptions {
-  /** `always`: a sync whenever something is unsynced and none is in flight. `interval`: one per interval. `off`: none. */
+  /**
+   * `always`: a sync whenever something is unsynced and none is in flight. `interval`: one per interval, and more under load.
+   * `off`: none, and a batch is written when it is full, or at the first turn 10 ms after its first record, or at a tick.
+   */
   durability: 'always' | 'interval' | 'off';
   /** Between starts of syncs under `interval`. */
   intervalMs: number;
-  /** Size of one log file, from 4 KiB; also bounds what is kept in memory for the case that a sync fails (twice this). */
+  /** Size of one log file, from 4 KiB. */
   fileBytes: number;
   /** The log asks for no checkpoint before it has this size. */
   checkpointMinBytes: number;
@@ -60,6 +67,15 @@ export type WalRefusal = 'NOSPACE' | 'BUSY' | 'DISKFAILED';
 
 const RETRY_MS = 1000;
 const RUNS_MAX = 64;
+/**
+ * The log may be this many times what is live. A cycle then logs 1.25 x live and copies live: the disk is written 1.8 times
+ * what is logged, and a start reads 2.25 x live, and what was logged while the last image was being copied.
+ */
+const LOG_TO_LIVE = 1.25;
+/** Bytes of unsynced batches that are kept in memory, by durability. */
+const KEPT_BYTES_MAX = { always: 16 * 1024 * 1024, interval: 8 * 1024 * 1024, off: 0 };
+/** How long a batch collects under `off` while turns go on. */
+const COLLECT_MS = 10;
 
 export class Wal {
   /** Number of the batch that collects now. */
@@ -74,6 +90,11 @@ export class Wal {
   private readonly files: LogFiles;
   private readonly runSalt: number;
   private readonly keptBytesMax: number;
+  private readonly bodyBytesMax: number;
+  /** Up to this body the collecting batch has room, as far as is known until something changes; 0: not known. */
+  private bodyRoomBytes = 0;
+  /** When the batch that collects was first seen with a record in it. */
+  private collectingSinceMs = Number.POSITIVE_INFINITY;
   private manifest: Manifest = freshManifest();
   private readonly checkpoint: Checkpoint;
   private nextImage = 1;
@@ -107,7 +128,8 @@ export class Wal {
     this.log = ports.log;
     this.options = options;
     this.runSalt = options.random.uint32();
-    this.keptBytesMax = options.durability === 'off' ? 0 : options.fileBytes * 2;
+    this.keptBytesMax = Math.min(options.fileBytes * 2, KEPT_BYTES_MAX[options.durability]);
+    this.bodyBytesMax = Math.min(CHUNK_BYTES, options.fileBytes) - FRAME_HEADER_BYTES;
     this.checkpoint = new Checkpoint(ports);
     this.files = new LogFiles({ disk: ports.disk }, { fileBytes: options.fileBytes, runSalt: this.runSalt });
   }
@@ -125,12 +147,8 @@ export class Wal {
     }
   }
 
-  /** Copies a record into the batch of this turn. False, and nothing taken, if there is no room for it. */
+  /** Copies a record into the batch that collects. False, and nothing taken, if there is no room; never after `hasRoom` for it. */
   append(buffer: Buffer, offset: number, length: number): boolean {
-    const padded = align8(length);
-    const body = this.memory.collecting.bodyBytes;
-    const bodyMax = Math.min(BATCH_BYTES_MAX, this.options.fileBytes - FRAME_HEADER_BYTES);
-    if (body > 0 && body + padded > bodyMax && !this.full) this.writeBatch();
     if (!this.hasRoom(length)) return false;
     this.memory.add(buffer, offset, length);
     this.counts.records++;
@@ -139,20 +157,20 @@ export class Wal {
 
   /** Whether `bytes` more can be appended; asked before a write is applied. If not, `refusal` says why. */
   hasRoom(bytes: number): boolean {
-    const frameBytes = FRAME_HEADER_BYTES + this.memory.collecting.bodyBytes + align8(bytes);
-    if (!this.full && !this.failed && !this.closed) {
-      const kept = this.memory.keptBytes;
-      this.busy = this.options.durability === 'always' && kept > 0 && kept + frameBytes > this.keptBytesMax;
-      if (!this.busy && this.files.hasRoom(frameBytes)) return true;
-      if (!this.busy) this.refuseForRoom();
-    }
-    this.counts.refused++;
-    return false;
+    const padded = align8(bytes);
+    return this.memory.collecting.bodyBytes + padded <= this.bodyRoomBytes || this.findRoom(padded);
   }
 
   /** The batch that holds everything appended so far: one that was handed over if nothing collects now. */
   get lastBatch(): number {
     return this.memory.empty ? this.writtenBatch : this.batch;
+  }
+
+  /** The last batch whose writes may be answered, as the durability has it. */
+  get releasedBatch(): number {
+    const { durability } = this.options;
+    if (durability === 'always') return this.durableBatch;
+    return durability === 'interval' ? this.writtenBatch : this.lastBatch;
   }
 
   get refusal(): WalRefusal | null {
@@ -165,15 +183,22 @@ export class Wal {
   turnEnded(monotonicMs: number): void {
     this.nowMs = monotonicMs;
     if (this.failed || this.closed) return;
-    if (!this.memory.empty && monotonicMs >= this.stuckUntilMs) this.writeBatch();
+    if (!this.memory.empty && this.collected()) this.writeBatch();
     if (this.full && this.memory.empty && this.files.spareCount > 0) this.hasRoomAgain();
+    this.bodyRoomBytes = 0;
     this.startSync();
     this.checkpoint.turnEnded(monotonicMs, this.takeToken);
     this.files.prepareSpare(monotonicMs, this.takeToken);
   }
 
+  /** A pulse: nothing collects for longer than from one to the next. */
+  tick(): void {
+    this.collectingSinceMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** A disk event. False if the token is none of the log's. */
   completed(token: number, error: Error | null): boolean {
+    this.bodyRoomBytes = 0;
     if (this.sync !== null && this.sync.token === token) {
       this.syncCompleted(error);
       return true;
@@ -190,16 +215,32 @@ export class Wal {
   wantsCheckpoint(liveBytes: number): boolean {
     if (!this.checkpoint.mayBegin || this.failed || this.closed) return false;
     if (this.holeThrough > 0 || this.manifest.runs.length > RUNS_MAX) return true;
-    return this.files.bytes > Math.max(this.options.checkpointMinBytes, liveBytes);
+    return this.files.bytes > this.budgetBytes(liveBytes);
   }
 
   get checkpointing(): boolean {
     return this.checkpoint.running;
   }
 
+  /** Whether the image may grow now: false while its syncs do not keep up, or none is being filled. */
+  get imageHasRoom(): boolean {
+    return this.checkpoint.hasRoom;
+  }
+
+  /** Bytes handed to the disk as log since the start: what a checkpoint is paced by. */
+  get bytesLogged(): number {
+    return this.counts.bytesWritten;
+  }
+
+  /** The size at which the log is due for a checkpoint. */
+  budgetBytes(liveBytes: number): number {
+    return Math.max(this.options.checkpointMinBytes, liveBytes * LOG_TO_LIVE);
+  }
+
   /** Moves on to a new log file and starts an image; every record that is live from now on goes to `checkpointRecord`. */
   beginCheckpoint(): void {
     if (this.checkpoint.running || this.failed || this.closed) return;
+    this.bodyRoomBytes = 0;
     const written = this.memory.empty || (!this.full && this.writeBatch());
     if (!written || (this.files.current?.position !== 0 && !this.files.roll(0))) {
       this.checkpoint.postpone('no room for the log');
@@ -247,6 +288,7 @@ export class Wal {
       this.log.error('log not synced at close', { why: messageOf(error) });
     }
     this.closed = true;
+    this.bodyRoomBytes = 0;
     this.files.shutAll();
   }
 
@@ -292,7 +334,50 @@ export class Wal {
     return { manifest: manifest.state, records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes };
   }
 
+  /** Makes room for `padded` bytes more if it can be had, and notes how much there is. */
+  private findRoom(padded: number): boolean {
+    this.bodyRoomBytes = 0;
+    if (this.failed || this.closed || this.full || !this.findChunk(padded)) {
+      this.counts.refused++;
+      return false;
+    }
+    const { bodyBytes } = this.memory.collecting;
+    const needed = bodyBytes + padded;
+    const { keptBytes } = this.memory;
+    const unkept = this.keptBytesMax - keptBytes - FRAME_HEADER_BYTES;
+    const bounded = this.options.durability === 'always' && keptBytes > 0;
+    const filed = this.files.frameBytesMax - FRAME_HEADER_BYTES;
+    this.busy = bounded && needed > unkept;
+    if (!this.busy && needed > filed) this.refuseForRoom();
+    if (this.busy || needed > filed) {
+      this.counts.refused++;
+      return false;
+    }
+    const { bodyBytesMax } = this.memory;
+    this.bodyRoomBytes = Math.min(bodyBytesMax, this.bodyBytesMax, filed, bounded ? unkept : bodyBytesMax);
+    return true;
+  }
+
+  /** A batch ends where its chunk or its file would: it is written, and the next one begins. False if it can not be. */
+  private findChunk(padded: number): boolean {
+    const { memory } = this;
+    const bodyBytesMax = Math.min(memory.bodyBytesMax, this.bodyBytesMax);
+    if (!memory.empty && memory.collecting.bodyBytes + padded > bodyBytesMax && !this.writeBatch()) return false;
+    if (memory.empty) memory.open(padded);
+    return true;
+  }
+
+  /** Whether the batch is to be written at the end of this turn. */
+  private collected(): boolean {
+    if (this.nowMs < this.stuckUntilMs) return false;
+    if (this.options.durability !== 'off') return true;
+    if (this.collectingSinceMs === Number.POSITIVE_INFINITY) this.collectingSinceMs = this.nowMs;
+    return this.nowMs - this.collectingSinceMs >= COLLECT_MS;
+  }
+
   private writeBatch(): boolean {
+    this.collectingSinceMs = Number.POSITIVE_INFINITY;
+    this.bodyRoomBytes = 0;
     if (!this.writeFrame(this.memory.collecting, this.batch, KIND_BATCH)) {
       this.stuckUntilMs = this.nowMs + RETRY_MS;
       this.refuseForRoom();

@@ -36,6 +36,72 @@ describe('the log under its policies', () => {
     expect(off.start().ids).toEqual(range(1, 300));
   });
 
+  it('collects over turns when it is off: 10 ms, or until a tick, or until a chunk is full', () => {
+    const bench = new Bench({ durability: 'off', fileBytes: 1 << 20 }).start();
+    bench.turn([1]);
+    expect(bench.wal).toMatchObject({ writtenBatch: 0, releasedBatch: 1, lastBatch: 1 });
+    bench.pass(9);
+    bench.turn([2]);
+    expect(bench.wal.writtenBatch).toBe(0);
+    bench.pass(1);
+    expect(bench.wal).toMatchObject({ writtenBatch: 1, releasedBatch: 1, batch: 2 });
+    bench.turn([3]);
+    bench.wal.tick();
+    bench.turn([4]);
+    expect(bench.wal.writtenBatch).toBe(2);
+    bench.turn(range(5, 36), 10_000);
+    expect(bench.wal).toMatchObject({ writtenBatch: 3, releasedBatch: 4 });
+    bench.disk.kill();
+    const ids = bench.start().ids;
+    expect(ids).toEqual(range(1, ids.length));
+    expect(ids.length).toBeGreaterThan(20);
+    expect(ids.length).toBeLessThan(36);
+  });
+
+  it('writes what collects at a close and before a checkpoint, when it is off', () => {
+    const bench = new Bench({ durability: 'off' }).start();
+    bench.turn([1]);
+    bench.wal.close();
+    expect(bench.start().recovery.cleanShutdown).toBe(true);
+    expect(bench.ids).toEqual([1]);
+    bench.turn([2]);
+    bench.wal.beginCheckpoint();
+    expect(bench.wal.writtenBatch).toBe(bench.wal.batch - 1);
+  });
+
+  it('gives room for every record it said it had room for, across chunks and files', () => {
+    const bench = new Bench({ durability: 'interval', fileBytes: 4096 }).start();
+    for (const id of range(1, 300)) {
+      const bytes = record(id, (id * 37) % 5000);
+      expect(bench.wal.hasRoom(bytes.length)).toBe(true);
+      expect(bench.wal.append(bytes, 0, bytes.length)).toBe(true);
+      if (id % 3 === 0) bench.wal.turnEnded(id);
+      if (id % 7 === 0) bench.pass(10);
+    }
+    bench.pass(50);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual(range(1, 300));
+  });
+
+  it('syncs before the interval is over when half of what it may keep is unsynced, and keeps no more', () => {
+    const bench = new Bench(
+      { durability: 'interval', intervalMs: 1_000_000, fileBytes: 16 << 20 },
+      { syncMsMin: 5, syncMsMax: 5 },
+    ).start();
+    bench.turn([1]);
+    bench.pass(20);
+    for (const id of range(2, 7)) bench.turn([id], 500_000);
+    bench.pass(20);
+    const { syncs } = bench.wal.stats();
+    for (const id of range(8, 12)) bench.turn([id], 500_000);
+    expect(bench.wal.stats().syncs).toBe(syncs + 1);
+    for (const id of range(13, 60)) {
+      bench.turn([id], 500_000);
+      expect(bench.wal.stats().keptBytes).toBeLessThanOrEqual(8 << 20);
+    }
+    expect(bench.wal.stats().batchesNotKept).toBeGreaterThan(0);
+  });
+
   it('splits a turn that outgrows a file, and takes one record that is larger than any file', () => {
     const bench = new Bench({ fileBytes: 4096 }).start();
     expect(bench.turn(range(1, 60))).toBe(true);

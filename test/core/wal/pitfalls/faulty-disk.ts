@@ -82,7 +82,9 @@ export class FaultyDisk implements Disk {
   readonly calls: string[] = [];
   private names = new Map<string, Inode>();
   private durableNames = new Map<string, Inode>();
+  /** Changes of names that are not durable, and how many there were before them. */
   private changes: NameChange[] = [];
+  private changesBefore = 0;
   private readonly handles = new Map<FileHandle, { inode: Inode; name: string }>();
   private flights: Flight[] = [];
   private nextHandle = 1;
@@ -232,11 +234,34 @@ export class FaultyDisk implements Disk {
     this.note(`remove ${name}`);
   }
 
-  syncDirectory(): void {
-    this.strike('syncDirectory', '');
+  syncDirectory(token?: number): void {
+    if (token === undefined) {
+      this.strike('syncDirectory', '');
+      this.settleNames(this.changesBefore + this.changes.length);
+      return;
+    }
+    let failure: Error | null = null;
+    try {
+      this.strike('syncDirectory', '');
+    } catch (error) {
+      failure = error as DiskError;
+    }
+    const through = this.changesBefore + this.changes.length;
+    this.flights.push({
+      token,
+      land: () => {
+        if (failure === null) this.settleNames(through);
+        return failure;
+      },
+    });
+  }
+
+  /** The first `through` changes of names ever made are durable. */
+  private settleNames(through: number): void {
+    const count = Math.max(0, through - this.changesBefore);
     if (!this.lies.syncDirectory) {
-      this.durableNames = new Map(this.names);
-      this.changes = [];
+      for (const change of this.changes.splice(0, count)) change(this.durableNames);
+      this.changesBefore += count;
     }
     this.note('syncDirectory');
   }
