@@ -37,6 +37,7 @@ import { HearsayError } from '../core/base/errors.js';
 import type { Disk, DiskErrorCode, FileHandle, SyncUrgency } from '../ports/disk.js';
 import { DiskError } from '../ports/disk.js';
 import type { Log } from '../ports/log.js';
+import { DescriptorReserve } from './descriptors.js';
 import { SyncThread } from './sync-thread.js';
 
 const LOCK_NAME = 'lock';
@@ -64,6 +65,7 @@ export class NodeDisk implements Disk {
   /** Descriptors with calls in flight; one that is closing is closed when they are done. */
   private readonly inFlight = new Map<FileHandle, { calls: number; closing: boolean }>();
   private readonly syncThread: SyncThread;
+  private readonly descriptors: DescriptorReserve;
   /** Steps that wait for the pool, the first being there: at most a few, for their callers have one of a kind in flight. */
   private readonly steps: Step[] = [];
   private zeros: Buffer | null = null;
@@ -74,6 +76,7 @@ export class NodeDisk implements Disk {
     this.lock = lock;
     this.syncThread = new SyncThread({ log });
     this.directoryFd = openSync(directory, constants.O_RDONLY);
+    this.descriptors = new DescriptorReserve(directory);
   }
 
   /**
@@ -99,6 +102,7 @@ export class NodeDisk implements Disk {
   /** Lets the directory go. Files must be closed before; calls in flight complete, and those in the sync thread have by then. */
   async release(): Promise<void> {
     await this.syncThread.stop();
+    this.descriptors.release();
     this.close(this.directoryFd);
     try {
       unlinkSync(join(this.directory, LOCK_NAME));
@@ -115,13 +119,14 @@ export class NodeDisk implements Disk {
   }
 
   open(name: string, create: boolean): FileHandle {
-    return attempt(() => openSync(this.path(name), constants.O_RDWR | (create ? constants.O_CREAT : 0), FILE_MODE));
+    const flags = constants.O_RDWR | (create ? constants.O_CREAT : 0);
+    return attempt(() => this.descriptors.open(this.path(name), flags, FILE_MODE));
   }
 
   close(file: FileHandle): void {
     const flight = this.inFlight.get(file);
     if (flight !== undefined) flight.closing = true;
-    else attempt(() => closeSync(file));
+    else this.closeNow(file);
   }
 
   size(file: FileHandle): number {
@@ -164,7 +169,7 @@ export class NodeDisk implements Disk {
     const path = this.path(name);
     let file: FileHandle;
     try {
-      file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, FILE_MODE);
+      file = this.descriptors.open(path, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, FILE_MODE);
     } catch (error) {
       setImmediate(() => this.completed(token, diskError(error)));
       return;
@@ -263,7 +268,12 @@ export class NodeDisk implements Disk {
     const flight = this.inFlight.get(file);
     if (flight === undefined || --flight.calls > 0) return;
     this.inFlight.delete(file);
-    if (flight.closing) attempt(() => closeSync(file));
+    if (flight.closing) this.closeNow(file);
+  }
+
+  private closeNow(file: FileHandle): void {
+    attempt(() => closeSync(file));
+    this.descriptors.refill();
   }
 
   private removeQuietly(path: string): void {
