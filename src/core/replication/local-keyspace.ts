@@ -103,6 +103,7 @@ export class LocalKeyspace implements Keyspace {
     entry.expireAtMs = recordExpireAtMs(buffer, offset);
     entry.hlc = recordHlc(buffer, offset);
     entry.actor = recordActor(buffer, offset);
+    this.store.touch();
     this.hits++;
     return true;
   }
@@ -183,7 +184,7 @@ export class LocalKeyspace implements Keyspace {
     const length = recordLength(keyEnd - keyStart, valueEnd - valueStart, this.fields.expireAtMs === 0 ? 0 : 1);
     if (!this.wal.hasRoom(length)) throw this.noLog();
     const known = store.find(this.partition, this.hash, key, keyStart, keyEnd);
-    if (!store.allocate(length, type === TYPE_TOMBSTONE)) {
+    if (!store.allocate(length, type === TYPE_TOMBSTONE, this.fields.expireAtMs)) {
       throw new HearsayError(
         'OOM',
         type === TYPE_TOMBSTONE
