@@ -7,12 +7,14 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HearsayError } from '../core/base/errors.js';
 import { simulate, USAGE } from '../sim/main.js';
+import { runBackup } from './backup.js';
 import { runBenchChild, runBenchVerb } from './bench.js';
 import { runChaosVerb } from './chaos.js';
 import { runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
 import { runPing } from './ping.js';
+import { runRestore } from './restore.js';
 import { runServe } from './serve.js';
 import { addSettingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
@@ -51,6 +53,17 @@ export async function main(words: readonly string[], options: MainOptions = {}):
     }
     throw error;
   }
+}
+
+/** How `backup` and `restore` find a cluster, and how they go about it. */
+function addClusterFlags(command: Command): Command {
+  return command
+    .option('--host <address>', 'address of a node; it names the others', '127.0.0.1')
+    .option('--port <number>', 'its RESP port (default: 7379)')
+    .option('--password-file <file>', 'file whose first line is its password')
+    .option('--config <file>', 'its JSON file of settings')
+    .option('--rate <size>', 'bytes a second, 0 for no limit', '50mb')
+    .option('--json', 'print a summary as JSON at the end');
 }
 
 function programFor(terminal: Terminal, setExitCode: (code: number) => void): Command {
@@ -97,6 +110,31 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--password-file <file>', 'file whose first line is its password')
     .option('--config <file>', 'its JSON file of settings')
     .action(async (flags) => setExitCode(await runPing(flags, terminal)));
+  addClusterFlags(
+    program
+      .command('backup')
+      .description('copy the records of a running cluster into a file, while it works')
+      .argument('<file>', 'written to FILE.part, and renamed when it is whole')
+      .option('--verify', 'read an existing file instead: every checksum and every count')
+      .option('--fresh', 'start over, whatever stands in FILE.part'),
+  )
+    .addHelpText(
+      'after',
+      '\nA run that was broken off goes on when it is given again. Exit codes: 0 whole, 1 not, 2 wrong usage.',
+    )
+    .action(async (file, flags) => setExitCode(await runBackup(file, flags, terminal)));
+  addClusterFlags(
+    program
+      .command('restore')
+      .description('bring the records of a backup into a cluster of any size; what is newer there stays')
+      .argument('<file>', 'a file that `hearsay backup` wrote')
+      .option('--no-verify-first', 'do not read the whole file before the first record is sent'),
+  )
+    .addHelpText(
+      'after',
+      '\nCan be given again at any time. Exit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
+    )
+    .action(async (file, flags) => setExitCode(await runRestore(file, flags, terminal)));
   program
     .command('chaos')
     .description('a checked load on a cluster of its own, disturbed by kill, pause or partition')

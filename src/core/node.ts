@@ -570,6 +570,7 @@ export class HearsayNode implements Machine {
     this.rooms.local.wallMs = wallMs;
     this.rooms.replicator.nowMs = monotonicMs;
     this.rooms.replicator.wallMs = wallMs;
+    this.rooms.loader.wallMs = wallMs;
     this.rooms.coordinator.nowMs = monotonicMs;
     this.rooms.forwarding.nowMs = monotonicMs;
     this.rooms.forwarding.wallMs = wallMs;

@@ -3,6 +3,7 @@
  * A command is a plain function that runs at once, on the node that may execute it; whether that node is this one, how many
  * owners must answer and when the log is durable is decided behind `submit`.
  */
+import type { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command } from './command.js';
@@ -68,6 +69,43 @@ export interface ClusterNodeView {
 /** Called for each key a scan meets; the bytes are only lent. */
 export type KeyVisitor = (bytes: Buffer, start: number, end: number) => void;
 
+/** Called for each record a walk meets; the bytes are only lent. */
+export type DumpVisitor = (bytes: Buffer, offset: number, hash: number) => void;
+
+/** What a backup has to know of the cluster at one moment. */
+export interface BackupMark {
+  /** Everything this node stamps from now on is above it. */
+  hlc: number;
+  /** The last FLUSHALL known here; 0, 0 for none. */
+  flushedHlc: number;
+  flushedActor: number;
+  /** 16 hexadecimal digits: nodes with the same order of hashes have the same. */
+  clusterId: string;
+  tombstoneGraceMs: number;
+  maxClockDriftMs: number;
+}
+
+/** What became of the records of a LOAD. */
+export interface Loaded {
+  /** Bytes that were gone through: all of them without a refusal. */
+  bytes: number;
+  applied: number;
+  /** The same or a later version stands here, or its deletion was forgotten on purpose. */
+  stale: number;
+  /** Past their time, and nothing of their key is here. */
+  expired: number;
+  /** Of partitions that this node does not own. */
+  elsewhere: number;
+  /** Stamped further ahead of this node's clock than the drift allowed. */
+  drifted: number;
+  /** Written before a FLUSHALL that this cluster has seen. */
+  flushed: number;
+  /** No value, no tombstone, or an expiry change without its value. */
+  unusable: number;
+  /** Why the first record behind `bytes` was not taken: BUSY, NOSPACE, DISKFAILED or OOM. */
+  refusal: HearsayError | null;
+}
+
 export interface CommandHost {
   readonly keyspace: Keyspace;
   readonly wallMs: number;
@@ -99,6 +137,17 @@ export interface CommandHost {
    * together. Returns the hash to go on from, or -1 at the end.
    */
   scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number;
+  /** For DUMP START. */
+  backupMark(): BackupMark;
+  /**
+   * Visits the values and tombstones of one partition that are neither expired nor flushed, as `scanPartition` does: those
+   * whose hash is `fromHash` or above, about `count` of them. Returns the hash to go on from, or -1 at the end.
+   */
+  dumpPartition(partition: number, fromHash: number, count: number, visit: DumpVisitor): number;
+  /** Takes in the records of `bytes[start, end)`. Throws ERR if they are not whole, LOADING; then nothing has changed. */
+  load(bytes: Buffer, start: number, end: number): Loaded;
+  /** What the caller's last LOAD wrote: its reply waits for the log, and WAIT knows of it. */
+  noteLoaded(caller: Caller): void;
   /** Deletes everything written anywhere before now, on every node, and answers OK. */
   flushAll(caller: Caller): void;
   /** Answers with the number of peers that have acknowledged all of the caller's writes, once `count` have or time is up. */

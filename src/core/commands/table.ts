@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { Args } from '../resp/args.js';
+import { backupCommands } from './backup.js';
 import { catalogCommand } from './catalog.js';
 import { clientCommand } from './client.js';
 import { clusterCommand } from './cluster.js';
@@ -87,6 +88,7 @@ export const commandTable = new CommandTable([
   ...serverCommands,
   clusterCommand,
   ...hearsayCommands,
+  ...backupCommands,
   snapshotCommand,
 ]);
 

@@ -5,7 +5,16 @@
 import type { Ports } from '../../ports/world.js';
 import { HearsayError } from '../base/errors.js';
 import type { Command } from '../commands/command.js';
-import type { Caller, ClusterNodeView, CommandHost, HostSettings, KeyVisitor } from '../commands/host.js';
+import type {
+  BackupMark,
+  Caller,
+  ClusterNodeView,
+  CommandHost,
+  DumpVisitor,
+  HostSettings,
+  KeyVisitor,
+  Loaded,
+} from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import type { NodeConfig } from '../config.js';
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
@@ -13,7 +22,7 @@ import { Waiters } from '../replication/waiters.js';
 import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
-import { hexIdOf } from './identity.js';
+import { clusterIdentity, hexIdOf } from './identity.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 import { SnapshotDesk } from './snapshot-desk.js';
@@ -110,6 +119,31 @@ export class NodeHost implements CommandHost {
     });
   }
 
+  backupMark(): BackupMark {
+    return {
+      hlc: this.rooms.clock.stamp(this.wallMs),
+      flushedHlc: this.parts.store.flushedHlc,
+      flushedActor: this.parts.store.flushedActor,
+      clusterId: clusterIdentity(this.config).clusterIdText,
+      tombstoneGraceMs: this.config.tombstoneGraceMs,
+      maxClockDriftMs: this.config.maxClockDriftMs,
+    };
+  }
+
+  dumpPartition(partition: number, fromHash: number, count: number, visit: DumpVisitor): number {
+    return this.parts.store.scan(partition, fromHash, count, visit);
+  }
+
+  load(bytes: Buffer, start: number, end: number): Loaded {
+    if (!this.rooms.ownership.met) throw new HearsayError('LOADING', 'this node is joining its cluster');
+    return this.rooms.loader.load(bytes, start, end);
+  }
+
+  noteLoaded(caller: Caller): void {
+    this.rooms.coordinator.noteWrite(caller, -1);
+    caller.holdUntilDurable(this.parts.wal.lastBatch);
+  }
+
   flushAll(caller: Caller): void {
     const operation = caller.writeLevel === 'one' ? null : this.rooms.coordinator.beginOperation(0, caller);
     if (caller.writeLevel !== 'one' && operation === null) return;
@@ -164,6 +198,7 @@ export class NodeHost implements CommandHost {
       ownership: this.rooms.ownership,
       antiEntropy: this.rooms.antiEntropy,
       replicator: this.rooms.replicator,
+      loader: this.rooms.loader,
       operations: this.rooms.operations,
       forwarding: this.rooms.forwarding,
       reads: this.rooms.reads,

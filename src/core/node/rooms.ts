@@ -13,6 +13,7 @@ import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
 import { Coordinator } from '../replication/coordinator.js';
 import { Forwarding } from '../replication/forwarding.js';
+import { Loader } from '../replication/loader.js';
 import { LocalKeyspace } from '../replication/local-keyspace.js';
 import { Operations } from '../replication/operations.js';
 import { Ownership } from '../replication/ownership.js';
@@ -35,6 +36,7 @@ export interface Rooms {
   readonly order: CallerOrder;
   readonly replicator: Replicator;
   readonly local: LocalKeyspace;
+  readonly loader: Loader;
   readonly forwarding: Forwarding;
   readonly reads: QuorumReads;
   readonly coordinator: Coordinator;
@@ -107,6 +109,9 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     partitions: config.partitions,
     actor,
   });
+  const loader = new Loader({ distinct: ports.distinct }, store, wal, clock, ownership, replicator, {
+    partitions: config.partitions,
+  });
   const forwarding = new Forwarding(
     peers,
     ownership,
@@ -160,6 +165,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     order,
     replicator,
     local,
+    loader,
     forwarding,
     reads,
     coordinator,

@@ -11,6 +11,7 @@ import type { Membership } from '../membership/membership.js';
 import type { AntiEntropy } from '../replication/anti-entropy.js';
 import type { CallerOrder } from '../replication/caller-order.js';
 import type { Forwarding } from '../replication/forwarding.js';
+import type { Loader } from '../replication/loader.js';
 import type { LocalKeyspace } from '../replication/local-keyspace.js';
 import type { Operations } from '../replication/operations.js';
 import type { Ownership } from '../replication/ownership.js';
@@ -31,6 +32,7 @@ export interface StatusParts {
   ownership: Ownership;
   antiEntropy: AntiEntropy;
   replicator: Replicator;
+  loader: Loader;
   operations: Operations;
   forwarding: Forwarding;
   reads: QuorumReads;
@@ -115,6 +117,8 @@ export function nodeStatus(parts: StatusParts): Status {
     records_refused: replicator.stats.recordsRefused,
     records_drifted: replicator.stats.recordsDrifted,
     records_malformed: replicator.stats.recordsMalformed,
+    records_loaded: parts.loader.stats.applied,
+    records_load_refused: parts.loader.stats.refused,
     messages_unacknowledged: unackedMessages,
     messages_resent: resent,
     messages_abandoned: replicator.stats.messagesAbandoned,

@@ -144,7 +144,7 @@ export class LocalKeyspace implements Keyspace {
     this.stamp(TYPE_EXPIRY);
     this.fields.expireAtMs = expireAtMs;
     const length = writeRecord(this.scratch, 0, this.fields, key, keyStart, keyEnd, this.version, 0, 16);
-    if (!this.wal.hasRoom(length)) throw this.noLog();
+    if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
     if (this.store.merge(this.partition, this.hash, this.scratch, 0) !== MERGE_APPLIED) {
       throw new HearsayError('OOM', 'memory is full and eviction is off');
     }
@@ -182,7 +182,7 @@ export class LocalKeyspace implements Keyspace {
   ): void {
     const store = this.store;
     const length = recordLength(keyEnd - keyStart, valueEnd - valueStart, this.fields.expireAtMs === 0 ? 0 : 1);
-    if (!this.wal.hasRoom(length)) throw this.noLog();
+    if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
     const known = store.find(this.partition, this.hash, key, keyStart, keyEnd);
     if (!store.allocate(length, type === TYPE_TOMBSTONE, this.fields.expireAtMs)) {
       throw new HearsayError(
@@ -199,24 +199,23 @@ export class LocalKeyspace implements Keyspace {
     store.publish(this.partition, this.hash);
     this.replicator.writes++;
     this.replicator.spread(buffer, offset, this.partition, this.operation);
-    if (!known) this.countDistinct();
+    if (!known) countDistinct(this.ports.distinct, this.hash);
   }
+}
 
-  /** A key new to the index: its hash goes into the sketch of distinct keys. */
-  private countDistinct(): void {
-    const low = this.hash;
-    this.ports.distinct.add(mix32(low, 0x51ed270b), low, mix32(low, 0x2545f491), mix32(low, 0x9e3779b9));
-  }
+/** A key new to the index: its hash goes into the sketch of distinct keys. */
+export function countDistinct(distinct: DistinctCounter, hash: number): void {
+  distinct.add(mix32(hash, 0x51ed270b), hash, mix32(hash, 0x2545f491), mix32(hash, 0x9e3779b9));
+}
 
-  /** Why the log takes nothing now; nothing has changed. */
-  private noLog(): HearsayError {
-    switch (this.wal.refusal) {
-      case 'DISKFAILED':
-        return new HearsayError('DISKFAILED', 'the log can not be made durable; writes are refused, reads go on');
-      case 'BUSY':
-        return new HearsayError('BUSY', 'too much of the log waits for the disk');
-      default:
-        return new HearsayError('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
-    }
+/** Why the log takes nothing now; nothing has changed. */
+export function logRefusal(wal: Wal): HearsayError {
+  switch (wal.refusal) {
+    case 'DISKFAILED':
+      return new HearsayError('DISKFAILED', 'the log can not be made durable; writes are refused, reads go on');
+    case 'BUSY':
+      return new HearsayError('BUSY', 'too much of the log waits for the disk');
+    default:
+      return new HearsayError('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
   }
 }

@@ -6,12 +6,15 @@ import { HearsayError } from '../../../src/core/base/errors.js';
 import type { Command, CommandContext } from '../../../src/core/commands/command.js';
 import { execute, lastKeyOf } from '../../../src/core/commands/command.js';
 import type {
+  BackupMark,
   Caller,
   ClusterNodeView,
   CommandHost,
   Deferred,
+  DumpVisitor,
   HostSettings,
   KeyVisitor,
+  Loaded,
 } from '../../../src/core/commands/host.js';
 import type { EntryView, Keyspace } from '../../../src/core/commands/keyspace.js';
 import { CommandStats } from '../../../src/core/commands/stats.js';
@@ -221,6 +224,47 @@ export class FakeHost implements CommandHost {
       lastHash = hash;
     }
     return -1;
+  }
+
+  backupMark(): BackupMark {
+    return {
+      hlc: 2048 * this.wallMs,
+      flushedHlc: 0,
+      flushedActor: 0,
+      clusterId: '0123456789abcdef',
+      tombstoneGraceMs: 86_400_000,
+      maxClockDriftMs: 500,
+    };
+  }
+
+  /** Records that `dumpPartition` gives, in order of hash, each at the start of its buffer. */
+  records: { hash: number; bytes: Buffer }[] = [];
+
+  dumpPartition(_partition: number, fromHash: number, count: number, visit: DumpVisitor): number {
+    let looked = 0;
+    let lastHash = -1;
+    for (const { hash, bytes } of this.records) {
+      if (hash < fromHash) continue;
+      if (looked >= count && hash !== lastHash) return hash;
+      looked++;
+      lastHash = hash;
+      visit(bytes, 0, hash);
+    }
+    return -1;
+  }
+
+  /** What the next LOAD answers, and the bytes of those that came. */
+  loaded: Partial<Loaded> = {};
+  readonly loads: Buffer[] = [];
+
+  load(bytes: Buffer, start: number, end: number): Loaded {
+    this.loads.push(Buffer.from(bytes.subarray(start, end)));
+    const none = { applied: 0, stale: 0, expired: 0, elsewhere: 0, drifted: 0, flushed: 0, unusable: 0, refusal: null };
+    return { bytes: end - start, ...none, ...this.loaded };
+  }
+
+  noteLoaded(caller: Caller): void {
+    if (this.batch > 0) caller.holdUntilDurable(this.batch);
   }
 
   flushAll(caller: Caller): void {
