@@ -12,6 +12,7 @@ import { runBenchChild, runBenchVerb } from './bench.js';
 import { runChaosVerb } from './chaos.js';
 import { runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
+import { runExport } from './export.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
 import { runPing } from './ping.js';
 import { runRestore } from './restore.js';
@@ -135,6 +136,19 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
       '\nCan be given again at any time. Exit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
     )
     .action(async (file, flags) => setExitCode(await runRestore(file, flags, terminal)));
+  program
+    .command('export')
+    .description('every live key of a running cluster as lines of JSON: key, value, expireAtMs, version')
+    .option('--host <address>', 'address of a node; it names the others', '127.0.0.1')
+    .option('--port <number>', 'its RESP port (default: 7379)')
+    .option('--password-file <file>', 'file whose first line is its password')
+    .option('--config <file>', 'its JSON file of settings')
+    .option('--output <file>', 'written to FILE.part and renamed when it is whole (default: standard output)')
+    .option('--match <glob>', 'only keys that fit the pattern')
+    .option('--format <name>', 'jsonl: a line for each key; what is not UTF-8 as {"base64": ...}', 'jsonl')
+    .option('--strict', 'fail rather than go on with a fresh snapshot when one grew too old')
+    .addHelpText('after', '\nExit codes: 0 every key is there, 1 not (no FILE is left), 2 wrong usage.')
+    .action(async (flags) => setExitCode(await runExport(flags, terminal)));
   program
     .command('chaos')
     .description('a checked load on a cluster of its own, disturbed by kill, pause or partition')

@@ -50,12 +50,12 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
     scan(context, args, reply);
   } else if (args.equalsIgnoreCase(1, 'INFO')) {
     requireCount(args, 3, 'info');
-    describe(snapshots.facts(idIn(args)), reply);
+    describe(context, snapshots.facts(idIn(args)), reply);
   } else if (args.equalsIgnoreCase(1, 'LIST')) {
     requireCount(args, 2, 'list');
     const open = snapshots.list();
     reply.array(open.length);
-    for (const facts of open) describe(facts, reply);
+    for (const facts of open) describe(context, facts, reply);
   } else if (args.equalsIgnoreCase(1, 'CLOSE')) {
     requireCount(args, 3, 'close');
     snapshots.close(idIn(args));
@@ -183,8 +183,8 @@ function scanOptions(args: Args): ScanOptions {
   return options;
 }
 
-function describe(facts: SnapshotFacts, reply: Reply): void {
-  reply.map(5);
+function describe({ host }: CommandContext, facts: SnapshotFacts, reply: Reply): void {
+  reply.map(6);
   reply.bulkString('id');
   reply.integer(facts.id);
   reply.bulkString('opened_at_ms');
@@ -193,6 +193,8 @@ function describe(facts: SnapshotFacts, reply: Reply): void {
   reply.integer(Math.round(facts.ageMs));
   reply.bulkString('bytes');
   reply.integer(facts.bytes);
+  reply.bulkString('partitions_of_cluster');
+  reply.integer(host.settings.partitions);
   reply.bulkString('partitions');
   reply.array(facts.partitions.length);
   for (const partition of facts.partitions) reply.integer(partition);
