@@ -1,15 +1,20 @@
 /**
  * A node's start from its data directory: who it is, what it held, who it knew. The spine calls it once, before anything is
  * sent: it folds the log into the store and mints a new actor, durable before its first use.
- * Guarded: a dot is never given twice, because no two starts share an actor; a directory of another cluster or node is refused.
+ * Guarded: a dot is never given twice, because no two starts share an actor; a directory of another cluster or node is refused. What
+ * does not fit in memory is given up oldest first where eviction is allowed; where it is not, the node does not start, and nothing
+ * was written. A record that there is no room for takes what stood for its key with it, for that is older.
  */
 import type { Log } from '../../ports/log.js';
 import { HearsayError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
 import type { NodeConfig } from '../config.js';
-import { slotOf } from '../partitions/slots.js';
+import { partitionOf } from '../partitions/slots.js';
+import { isExpiryRecord } from '../record/expiry.js';
+import { compareVersions } from '../record/merge.js';
 import {
   recordActor,
+  recordBytes,
   recordHlc,
   recordKeyEnd,
   recordKeyStart,
@@ -21,9 +26,15 @@ import {
   TYPE_RING,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
+import { formatBytes } from '../setting.js';
 import type { Store } from '../store/store.js';
+import { MERGE_REFUSED } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import type { ClusterIdentity } from './identity.js';
+
+const MIB = 1024 * 1024;
+/** What a record takes in the store beside its own bytes, about: its envelope and its place in the index. */
+const RECORD_OVERHEAD_BYTES = 28;
 
 export interface NodeState {
   nodeId: string;
@@ -50,18 +61,16 @@ export function recoverNode(
   const hints: Buffer[] = [];
   const ring: Buffer[] = [];
   const unknown = { records: 0 };
-  const recovery = wal.recover((bytes, offset, length) => {
+  const loader = new Loader(store, config);
+  const visit = (bytes: Buffer, offset: number, length: number): void => {
     switch (recordType(bytes, offset)) {
       case TYPE_PUT:
       case TYPE_TOMBSTONE:
-      case TYPE_EXPIRY: {
-        const start = recordKeyStart(bytes, offset);
-        const end = recordKeyEnd(bytes, offset);
-        const partition = Math.floor((slotOf(bytes, start, end) * config.partitions) / 16384);
-        store.merge(partition, store.hasher.hash(bytes, start, end), bytes, offset);
+      case TYPE_EXPIRY:
+        loader.load(bytes, offset);
         break;
-      }
       case TYPE_FLUSH:
+        store.endLoad();
         store.flush(recordHlc(bytes, offset), recordActor(bytes, offset));
         break;
       case TYPE_HINT:
@@ -73,7 +82,9 @@ export function recoverNode(
       default:
         unknown.records++;
     }
-  });
+  };
+  const holdsBytes = config.eviction === 'none' ? Number.POSITIVE_INFINITY : config.maxMemory;
+  const recovery = wal.recover(visit, { holdsBytes }, () => loader.end());
   const known = recovery.manifest;
   if (known.clusterId !== '' && known.clusterId !== identity.clusterIdText) {
     throw new HearsayError(
@@ -103,4 +114,44 @@ export function recoverNode(
   }
   for (const note of recovery.notes) log.warn('recovery', { note });
   return { nodeId, actor, boot, maxHlc: recovery.maxHlc, restarted: boot > 1, hints, ring };
+}
+
+/** Brings records into the store, and answers for those that do not fit. */
+class Loader {
+  /** Records that there was no room for, and the memory they would take. */
+  private refused = 0;
+  private refusedBytes = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly config: NodeConfig,
+  ) {}
+
+  load(bytes: Buffer, offset: number): void {
+    const { store } = this;
+    const start = recordKeyStart(bytes, offset);
+    const end = recordKeyEnd(bytes, offset);
+    const partition = partitionOf(bytes, start, end, this.config.partitions);
+    const hash = store.hasher.hash(bytes, start, end);
+    if (store.load(partition, hash, bytes, offset) !== MERGE_REFUSED) return;
+    const hlc = recordHlc(bytes, offset);
+    if (compareVersions(hlc, recordActor(bytes, offset), store.flushedHlc, store.flushedActor) <= 0) return;
+    if (recordType(bytes, offset) === TYPE_EXPIRY && !isExpiryRecord(bytes, offset)) return;
+    this.refused++;
+    this.refusedBytes += recordBytes(bytes, offset) + RECORD_OVERHEAD_BYTES;
+    store.endLoad();
+    store.remove(partition, hash, bytes, start, end);
+  }
+
+  /** All was read. Throws HearsayError CONFIG if something had to be left out and nothing may be. */
+  end(): void {
+    this.store.endLoad();
+    const { data, maxMemory, eviction } = this.config;
+    if (this.refused === 0 || eviction !== 'none') return;
+    const enough = Math.ceil(((maxMemory + this.refusedBytes) * 1.1) / MIB) * MIB;
+    throw new HearsayError(
+      'CONFIG',
+      `data directory ${data} holds more than --max-memory ${formatBytes(maxMemory)} takes, and --eviction none gives nothing up: ${formatBytes(enough)} are enough`,
+    );
+  }
 }

@@ -29,14 +29,20 @@ export function crc16(bytes: Uint8Array, start: number, end: number): number {
  * there and something is between them; so keys with the same tag share a slot.
  */
 export function slotOf(bytes: Uint8Array, start: number, end: number): number {
-  let open = start;
-  while (open < end && bytes[open] !== OPEN_BRACE) open++;
-  if (open < end) {
-    let close = open + 1;
-    while (close < end && bytes[close] !== CLOSE_BRACE) close++;
-    if (close < end && close > open + 1) return crc16(bytes, open + 1, close) & (SLOTS - 1);
+  let crc = 0;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at];
+    if (byte === OPEN_BRACE) return taggedSlotOf(bytes, start, at, end);
+    crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >>> 8) ^ byte];
   }
-  return crc16(bytes, start, end) & (SLOTS - 1);
+  return crc & (SLOTS - 1);
+}
+
+function taggedSlotOf(bytes: Uint8Array, start: number, open: number, end: number): number {
+  let close = open + 1;
+  while (close < end && bytes[close] !== CLOSE_BRACE) close++;
+  const isTagged = close < end && close > open + 1;
+  return (isTagged ? crc16(bytes, open + 1, close) : crc16(bytes, start, end)) & (SLOTS - 1);
 }
 
 /** Whether a cluster can have this many partitions: a divisor of 16,384, at least 1. */

@@ -134,6 +134,13 @@ export function sealRecord(bytes: Buffer, offset: number, length: number): void 
  * For bytes from outside: nothing is trusted before the checksum.
  */
 export function verifyRecord(bytes: Buffer, offset: number, limit: number): number {
+  const length = recordIsFormed(bytes, offset, limit);
+  if (length === 0 || crc32(bytes, offset + 4, offset + length) !== readWord(bytes, offset)) return 0;
+  return length;
+}
+
+/** The same without the checksum, for bytes whose container has just been checked. */
+export function recordIsFormed(bytes: Buffer, offset: number, limit: number): number {
   if (limit - offset < RECORD_HEADER_BYTES) return 0;
   const length = readWord(bytes, offset + 4);
   if (length < RECORD_HEADER_BYTES || length > limit - offset || length > RECORD_BYTES_MAX) return 0;
@@ -144,9 +151,7 @@ export function verifyRecord(bytes: Buffer, offset: number, limit: number): numb
   const fixed = RECORD_HEADER_BYTES + extensionBytes(flags) + keyLength;
   if (fixed > length || length - fixed > VALUE_BYTES_MAX) return 0;
   if (bytes[offset + 8] === 0) return 0;
-  if (readWord(bytes, offset + 16) > 0x1fffff) return 0;
-  if (crc32(bytes, offset + 4, offset + length) !== readWord(bytes, offset)) return 0;
-  return length;
+  return readWord(bytes, offset + 16) > 0x1fffff ? 0 : length;
 }
 
 export function recordType(bytes: Buffer, offset: number): number {

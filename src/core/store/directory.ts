@@ -9,12 +9,15 @@ import {
   BITS_MIN,
   BITS_SPLIT,
   bitsFor,
+  bitsHolding,
   COUNT,
   createTable,
   DEPTH,
   FIRST,
+  fillTable,
   hasRoom,
   insertSlot,
+  mergeSlots,
   rebuild,
   tableWords,
   tailOf,
@@ -49,6 +52,23 @@ export class Directory {
     }
   }
 
+  /**
+   * Inserts `count` slots of `[hash, location]` in the order of hashes, whole tables at a time: one by one, in this order, they would pile
+   * up at the low end of each table they go through.
+   */
+  insertSorted(slots: Uint32Array, count: number): void {
+    for (let from = 0; from < count; ) {
+      const table = this.tableOf(slots[from << 1]);
+      const last = lastHash(table);
+      let to = from + 1;
+      while (to < count && slots[to << 1] <= last) to++;
+      const list = mergeSlots(table, slots, from, to);
+      this.bytes -= table.byteLength;
+      this.build(list, 0, list.length >>> 1, table[FIRST], table[DEPTH]);
+      from = to;
+    }
+  }
+
   /** Gives back memory of a table that is less than an eighth full. Its slots move: positions held are void. */
   shrink(table: Uint32Array): void {
     if (table[BITS] === BITS_MIN || table[COUNT] * 8 >= 2 ** table[BITS]) return;
@@ -56,22 +76,31 @@ export class Directory {
     this.resize(table, bits, usualTail(bits));
   }
 
-  private enlarge(table: Uint32Array): void {
-    const depth = table[DEPTH];
-    const first = table[FIRST];
-    const last = lastHash(table);
-    if (table[BITS] < BITS_SPLIT || depth === DEPTH_MAX) {
-      this.resize(table, table[BITS] + 1, usualTail(table[BITS] + 1));
+  /** Puts the tables of a sorted list in the place of the one that covered its range. */
+  private build(list: Uint32Array, from: number, to: number, first: number, depth: number): void {
+    const bits = bitsHolding(to - from);
+    if (bits <= BITS_SPLIT || depth === DEPTH_MAX) {
+      const table = fillTable(list, from, to, bits, depth, first, usualTail(bits));
+      this.place(table);
+      this.bytes += table.byteLength;
       return;
     }
     if (depth === this.depth) this.doubleReferences();
-    const tail = usualTail(BITS_SPLIT);
     const middle = first + 2 ** (31 - depth);
-    const left = rebuild(table, BITS_SPLIT, depth + 1, first, middle - 1, tail);
-    const right = rebuild(table, BITS_SPLIT, depth + 1, middle, last, tail);
-    this.place(left);
-    this.place(right);
-    this.bytes += left.byteLength + right.byteLength - table.byteLength;
+    let cut = from;
+    while (cut < to && list[cut << 1] < middle) cut++;
+    this.build(list, from, cut, first, depth + 1);
+    this.build(list, cut, to, middle, depth + 1);
+  }
+
+  private enlarge(table: Uint32Array): void {
+    if (table[BITS] < BITS_SPLIT || table[DEPTH] === DEPTH_MAX) {
+      this.resize(table, table[BITS] + 1, usualTail(table[BITS] + 1));
+      return;
+    }
+    const list = mergeSlots(table, table, 0, 0);
+    this.bytes -= table.byteLength;
+    this.build(list, 0, table[COUNT], table[FIRST], table[DEPTH]);
   }
 
   private resize(table: Uint32Array, bits: number, tail: number): void {

@@ -125,6 +125,21 @@ export class Entries {
     this.note(home, segment, buffer, offset);
   }
 
+  /** Counts a record whose slot `linkSorted` will insert. */
+  admit(home: Partition, hash: number, segment: number, offset: number): void {
+    this.account(home, hash, this.segments.locate(segment, offset), 1);
+    this.note(home, segment, this.segments.buffers[segment], offset);
+  }
+
+  /** Inserts the slots of records that were admitted, sorted by hash; none of their keys has a slot yet. */
+  linkSorted(home: Partition, slots: Uint32Array, count: number): void {
+    const { directory } = home;
+    const before = directory.bytes;
+    directory.insertSorted(slots, count);
+    this.bytes += directory.bytes - before;
+    this.references = Math.max(this.references, directory.tables.length);
+  }
+
   /** The record behind a slot stands for its key no more. Slots behind it may move up into its place. */
   drop(home: Partition, table: Uint32Array, slot: number): void {
     const hash = table[slot];

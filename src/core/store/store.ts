@@ -15,6 +15,7 @@ import { isExpiryRecord, namedActor, namedHlc } from '../record/expiry.js';
 import { foldExpiry, foldedLength } from '../record/fold.js';
 import { compareRecords, compareVersions } from '../record/merge.js';
 import {
+  align8,
   recordActor,
   recordBytes,
   recordExpireAtMs,
@@ -28,6 +29,7 @@ import {
   TYPE_PUT,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
+import { BulkRun, RUN_BYTES_MAX } from './bulk.js';
 import { LEAF_WORDS, rootHigh, rootLow } from './digest.js';
 import { Entries, PARTITION_MASK } from './entries.js';
 import { Ghost } from './ghost.js';
@@ -109,6 +111,7 @@ export interface StoreStats {
 }
 
 const EMPTY = Buffer.alloc(0);
+const EMPTY_WORDS = new Int32Array(0);
 const NO_SUMS = new Uint32Array(LEAF_WORDS);
 const NONE = -1;
 /** Longer records are copied by the native call. */
@@ -156,6 +159,11 @@ export class Store {
   private readonly hotKeys = new HotKeys();
   private readonly reclaimer: Reclaimer;
   private readonly walker: Walker;
+  /** Open between the first `load` and `endLoad`. */
+  private bulk: BulkRun | null = null;
+  private roomyBytes = 0;
+  private loadSource: Buffer = EMPTY;
+  private loadWords: Int32Array = EMPTY_WORDS;
 
   constructor(options: StoreOptions) {
     const { memoryBytesMax, partitions } = options;
@@ -270,6 +278,39 @@ export class Store {
     else for (let index = 0; index < length; index++) buffer[offset + index] = source[at + index];
     this.publish(partition, hash);
     return MERGE_APPLIED;
+  }
+
+  /**
+   * The same as `merge`, for recovery: records in the order of an image are linked in runs, and tombstones that were taken once are
+   * taken again, beyond their share. `source` has the alignment of segments: its memory and `at` are multiples of 8. Nothing
+   * but `load` may be called until `endLoad`.
+   */
+  load(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    this.bulk ??= new BulkRun(this.entries);
+    const length = recordBytes(source, at);
+    const plain = source[at + 8] === TYPE_PUT && footprint(length) <= this.inlineBytesMax && this.isRoomy(length);
+    const home = plain ? this.bulk.takes(partition, hash) : null;
+    if (home === null) return this.loadAlone(partition, hash, source, at);
+    if (this.entries.isFlushed(recordHlc(source, at), recordActor(source, at))) return this.refuse();
+    if (!this.allocate(length, false, recordExpireAtMs(source, at))) return MERGE_REFUSED;
+    const from = this.wordsOf(source);
+    const to = this.segments.words[this.pending];
+    for (let word = at >>> 2, target = this.offset >>> 2, last = word + (align8(length) >>> 2); word < last; ) {
+      to[target++] = from[word++];
+    }
+    const segment = this.place(partition, hash);
+    this.entries.admit(home, hash, segment, this.offset);
+    this.bulk.add(hash, this.segments.locate(segment, this.offset));
+    return MERGE_APPLIED;
+  }
+
+  /** Everything loaded so far is in the index. */
+  endLoad(): void {
+    this.bulk?.settle();
+    this.bulk = null;
+    this.roomyBytes = 0;
+    this.loadSource = EMPTY;
+    this.loadWords = EMPTY_WORDS;
   }
 
   /**
@@ -468,6 +509,31 @@ export class Store {
     return pending;
   }
 
+  private loadAlone(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    this.bulk?.settle();
+    const outcome = this.merge(partition, hash, source, at);
+    this.bulk?.forget();
+    return outcome;
+  }
+
+  private wordsOf(source: Buffer): Int32Array {
+    if (source !== this.loadSource) {
+      this.loadSource = source;
+      this.loadWords = new Int32Array(source.buffer, source.byteOffset, source.length >>> 2);
+    }
+    return this.loadWords;
+  }
+
+  /** Whether a run and its next record fit without anything being reclaimed; asked anew once a segment has been filled. */
+  private isRoomy(length: number): boolean {
+    this.roomyBytes -= footprint(length);
+    if (this.roomyBytes >= 0) return true;
+    const { segmentBytes } = this.segments;
+    if (!this.fits(segmentBytes * 4 + RUN_BYTES_MAX)) return false;
+    this.roomyBytes = segmentBytes;
+    return true;
+  }
+
   private refuse(): MergeOutcome {
     this.refused++;
     return MERGE_REFUSED;
@@ -476,9 +542,9 @@ export class Store {
   private makeRoom(bytes: number, isTombstone: boolean, lane: number): boolean {
     if (this.pending !== NONE) this.abandon();
     const kind = this.evicts ? this.kindOfSought() : FRESH;
-    const isLimited = isTombstone;
+    const isLimited = isTombstone && this.bulk === null;
     if (isLimited && this.entries.tombstoneBytes + bytes > tombstoneBytesMax(this.memoryBytesMax)) return false;
-    if (!this.evicts && this.wouldThrash(bytes, isTombstone)) return false;
+    if (!this.evicts && this.bulk === null && this.wouldThrash(bytes, isTombstone)) return false;
     if (bytes > this.inlineBytesMax) return this.openJumbo(kind, lane, bytes);
     if (!this.ensure(0)) return false;
     let segment = this.heads.withRoom(kind, lane, bytes);

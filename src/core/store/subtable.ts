@@ -107,6 +107,54 @@ export function bitsFor(count: number): number {
   return bits;
 }
 
+/** The fewest bits at which a table has room for one more than `count` entries. */
+export function bitsHolding(count: number): number {
+  let bits = BITS_MIN;
+  while (count * 4 >= 3 * 2 ** bits) bits++;
+  return bits;
+}
+
+/** The entries of a table and the sorted `slots[from, to)`, as one list in the order of hashes. */
+export function mergeSlots(table: Uint32Array, slots: Uint32Array, from: number, to: number): Uint32Array {
+  const list = new Uint32Array((table[COUNT] + to - from) << 1);
+  let filled = 0;
+  let next = from << 1;
+  const put = (hash: number, location: number) => {
+    list[filled++] = hash;
+    list[filled++] = location;
+  };
+  for (let at = SLOTS_AT; table[COUNT] > 0 && at < table.length; at += 2) {
+    if (table[at + 1] === 0) continue;
+    for (; next < to << 1 && slots[next] < table[at]; next += 2) put(slots[next], slots[next + 1]);
+    put(table[at], table[at + 1]);
+  }
+  for (; next < to << 1; next += 2) put(slots[next], slots[next + 1]);
+  return list;
+}
+
+/** A table of 2^bits slots with the entries `list[from, to)`, sorted by hash, and a tail of `tail` or as much more as they take. */
+export function fillTable(
+  list: Uint32Array,
+  from: number,
+  to: number,
+  bits: number,
+  depth: number,
+  first: number,
+  tail: number,
+): Uint32Array {
+  const table = createTable(bits, depth, first, tail);
+  let free = SLOTS_AT;
+  for (let at = from << 1; at < to << 1; at += 2) {
+    const home = Math.max(free, homeOf(table, list[at]));
+    if (home + 2 >= table.length) return fillTable(list, from, to, bits, depth, first, tail * 2);
+    table[home] = list[at];
+    table[home + 1] = list[at + 1];
+    free = home + 2;
+  }
+  table[COUNT] = to - from;
+  return table;
+}
+
 /**
  * A table of 2^bits slots with those entries of `source` whose hash lies in [first, last], and a tail of `tail` or as much more
  * as they take.

@@ -7,10 +7,17 @@
  * batches written again after a failed sync take the place of the doubtful ones. A batch that is missing or damaged is rot if
  * any valid header says it was durable: it is counted and set aside, and reading goes on behind it. Otherwise a crash may
  * leave exactly this behind: a torn tail, which is cut there, with all that follows.
+ *
+ * Order under a bound on memory: the past first, the newest last, because the receiver gives up the oldest of what it was given
+ * when it has no more room. The log is in order as it stands, an image is not: one that may not fit beside its log is read in
+ * several passes, a band of ages each, from the oldest. Newest first, with what was seen first winning, would read less, but what is
+ * newest would then be the first to be evicted after the start, and an expiry change would come before the value it names. Tombstones
+ * and everything that is no value are handed out in the first pass, so a delete wins whatever is given up later.
  */
 import type { Disk } from '../../ports/disk.js';
 import { HearsayError } from '../base/errors.js';
-import { recordHlc } from '../record/record.js';
+import { recordHlc, recordType, TYPE_PUT } from '../record/record.js';
+import { AgeSample } from './ages.js';
 import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN, SECTOR_BYTES } from './frame.js';
 import { chainCrc, FOOTER_BODY_BYTES } from './image.js';
 import type { ImageRef, Manifest } from './manifest.js';
@@ -49,16 +56,30 @@ export interface Fold {
   blank: number[];
 }
 
+export interface FoldOptions {
+  /** What the receiver holds before it gives up the oldest, bytes. Default: everything. */
+  holdsBytes?: number;
+}
+
 const NOTES_MAX = 32;
+/** Passes over an image that may not fit: what is given up wrongly is at most about one band. */
+const BANDS = 4;
+/** What a receiver may need beside a record's own bytes, for an estimate: its envelope and its place in the index. */
+const RECORD_OVERHEAD_BYTES = 28;
 const REGIONS_MAX = 32;
 
 /** Reads everything the manifest names. Throws HearsayError DATADIR if a file it names is missing; DiskError if unreadable. */
-export function foldDirectory(disk: Disk, manifest: Manifest, visit: RecordVisitor): Fold {
+export function foldDirectory(
+  disk: Disk,
+  manifest: Manifest,
+  visit: RecordVisitor,
+  { holdsBytes = Number.POSITIVE_INFINITY }: FoldOptions = {},
+): Fold {
   const numbers = namedFiles(disk.list())
     .filter((file) => file.kind === 'log' && file.number >= manifest.walStart)
     .map((file) => file.number);
   const fold = new Folder(disk, manifest, numbers, visit);
-  if (manifest.image !== null) fold.foldImage(manifest.image);
+  if (manifest.image !== null) fold.foldImage(manifest.image, holdsBytes);
   fold.foldLog();
   return fold.result;
 }
@@ -85,38 +106,79 @@ class Folder {
     };
   }
 
-  foldImage(image: ImageRef): void {
+  foldImage(image: ImageRef, holdsBytes: number): void {
     const name = fileName('image', image.number);
     if (!this.disk.list().includes(name)) {
       throw new HearsayError('DATADIR', `${name}, which the manifest names, is missing`);
     }
     this.withReader('image', image.number, image.salt, (reader) => {
-      let frames = 0;
-      let chain = 0;
-      let footer = false;
-      let end = 0;
-      for (let from = 0; reader.find(from); ) {
-        if (!reader.bodyHolds()) {
-          from = reader.position + 8;
-          continue;
-        }
-        const { kind, batch, bodyCrc, bodyBytes } = reader.header;
-        if (batch > frames + 1) this.noteRot('image', image.number, end, reader.position, batch - frames - 1);
-        end = reader.end;
-        from = end;
-        if (kind === KIND_FOOTER && bodyBytes === FOOTER_BODY_BYTES) {
-          const counted = reader.bodyWord(0) === image.frames && reader.bodyWord(8) === image.records;
-          footer = batch === image.frames + 1 && counted && (batch > frames + 1 || reader.bodyWord(16) === chain);
-          frames = batch - 1;
-          break;
-        }
-        if (kind !== KIND_IMAGE) continue;
-        frames = batch;
-        chain = chainCrc(chain, bodyCrc);
-        this.visitRecords(reader, 'image', image.number);
-      }
-      if (!footer) this.noteRot('image', image.number, end, reader.fileBytes, Math.max(1, image.frames - frames));
+      const neededBytes = reader.fileBytes + image.records * RECORD_OVERHEAD_BYTES + this.logBytes();
+      if (neededBytes <= holdsBytes) this.passImage(reader, image, this.visit, true);
+      else this.foldImageByAge(reader, image);
     });
+  }
+
+  private foldImageByAge(reader: FrameReader, image: ImageRef): void {
+    const ages = new AgeSample(reader.fileBytes);
+    const first: RecordVisitor = (buffer, offset, length) => {
+      if (recordType(buffer, offset) === TYPE_PUT) ages.add(recordHlc(buffer, offset), length);
+      else this.visit(buffer, offset, length);
+    };
+    this.passImage(reader, image, first, true);
+    const bounds = ages.bounds(BANDS);
+    for (let band = 0; band + 1 < bounds.length; band++) {
+      const from = bounds[band];
+      const below = bounds[band + 1];
+      const visit: RecordVisitor = (buffer, offset, length) => {
+        const hlc = recordHlc(buffer, offset);
+        if (hlc >= from && hlc < below && recordType(buffer, offset) === TYPE_PUT) this.visit(buffer, offset, length);
+      };
+      this.passImage(reader, image, visit, false);
+    }
+  }
+
+  /** Reads the image once; what is found of damage counts in one pass only. */
+  private passImage(reader: FrameReader, image: ImageRef, visit: RecordVisitor, counts: boolean): void {
+    let frames = 0;
+    let chain = 0;
+    let footer = false;
+    let end = 0;
+    const rot = (from: number, to: number, lost: number) => {
+      if (counts) this.noteRot('image', image.number, from, to, lost);
+    };
+    for (let from = 0; reader.find(from); ) {
+      if (!reader.bodyHolds()) {
+        from = reader.position + 8;
+        continue;
+      }
+      const { kind, batch, bodyCrc, bodyBytes } = reader.header;
+      if (batch > frames + 1) rot(end, reader.position, batch - frames - 1);
+      end = reader.end;
+      from = end;
+      if (kind === KIND_FOOTER && bodyBytes === FOOTER_BODY_BYTES) {
+        const counted = reader.bodyWord(0) === image.frames && reader.bodyWord(8) === image.records;
+        footer = batch === image.frames + 1 && counted && (batch > frames + 1 || reader.bodyWord(16) === chain);
+        frames = batch - 1;
+        break;
+      }
+      if (kind !== KIND_IMAGE) continue;
+      frames = batch;
+      chain = chainCrc(chain, bodyCrc);
+      const { records, whole } = reader.visitRecords(visit);
+      if (counts) this.result.records += records;
+      if (!whole) rot(reader.position, reader.end, 1);
+    }
+    if (!footer) rot(end, reader.fileBytes, Math.max(1, image.frames - frames));
+  }
+
+  private logBytes(): number {
+    let bytes = 0;
+    for (const number of this.numbers) {
+      this.withReader('log', number, 0, (reader) => {
+        bytes += reader.fileBytes;
+      });
+    }
+    return bytes;
   }
 
   foldLog(): void {
@@ -177,13 +239,9 @@ class Folder {
     this.result.lastBatch = Math.max(this.result.lastBatch, batch);
     if (kind !== KIND_BATCH) return;
     this.result.batches++;
-    this.visitRecords(reader, 'log', number);
-  }
-
-  private visitRecords(reader: FrameReader, kind: 'log' | 'image', number: number): void {
     const { records, whole } = reader.visitRecords(this.visit);
     this.result.records += records;
-    if (!whole) this.noteRot(kind, number, reader.position, reader.end, 1);
+    if (!whole) this.noteRot('log', number, reader.position, reader.end, 1);
   }
 
   /** Behind the last good frame, or at the front of the file after it: a frame of which only a damaged header is left. */

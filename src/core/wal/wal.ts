@@ -27,6 +27,7 @@ import type { ImageRef, Manifest, ManifestState } from './manifest.js';
 import { freshManifest, pruneRuns, readManifest, withRun, writeManifest } from './manifest.js';
 import { namedFiles, writeWhole } from './names.js';
 import type { RecordVisitor } from './reader.js';
+import type { FoldOptions } from './recovery.js';
 import { foldDirectory } from './recovery.js';
 import { repairDirectory } from './repair.js';
 
@@ -136,11 +137,12 @@ export class Wal {
 
   /**
    * At start, before anything else: reads manifest, image and log, hands every verified record to `visit`, repairs the
-   * tail and opens the log. Reads only, until all is read. Throws HearsayError DATADIR with one line.
+   * tail and opens the log. Reads only, until all is read; then calls `folded`, and if that throws nothing was written.
+   * Throws HearsayError DATADIR with one line.
    */
-  recover(visit: RecordVisitor): WalRecovery {
+  recover(visit: RecordVisitor, options: FoldOptions = {}, folded: () => void = () => {}): WalRecovery {
     try {
-      return this.recoverDirectory(visit);
+      return this.recoverDirectory(visit, options, folded);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       throw new HearsayError('DATADIR', `the data directory can not be used: ${error.code} ${error.message}`);
@@ -309,7 +311,7 @@ export class Wal {
     };
   }
 
-  private recoverDirectory(visit: RecordVisitor): WalRecovery {
+  private recoverDirectory(visit: RecordVisitor, options: FoldOptions, folded: () => void): WalRecovery {
     const read = readManifest(this.disk);
     const names = namedFiles(this.disk.list());
     const orphan = names.find((file) => file.kind === 'log' || file.kind === 'image');
@@ -317,7 +319,8 @@ export class Wal {
       throw new HearsayError('DATADIR', `the data directory holds ${orphan.name} but no manifest`);
     }
     const manifest = read ?? freshManifest();
-    const fold = foldDirectory(this.disk, manifest, visit);
+    const fold = foldDirectory(this.disk, manifest, visit, options);
+    folded();
     const { logs, spares, nextNumber } = repairDirectory(this.disk, manifest, fold, this.options.fileBytes);
     const runs = withRun(manifest.runs, fold.logs, nextNumber, this.runSalt);
     this.manifest = { ...manifest, runs };

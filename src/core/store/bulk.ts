@@ -1,0 +1,71 @@
+/**
+ * Records that come in the order of an image, by partition and hash, on their way into the index: their slots collect here and are
+ * inserted a run at a time, which takes neither a search nor a growing table. `Store.load` fills a run, and settles it before
+ * anything else looks at the index. Guarded: a run holds one partition's slots in strictly rising order of hashes, above every
+ * hash that partition has in the index, so no key in it can have a slot already; and no more than RUN_SLOTS_MAX of them.
+ */
+
+import { lastHash } from './directory.js';
+import type { Entries } from './entries.js';
+import type { Partition } from './partition.js';
+import { COUNT, SLOTS_AT } from './subtable.js';
+
+const RUN_SLOTS_MAX = 32 * 1024;
+/** Memory that a run may come to take in the index: a slot is 8 bytes, and a table is at least three eighths full. */
+export const RUN_BYTES_MAX = RUN_SLOTS_MAX * 32;
+
+export class BulkRun {
+  private home: Partition | null = null;
+  private lastHash = -1;
+  private count = 0;
+  private readonly slots = new Uint32Array(RUN_SLOTS_MAX * 2);
+  private readonly entries: Entries;
+
+  constructor(entries: Entries) {
+    this.entries = entries;
+  }
+
+  /** The partition to admit a record of this hash to, if it can go on the run; else null, and the run wants to be settled. */
+  takes(partition: number, hash: number): Partition | null {
+    if (this.home?.number === partition && this.count > 0) {
+      return hash > this.lastHash && this.count < RUN_SLOTS_MAX ? this.home : null;
+    }
+    if (this.count > 0) return null;
+    const home = this.entries.partitionOf(partition);
+    if (this.home !== home) {
+      this.home = home;
+      this.lastHash = greatestHash(home);
+    }
+    return hash > this.lastHash ? home : null;
+  }
+
+  add(hash: number, location: number): void {
+    this.slots[this.count << 1] = hash;
+    this.slots[(this.count << 1) + 1] = location;
+    this.count++;
+    this.lastHash = hash;
+  }
+
+  /** Inserts what has collected; the run may go on behind it. */
+  settle(): void {
+    if (this.home !== null && this.count > 0) this.entries.linkSorted(this.home, this.slots, this.count);
+    this.count = 0;
+  }
+
+  /** The index was changed by others: what is known of it is void. */
+  forget(): void {
+    this.home = null;
+  }
+}
+
+/** -1 if the partition has no slot. */
+function greatestHash(home: Partition): number {
+  const { tables } = home.directory;
+  for (let index = tables.length - 1; index >= 0; index--) {
+    const table = tables[index];
+    if (table[COUNT] === 0) continue;
+    for (let at = table.length - 2; at >= SLOTS_AT; at -= 2) if (table[at + 1] !== 0) return table[at];
+    return lastHash(table);
+  }
+  return -1;
+}
