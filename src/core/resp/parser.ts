@@ -7,6 +7,7 @@
  * times however the stream is cut; and the cut never changes which commands come out. Limits and texts are those of Redis's
  * `networking.c`, with smaller numbers. RESP: https://redis.io/docs/latest/develop/reference/protocol-spec/.
  */
+import { align8, RECORD_BYTES_MAX } from '../record/record.js';
 import { Args } from './args.js';
 import { readInteger } from './integer.js';
 
@@ -20,8 +21,8 @@ export type Outcome = typeof INCOMPLETE | typeof COMMAND | typeof BROKEN;
 const BLANK = 3;
 
 export const ARGUMENTS_MAX = 1_048_576;
-/** The longest value, and room for a longest key beside it. */
-export const BULK_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024;
+/** The longest record, as LOAD takes it: a longest value, a longest key, and what stands with them. */
+export const BULK_BYTES_MAX = align8(RECORD_BYTES_MAX);
 export const LINE_BYTES_MAX = 64 * 1024;
 /** All of a command that has not arrived whole, and input left for a later turn. */
 export const QUERY_BYTES_MAX = 64 * 1024 * 1024;

@@ -4,6 +4,7 @@ import { HearsayError } from '../../../src/core/base/errors.js';
 import { DUMP_BYTES_MAX } from '../../../src/core/commands/backup.js';
 import {
   align8,
+  RECORD_BYTES_MAX,
   recordBytes,
   recordHlc,
   recordLength,
@@ -123,6 +124,13 @@ describe('HEARSAY.LOAD', () => {
       harness.settle();
       expect(harness.output()).toContain('applied');
     }
+  });
+
+  it('takes a record of the greatest length', () => {
+    const harness = new Harness();
+    harness.host.loaded = { applied: 1 };
+    expect(harness.ask('HEARSAY.LOAD', Buffer.alloc(align8(RECORD_BYTES_MAX)))).toContain('applied\r\n:1');
+    expect(harness.host.loads[0].length).toBe(align8(RECORD_BYTES_MAX));
   });
 
   it('and DUMP are not for strangers', () => {
