@@ -21,7 +21,7 @@ const ROUNDS_MAX = 3;
 const BASELINE_MS = 4000;
 const QUICK_BASELINE_MS = 1000;
 /** A checkpoint that takes longer is measured over so much of it. */
-const WINDOW_MAX_MS = 30_000;
+const WINDOW_MAX_MS = 20_000;
 const BEGIN_LIMIT_MS = 60_000;
 const SAMPLE_INTERVAL_MS = 50;
 /** Share of its length at which Hearsay's log is handed to the open-loop load, which must leave time for the baseline. */

@@ -13,10 +13,10 @@ import { loadTrace, type TraceSource, traceName } from './trace.js';
 
 const REPLAY_LIMIT_MS = 900_000;
 const SLACK_MS = 60_000;
-export const HEARSAY_MEMORY_MIN_BYTES = 8 * 2 ** 20;
 /** The least share should be so much, as far as the size of values can bring it about. */
 const LEAST_SHARE_BYTES = 4 * 2 ** 20;
-const VALUE_BYTES = { min: 100, max: 4096 };
+/** At most a little below 4 KiB, so that Redis's allocator rounds it up to that and not to 5 KiB. */
+const VALUE_BYTES = { min: 100, max: 4000 };
 const SHARES = [0.02, 0.05, 0.1, 0.25];
 const QUICK_SHARES = [0.1];
 /** Points that Hearsay may be below the better of both policies. */
@@ -43,6 +43,8 @@ export interface ReplayOptions {
   readonly valueBytes: number | null;
   /** Limits in bytes; the matrix takes shares instead. */
   readonly memoryBytes: readonly number[];
+  /** The least --max-memory that Hearsay takes. */
+  readonly memoryMinBytes: number;
   /** Redis beside it. */
   readonly peer: boolean;
 }
@@ -68,6 +70,7 @@ export async function replayAtMemory(context: BenchContext, options: ReplayOptio
 
 export async function hitRatioMatrix(context: BenchContext, options: ReplayOptions): Promise<HitLine[]> {
   if (context.redisServer === null) throw new Error('--hit-ratios compares with Redis: redis-server is not on PATH');
+  const { memoryMinBytes } = options;
   const lines: HitLine[] = [];
   for (const source of options.sources) {
     const { distinct } = await loadTrace(source);
@@ -78,8 +81,8 @@ export async function hitRatioMatrix(context: BenchContext, options: ReplayOptio
     );
     for (const share of context.quick ? QUICK_SHARES : SHARES) {
       const wanted = Math.round(footprint * share);
-      const hearsayEmpty = await hearsayEmptyBytes(context, Math.max(HEARSAY_MEMORY_MIN_BYTES, wanted));
-      const memoryBytes = Math.max(wanted, HEARSAY_MEMORY_MIN_BYTES - hearsayEmpty);
+      const hearsayEmpty = await hearsayEmptyBytes(context, Math.max(memoryMinBytes, wanted));
+      const memoryBytes = Math.max(wanted, memoryMinBytes - hearsayEmpty);
       const raised = memoryBytes > wanted;
       const results: Record<string, ReplayResult> = {};
       const hearsayLimit = memoryBytes + hearsayEmpty;
@@ -88,7 +91,9 @@ export async function hitRatioMatrix(context: BenchContext, options: ReplayOptio
         results[policy] = await replayOn(context, 'redis', policy, memoryBytes + emptyBytes, source, valueBytes);
       }
       const percent = ((memoryBytes / footprint) * 100).toFixed(1);
-      const note = raised ? `share raised to ${percent} %: Hearsay takes no --max-memory below 8 MiB` : '';
+      const note = raised
+        ? `share raised to ${percent} %: Hearsay takes no --max-memory below ${memoryMinBytes / 2 ** 20} MiB`
+        : '';
       lines.push(lineOf(source, valueBytes, memoryBytes, share, results, note));
       context.print(`  ${describeLine(lines[lines.length - 1])}`);
     }

@@ -11,7 +11,7 @@ import { BenchServer } from './server.js';
 const TTL_SECONDS = 86_400;
 const SPANS = { '1m': [500_000, 1_000_000], '5m': [4_000_000, 5_000_000] } as const;
 const QUICK_SPANS = { '1m': [100_000, 200_000], '5m': [200_000, 400_000] } as const;
-const SETTLE_MS = 1500;
+const SETTLE_MS = 1000;
 const MEMORY_BYTES = 12 * 2 ** 30;
 const QUICK_MEMORY_BYTES = 2 ** 30;
 

@@ -17,7 +17,7 @@ const MEMORY_BYTES = 6 * 2 ** 30;
 const QUICK_MEMORY_BYTES = 256 * 2 ** 20;
 const RATE_PER_SECOND = 5000;
 const CONNECTIONS = 4;
-const RUN_MS = 5000;
+const RUN_MS = 4000;
 const QUICK_RUN_MS = 400;
 
 export const PAUSES_DEFAULT: readonly string[] = ['pause-p999-growth', 'pause-longest'];

@@ -13,7 +13,7 @@ import { ratioOf, sampleOf } from './statistics.js';
 
 const KEYS = 1_000_000;
 const QUICK_KEYS = 20_000;
-const RUN_MS = 2000;
+const RUN_MS = 1500;
 const QUICK_RUN_MS = 200;
 const WARM_UP_REQUESTS = 200_000;
 const QUICK_WARM_UP_REQUESTS = 20_000;

@@ -3,12 +3,12 @@
  * was given and hands the answer to cluster/bench/replay-run.ts.
  */
 import type { ReplayOptions } from '../../cluster/bench/hit-ratio.js';
-import { HEARSAY_MEMORY_MIN_BYTES } from '../../cluster/bench/hit-ratio.js';
 import type { TraceSource } from '../../cluster/bench/trace.js';
-import { parseBytes } from '../core/setting.js';
+import { settingNamed } from '../core/config.js';
+import { formatBytes, parseBytes } from '../core/setting.js';
 
 const ZIPF_KEYS = 1_000_000;
-const ZIPF_REQUESTS = 5_000_000;
+const ZIPF_REQUESTS = 3_000_000;
 const QUICK_REQUESTS = 100_000;
 const QUICK_KEYS = 20_000;
 const KEYS_MAX = 10_000_000;
@@ -48,12 +48,20 @@ export function replayPlan(flags: Readonly<Record<string, unknown>>, problems: s
     .split(',')
     .filter(Boolean)
     .map(parseBytes);
+  const memoryMinBytes = settingNamed('maxMemory')?.min ?? 0;
   if (matrix && memoryBytes.length > 0) problems.push('--memory and --hit-ratios exclude each other');
   if (!matrix && memoryBytes.length === 0) problems.push('--memory: say at which memory to replay, as 64mb');
-  if (memoryBytes.some((bytes) => !(bytes >= HEARSAY_MEMORY_MIN_BYTES))) {
-    problems.push(`--memory: ${flags.memory} holds what is no size from 8mb`);
+  if (memoryBytes.some((bytes) => !(bytes >= memoryMinBytes))) {
+    problems.push(`--memory: ${flags.memory} holds what is no size from ${formatBytes(memoryMinBytes)}`);
   }
-  return { sources, memoryBytes, matrix, valueBytes: valueBytes === 0 ? null : valueBytes, peer: flags.peer === true };
+  return {
+    sources,
+    memoryBytes,
+    memoryMinBytes,
+    matrix,
+    valueBytes: valueBytes === 0 ? null : valueBytes,
+    peer: flags.peer === true,
+  };
 }
 
 function alphasOf(raw: unknown, matrix: boolean): number[] {

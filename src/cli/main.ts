@@ -172,7 +172,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--trace <files...>', 'instead: replay traces cache-aside, one key a line, .gz or not')
     .option('--zipf <alphas>', 'instead, or besides: replay requests drawn by Zipf, as 0.9,1.2')
     .option('--keys <number>', 'keys of --zipf (default: 1000000)')
-    .option('--requests <number>', 'requests of --zipf (default: 5000000); of a trace, at most so many')
+    .option('--requests <number>', 'requests of --zipf (default: 3000000); of a trace, at most so many')
     .option('--memory <sizes>', 'replay at these limits of memory, as 64mb,256mb')
     .option('--value-bytes <number>', 'size of each value in a replay')
     .option('--peer', 'replay against allkeys-lru and allkeys-lfu of redis-server, too')

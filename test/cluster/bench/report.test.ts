@@ -137,7 +137,7 @@ describe('hit ratios', () => {
 
   it('take values of a size at which the least share is some MiB', () => {
     expect(valueBytesFor(186_880)).toBe(1122);
-    expect(valueBytesFor(1000)).toBe(4096);
+    expect(valueBytesFor(1000)).toBe(4000);
     expect(valueBytesFor(100_000_000)).toBe(100);
   });
 });
