@@ -1,8 +1,10 @@
 /**
- * The log's files: the one that is written, those behind it whose bytes are not yet known durable, those behind them, and
- * the spares that wait to be next. The log asks for room, moves on to the next file and retires old ones after a checkpoint.
- * Guarded: a file number is never used twice by one run, so a salt never is; a file's name is durable before its first
- * batch is; a spare is zero-filled and synced, or recycled, before it is needed, so that a write within it finds its blocks.
+ * The log's files: the one that is written, those behind it whose bytes are not yet known durable, those behind them, the next
+ * one, and the spares. The log asks for room, moves on to the next file and retires old ones after a checkpoint.
+ * Guarded: a file number is never used twice by one run, so a salt never is, and numbers rise in the order of use; a file's
+ * name is durable before its first batch is; a spare is zero-filled and synced, or recycled, before it is needed, so that a
+ * write within it finds its blocks. The next file is named, opened and its name made durable in the background while the
+ * current one is written, so that a change of files costs the turn no call of the disk.
  */
 import type { Disk, FileHandle } from '../../ports/disk.js';
 import { DiskError } from '../../ports/disk.js';
@@ -26,7 +28,16 @@ export interface LogFile {
   syncedBatch: number;
 }
 
-const SPARES_MAX = 8;
+/** The file that will be written next. */
+interface NextFile {
+  readonly number: number;
+  readonly handle: FileHandle;
+  /** Of the directory sync in flight; 0 when it has returned. */
+  token: number;
+  /** Its name is durable. */
+  named: boolean;
+}
+
 const PREPARE_RETRY_MS = 1000;
 
 export class LogFiles {
@@ -44,9 +55,10 @@ export class LogFiles {
   private readonly runSalt: number;
   private spares: string[] = [];
   private closed: { number: number; bytes: number }[] = [];
+  private next: NextFile | null = null;
   private preparing: { token: number; name: string } | null = null;
   private prepareFailed = false;
-  private retryAtMs = 0;
+  private retryAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(ports: { disk: Disk }, options: { fileBytes: number; runSalt: number }) {
     this.disk = ports.disk;
@@ -61,8 +73,9 @@ export class LogFiles {
     this.nextNumber = nextNumber;
   }
 
+  /** Files that wait for use, the next one included. */
   get spareCount(): number {
-    return this.spares.length;
+    return this.spares.length + (this.next === null ? 0 : 1);
   }
 
   /** Bytes that the log takes since its start. */
@@ -90,28 +103,68 @@ export class LogFiles {
     if (!this.prepareFailed) return Number.POSITIVE_INFINITY;
     const file = this.current;
     const here = file === null ? 0 : file.capacity - this.start(file);
-    return this.spares.length > 0 ? Math.max(here, this.fileBytes) : here;
+    return this.spareCount > 0 ? Math.max(here, this.fileBytes) : here;
   }
 
   /** Moves on to a new file with room for `frameBytes` at least. False, and the old one stays, if the disk refuses. */
   roll(frameBytes: number): boolean {
     const capacity = Math.max(this.fileBytes, alignPositionSector(frameBytes));
+    if (capacity > this.fileBytes) this.putBackNext();
+    else if (this.next !== null) return this.rollToNext(this.next);
     const number = this.nextNumber++;
-    const name = fileName('log', number);
     const spare = capacity === this.fileBytes ? this.spares.pop() : undefined;
-    let handle: FileHandle | null = null;
+    const handle = this.openNamed(number, spare);
+    if (handle === null) return false;
     try {
-      if (spare !== undefined) this.disk.rename(spare, name);
-      handle = this.disk.open(name, spare === undefined);
       this.disk.syncDirectory();
     } catch (error) {
       this.note(error);
-      if (handle !== null) this.disk.close(handle);
+      this.disk.close(handle);
       this.closed.push({ number, bytes: 0 });
       return false;
     }
     this.begin(number, handle, capacity, spare !== undefined);
     return true;
+  }
+
+  private rollToNext(next: NextFile): boolean {
+    try {
+      if (!next.named) this.disk.syncDirectory();
+    } catch (error) {
+      this.note(error);
+      return false;
+    }
+    this.next = null;
+    this.begin(next.number, next.handle, this.fileBytes, true);
+    return true;
+  }
+
+  /** A file with a higher number comes before it: it is a spare again. */
+  private putBackNext(): void {
+    if (this.next === null) return;
+    const { number, handle } = this.next;
+    this.next = null;
+    this.disk.close(handle);
+    try {
+      this.disk.rename(fileName('log', number), fileName('spare', number));
+      this.spares.push(fileName('spare', number));
+    } catch (error) {
+      this.note(error);
+      this.closed.push({ number, bytes: this.fileBytes });
+    }
+  }
+
+  /** Opens log file `number`, made of `spare` or empty; null, and the number is used up, if the disk refuses. */
+  private openNamed(number: number, spare: string | undefined): FileHandle | null {
+    const name = fileName('log', number);
+    try {
+      if (spare !== undefined) this.disk.rename(spare, name);
+      return this.disk.open(name, spare === undefined);
+    } catch (error) {
+      this.note(error);
+      this.closed.push({ number, bytes: 0 });
+      return null;
+    }
   }
 
   /** The first file of a run: at a start there is time to fill it with zeros, if no spare is there. */
@@ -146,22 +199,46 @@ export class LogFiles {
     }
   }
 
-  /** Has a spare made when there is none and the current file is in use, or when the log waits for one since the last failed. */
-  prepareSpare(monotonicMs: number, token: () => number): void {
-    if (this.preparing !== null || this.spares.length > 0) return;
+  /**
+   * While the current file is in use, names the next one, and has a spare made when there is none. Also when the log waits for
+   * one since the last could not be made.
+   */
+  prepareNext(monotonicMs: number, token: () => number): void {
+    if (this.next !== null || this.preparing !== null) return;
     if (this.current !== null && this.current.position === 0 && !this.prepareFailed) return;
+    if (this.spares.length > 0) {
+      if (monotonicMs >= this.retryAtMs) this.nameNext(monotonicMs, token());
+      return;
+    }
     if (this.prepareFailed && monotonicMs < this.retryAtMs) return;
     this.retryAtMs = monotonicMs + PREPARE_RETRY_MS;
     this.preparing = { token: token(), name: fileName('spare', this.nextNumber++) };
     this.disk.prepare(this.preparing.name, this.fileBytes, this.preparing.token);
   }
 
-  /** A preparation completed; false if the token is none of ours. */
+  private nameNext(monotonicMs: number, token: number): void {
+    const number = this.nextNumber++;
+    const handle = this.openNamed(number, this.spares.pop());
+    if (handle === null) {
+      this.retryAtMs = monotonicMs + PREPARE_RETRY_MS;
+      return;
+    }
+    this.next = { number, handle, token, named: false };
+    this.disk.syncDirectory(token);
+  }
+
+  /** A preparation completed, of a spare or of the next file's name; false if the token is none of ours. */
   prepared(token: number, error: Error | null): boolean {
+    if (this.next !== null && this.next.token === token) {
+      this.next.token = 0;
+      this.next.named = error === null;
+      return true;
+    }
     if (this.preparing === null || this.preparing.token !== token) return false;
     if (error === null) this.spares.push(this.preparing.name);
     else if (error instanceof DiskError) this.failure = error;
     this.prepareFailed = error !== null;
+    if (error === null) this.retryAtMs = Number.NEGATIVE_INFINITY;
     this.preparing = null;
     return true;
   }
@@ -182,15 +259,15 @@ export class LogFiles {
     for (const file of [...this.open]) if (file !== this.current) this.shut(file);
   }
 
-  /** Files below `walStart` are needed no more: those of the usual size become spares, the others go. */
-  retire(walStart: number): void {
+  /** Files below `walStart` are needed no more: those of the usual size become spares, `sparesMax` in all, the others go. */
+  retire(walStart: number, sparesMax: number): void {
     for (const file of [...this.open]) if (file.number < walStart && file !== this.current) this.shut(file);
     const old = this.closed.filter((file) => file.number < walStart);
     this.closed = this.closed.filter((file) => file.number >= walStart);
     for (const { number, bytes } of old) {
       const name = fileName('log', number);
       try {
-        if (bytes === this.fileBytes && this.spares.length < SPARES_MAX) {
+        if (bytes === this.fileBytes && this.spares.length < sparesMax) {
           const spare = fileName('spare', number);
           this.disk.rename(name, spare);
           this.spares.unshift(spare);
@@ -201,12 +278,27 @@ export class LogFiles {
         this.note(error);
       }
     }
+    this.dropSpares(sparesMax);
+  }
+
+  private dropSpares(sparesMax: number): void {
+    while (this.spares.length > sparesMax) {
+      try {
+        this.disk.remove(this.spares[0]);
+      } catch (error) {
+        this.note(error);
+        return;
+      }
+      this.spares.shift();
+    }
   }
 
   /** Closes every handle; the files stay. */
   shutAll(): void {
     this.current = null;
     for (const file of [...this.open]) this.shut(file);
+    if (this.next !== null) this.disk.close(this.next.handle);
+    this.next = null;
   }
 
   private start(file: LogFile): number {

@@ -99,6 +99,8 @@ export class Wal {
   private manifest: Manifest = freshManifest();
   private readonly checkpoint: Checkpoint;
   private nextImage = 1;
+  /** What the log may take by now: as many files wait for reuse as it will need until the next checkpoint. */
+  private budget: number;
   private sync: { token: number; file: LogFile; through: number } | null = null;
   private lastSyncMs = Number.NEGATIVE_INFINITY;
   private readonly takeToken = () => this.nextToken++;
@@ -131,6 +133,7 @@ export class Wal {
     this.runSalt = options.random.uint32();
     this.keptBytesMax = Math.min(options.fileBytes * 2, KEPT_BYTES_MAX[options.durability]);
     this.bodyBytesMax = Math.min(CHUNK_BYTES, options.fileBytes) - FRAME_HEADER_BYTES;
+    this.budget = options.checkpointMinBytes;
     this.checkpoint = new Checkpoint(ports);
     this.files = new LogFiles({ disk: ports.disk }, { fileBytes: options.fileBytes, runSalt: this.runSalt });
   }
@@ -190,7 +193,7 @@ export class Wal {
     this.bodyRoomBytes = 0;
     this.startSync();
     this.checkpoint.turnEnded(monotonicMs, this.takeToken);
-    this.files.prepareSpare(monotonicMs, this.takeToken);
+    this.files.prepareNext(monotonicMs, this.takeToken);
   }
 
   /** A pulse: nothing collects for longer than from one to the next. */
@@ -215,9 +218,10 @@ export class Wal {
 
   /** True when the log has outgrown what is live, so that an image is cheaper to keep. */
   wantsCheckpoint(liveBytes: number): boolean {
+    this.budget = this.budgetBytes(liveBytes);
     if (!this.checkpoint.mayBegin || this.failed || this.closed) return false;
     if (this.holeThrough > 0 || this.manifest.runs.length > RUNS_MAX) return true;
-    return this.files.bytes > this.budgetBytes(liveBytes);
+    return this.files.bytes > this.budget;
   }
 
   get checkpointing(): boolean {
@@ -529,7 +533,7 @@ export class Wal {
     this.memory.release(walBatch - 1);
     this.advanceDurable();
     if (previous !== null) this.checkpoint.removeImage(previous.number);
-    this.files.retire(walStart);
+    this.files.retire(walStart, Math.ceil(this.budget / this.options.fileBytes));
   }
 
   private refuseForRoom(): void {

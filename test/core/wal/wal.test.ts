@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Bench, range, record } from './harness.js';
+import { Bench, frames, range, record } from './harness.js';
 
 describe('the log under its policies', () => {
   it('calls a batch durable only when a sync started after its write has returned', () => {
@@ -78,7 +78,7 @@ describe('the log under its policies', () => {
       if (id % 3 === 0) bench.wal.turnEnded(id);
       if (id % 7 === 0) bench.pass(10);
     }
-    bench.pass(50);
+    for (let step = 0; step < 5; step++) bench.pass(200);
     bench.disk.crash({ below: () => 0 });
     expect(bench.start().ids).toEqual(range(1, 300));
   });
@@ -221,7 +221,9 @@ describe('the log under its policies', () => {
       bench.pass(10);
     }
     bench.wal.close();
-    for (const name of bench.disk.list()) if (name.startsWith('spare-')) bench.disk.remove(name);
+    const newest = frames(bench).name;
+    const blank = (name: string) => name.startsWith('spare-') || (name.startsWith('log-') && name > newest);
+    for (const name of bench.disk.list().filter(blank)) bench.disk.remove(name);
     bench.disk.options.capacityBytes = bench.disk
       .list()
       .reduce((sum, name) => sum + bench.disk.contents(name).length, 1000);
@@ -308,6 +310,51 @@ describe('a checkpoint', () => {
       bench.disk.kill();
       expect(bench.start().ids).toEqual([1, 2, 3]);
     }
+  });
+
+  it('moves on to a file whose name was made durable before, and back when a longer one must come first', () => {
+    const bench = new Bench({ durability: 'interval', fileBytes: 4096 }).start();
+    bench.turn([1]);
+    bench.pass(50);
+    const logs = () => bench.disk.list().filter((name) => name.startsWith('log-'));
+    expect(logs()).toHaveLength(2);
+    const { calls } = bench.disk;
+    bench.turn(range(2, 42));
+    expect(logs()).toHaveLength(2);
+    // The frame that begins the next file, the sync of what is left in the first, and the spare that is prepared.
+    expect(bench.disk.calls - calls).toBeLessThanOrEqual(3);
+    bench.pass(50);
+    bench.turn(range(43, 60));
+    bench.pass(50);
+    bench.turn([61], 50_000);
+    bench.turn([62]);
+    for (let step = 0; step < 5; step++) bench.pass(200);
+    bench.disk.crash({ below: () => 0 });
+    expect(bench.start().ids).toEqual([...range(1, 42), ...range(43, 62)]);
+    expect(bench.recovery.rotFrames).toBe(0);
+  });
+
+  it('keeps as many files for reuse as the log will need, and makes no new one in a steady state', () => {
+    const bench = new Bench({ durability: 'interval', fileBytes: 4096, checkpointMinBytes: 8192 }).start();
+    const live = 100_000;
+    let id = 1;
+    const cycle = () => {
+      while (!bench.wal.wantsCheckpoint(live)) {
+        bench.turn([id++], 1000);
+        bench.pass(2);
+      }
+      bench.checkpoint([id - 1]);
+      bench.pass(50);
+    };
+    cycle();
+    const prepared = () => bench.disk.list().filter((name) => /^(log|spare)-/.test(name)).length;
+    const files = prepared();
+    expect(bench.wal.stats().filesRecycled).toBeGreaterThan(20);
+    for (let round = 0; round < 3; round++) cycle();
+    expect(prepared()).toBeLessThanOrEqual(files + 2);
+    bench.wal.wantsCheckpoint(0);
+    bench.checkpoint([id - 1]);
+    expect(bench.wal.stats().spares).toBeLessThanOrEqual(4);
   });
 
   it('bounds the directory over many starts and checkpoints', () => {

@@ -284,7 +284,8 @@ describe('bytes from another time or place', () => {
     const log = { rig, files: rig.disk.contents() };
     const logs = [...log.files.keys()].filter((name) => name.startsWith('log-'));
     expect(logs.length).toBeGreaterThan(3);
-    const newest = logs.sort().at(-1);
+    const used = logs.sort().filter((name) => framesOf(log.files, name).length > 0);
+    const newest = used.at(-1);
     for (const left of logs) {
       for (const right of logs) {
         if (left === right) continue;
@@ -296,7 +297,7 @@ describe('bytes from another time or place', () => {
       }
     }
     const other = saved(30, 'always', 5);
-    for (const left of logs) {
+    for (const left of used) {
       const strange = other.files.get(logOf(other.files).name) as Buffer;
       const files = new Map(log.files).set(left, strange);
       expect(found(log, files, left === newest ? 30 : 0).found.size).toBeLessThan(30);
