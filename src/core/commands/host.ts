@@ -106,6 +106,9 @@ export interface Loaded {
   refusal: HearsayError | null;
 }
 
+/** Called for each key that is used much; the bytes are only lent. */
+export type HotKeyVisitor = (bytes: Buffer, start: number, end: number, uses: number) => void;
+
 export interface CommandHost {
   readonly keyspace: Keyspace;
   readonly wallMs: number;
@@ -137,6 +140,8 @@ export interface CommandHost {
    * together. Returns the hash to go on from, or -1 at the end.
    */
   scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number;
+  /** Visits the live keys used most here, the hottest first, with an estimate of their uses. */
+  visitHot(visit: HotKeyVisitor): void;
   /** For DUMP START. */
   backupMark(): BackupMark;
   /**

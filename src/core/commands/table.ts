@@ -16,6 +16,7 @@ import { counterCommands } from './counter.js';
 import { expiryCommands } from './expiry.js';
 import { getCommands } from './get.js';
 import { hearsayCommands } from './hearsay.js';
+import { hotkeysCommand } from './hotkeys.js';
 import { infoCommand } from './info.js';
 import { keysCommands } from './keys.js';
 import { partitionCommand } from './partition.js';
@@ -90,6 +91,7 @@ export const commandTable = new CommandTable([
   ...hearsayCommands,
   ...backupCommands,
   snapshotCommand,
+  hotkeysCommand,
 ]);
 
 function hashName(bytes: Uint8Array, start: number, end: number): number {

@@ -12,11 +12,13 @@ import type {
   CommandHost,
   DumpVisitor,
   HostSettings,
+  HotKeyVisitor,
   KeyVisitor,
   Loaded,
 } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import type { NodeConfig } from '../config.js';
+import { recordIsExpired } from '../record/expiry.js';
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
 import { Waiters } from '../replication/waiters.js';
 import type { Args } from '../resp/args.js';
@@ -116,6 +118,13 @@ export class NodeHost implements CommandHost {
       const expireAtMs = recordExpireAtMs(bytes, offset);
       if (expireAtMs !== 0 && expireAtMs <= this.wallMs) return;
       visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+    });
+  }
+
+  visitHot(visit: HotKeyVisitor): void {
+    this.parts.store.visitHot((bytes, offset, uses) => {
+      if (recordType(bytes, offset) !== TYPE_PUT || recordIsExpired(bytes, offset, this.wallMs)) return;
+      visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset), uses);
     });
   }
 

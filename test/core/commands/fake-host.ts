@@ -13,6 +13,7 @@ import type {
   Deferred,
   DumpVisitor,
   HostSettings,
+  HotKeyVisitor,
   KeyVisitor,
   Loaded,
 } from '../../../src/core/commands/host.js';
@@ -224,6 +225,13 @@ export class FakeHost implements CommandHost {
       lastHash = hash;
     }
     return -1;
+  }
+
+  /** Keys that `visitHot` gives. */
+  hot: [string, number][] = [];
+
+  visitHot(visit: HotKeyVisitor): void {
+    for (const [key, uses] of this.hot) visit(Buffer.from(key), 0, key.length, uses);
   }
 
   backupMark(): BackupMark {
