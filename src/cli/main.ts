@@ -20,6 +20,7 @@ import { runServe } from './serve.js';
 import { addSettingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
 import { processTerminal, UsageError } from './terminal.js';
+import { addWalVerbs } from './wal.js';
 
 export const VERSION = packageJson.version;
 
@@ -184,6 +185,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .argument('<role>')
     .argument('<spec>')
     .action(async (role, spec) => setExitCode(await runBenchChild(role, spec, terminal)));
+  addWalVerbs(program, terminal, setExitCode);
   program
     .command('simulate')
     .description('run seeds of the simulator: the real node under faults on virtual time')

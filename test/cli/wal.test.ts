@@ -1,0 +1,115 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { main } from '../../src/cli/main.js';
+import type { Terminal } from '../../src/cli/terminal.js';
+import { Bench } from '../core/wal/harness.js';
+
+const place = mkdtempSync(join(tmpdir(), 'hearsay-wal-'));
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+async function run(...words: string[]): Promise<{ code: number; out: string; error: string }> {
+  const texts = { out: '', error: '' };
+  const terminal: Terminal = {
+    out: (text) => {
+      texts.out += text;
+    },
+    error: (text) => {
+      texts.error += text;
+    },
+    environment: {},
+    interactive: false,
+    launcher: null,
+    onStopSignal: () => {},
+  };
+  return { code: await main(words, { terminal }), ...texts };
+}
+
+/** A directory with three durable batches, as a node leaves it that was killed. */
+function directory(name: string): string {
+  const bench = new Bench().start();
+  for (const id of [1, 2, 3]) {
+    bench.turn([id]);
+    bench.pass(20);
+  }
+  bench.disk.kill();
+  const path = join(place, name);
+  mkdirSync(path);
+  for (const file of bench.disk.list()) writeFileSync(join(path, file), bench.disk.contents(file));
+  return path;
+}
+
+function logOf(path: string): string {
+  return join(path, readdirSync(path).find((name) => name.startsWith('log-')) as string);
+}
+
+describe('hearsay wal', () => {
+  it('verifies a sound directory, and leaves it as it was', async () => {
+    const path = directory('sound');
+    const before = readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'latin1')]);
+    const { code, out } = await run('wal', 'verify', path);
+    expect(code).toBe(0);
+    expect(out).toMatch(/3 records: 0 in the image, the rest in 3 batches; last batch 3\nnot closed in order/);
+    expect(out).toMatch(/a start would take 3 records and write batch 4 next\nsound\n$/);
+    const json = JSON.parse((await run('wal', 'verify', path, '--json')).out);
+    expect(json).toMatchObject({ sound: true, records: 3, rotFrames: 0, torn: null, holder: 0 });
+    expect(readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'latin1')])).toEqual(before);
+  });
+
+  it('tells rot from a torn tail by its place, and fails for both', async () => {
+    const path = directory('damaged');
+    const lines = (await run('wal', 'inspect', path, '--frames', '--json')).out.trim().split('\n');
+    const frames = lines.map((line) => JSON.parse(line)).filter((line) => line.frame === 'batch');
+    const log = readFileSync(logOf(path));
+    log[frames[1].offset + 60] ^= 1;
+    writeFileSync(logOf(path), log);
+    const rotten = await run('wal', 'verify', path);
+    expect(rotten.code).toBe(1);
+    expect(rotten.out).toMatch(new RegExp(`damaged: log-\\d+ from \\d+ to ${frames[2].offset}\\n`));
+    log[frames[1].offset + 60] ^= 1;
+    log[frames[2].offset + 60] ^= 1;
+    writeFileSync(logOf(path), log);
+    const torn = await run('wal', 'verify', path);
+    expect(torn.code).toBe(1);
+    expect(torn.out).toMatch(/torn tail: log-\d+ from/);
+    expect(torn.out).toMatch(/a start would copy \d+ bytes of a torn tail aside and cut/);
+  });
+
+  it('prints records one a line, by key, batch and number', async () => {
+    const path = directory('records');
+    const { code, out } = await run('wal', 'inspect', path);
+    expect(code).toBe(0);
+    expect(out.trim().split('\n')).toHaveLength(3);
+    expect(out).toMatch(/^log-\d{8}:\d+ batch 1 PUT "key-1" 40 B 1970-01-01T00:00:00\.000Z\+1 by 000000000007\n/);
+    expect((await run('wal', 'inspect', path, '--key', '*-2')).out).toMatch(/^\S+ batch 2 PUT "key-2"[^\n]*\n$/);
+    expect((await run('wal', 'inspect', path, '--from-batch', '2', '--limit', '1')).out).toMatch(
+      /^[^\n]*"key-2"[^\n]*\n$/,
+    );
+    const [first] = (await run('wal', 'inspect', path, '--json')).out.split('\n');
+    expect(JSON.parse(first)).toMatchObject({ batch: 1, type: 'PUT', key: 'key-1', valueBytes: 40, expires: null });
+    expect((await run('wal', 'inspect', path, '--image')).out).toBe('');
+  });
+
+  it('says in one line what is no data directory, and what is no number', async () => {
+    const missing = join(place, 'missing');
+    expect(await run('wal', 'verify', missing)).toEqual({
+      code: 1,
+      out: '',
+      error: `hearsay: ${missing} is no directory\n`,
+    });
+    const empty = join(place, 'empty');
+    mkdirSync(empty);
+    for (const verb of ['verify', 'inspect']) {
+      const { code, error } = await run('wal', verb, empty);
+      expect([code, error]).toEqual([
+        1,
+        `hearsay: ${empty}: there is no manifest: this is no data directory of a node\n`,
+      ]);
+    }
+    writeFileSync(join(empty, 'manifest'), '{}\n00000000\n');
+    expect((await run('wal', 'verify', empty)).error).toContain('the manifest is damaged');
+    expect((await run('wal', 'inspect', empty, '--limit', 'few')).code).toBe(2);
+    expect((await run('wal', 'verify')).code).toBe(2);
+  });
+});
