@@ -115,12 +115,9 @@ describe('a flipped bit', () => {
       const log = saved(8);
       const { name, frames } = logOf(log.files);
       for (let bit = frames[3].start * 8; bit < frames[3].end * 8; bit++) {
-        const next = judge(
-          log.rig,
-          flipped(log.files, name, bit >> 3, bit & 7),
-          { prefix: false, damaged: true },
-          `bit ${bit}`,
-        );
+        const files = flipped(log.files, name, bit >> 3, bit & 7);
+        if (bit % 32 === 0) judge(log.rig, files, { prefix: false, damaged: true }, `bit ${bit}`);
+        const next = found(log, files);
         expect(next.found.size, `bit ${bit}`).toBe(7);
         expect(next.recovery).toMatchObject({ rotFrames: 1, tornTailBytes: 0 });
       }
@@ -135,7 +132,9 @@ describe('a flipped bit', () => {
       const { name, frames } = logOf(log.files);
       expect(frames).toHaveLength(FRAMES);
       for (const [index, { start, end }] of frames.entries()) {
-        for (let byte = start; byte < end; byte++) {
+        // Every byte of the last frame, and every place in a frame in some frame of three neighbours.
+        const step = EXHAUSTIVE || index === FRAMES - 1 ? 1 : 3;
+        for (let byte = start + (step === 1 ? 0 : index % 3); byte < end; byte += step) {
           for (const bit of EXHAUSTIVE ? [0, 1, 2, 3, 4, 5, 6, 7] : [byte % 8]) {
             const { found: left, recovery } = found(log, flipped(log.files, name, byte, bit));
             expect(left.size, `byte ${byte}`).toBe(FRAMES - 1);
@@ -156,7 +155,7 @@ describe('a flipped bit', () => {
       const size = log.files.get(name)?.length ?? 0;
       for (const [index, { end }] of frames.entries()) {
         const until = Math.min(frames[index + 1]?.start ?? size, end + 600);
-        for (let byte = end; byte < until; byte += 3) {
+        for (let byte = end; byte < until; byte += 11) {
           const next = found(log, flipped(log.files, name, byte, byte % 8));
           expect(next.found.size).toBe(6);
           expect(next.recovery).toMatchObject({ rotFrames: 0, tornTailBytes: 0 });
@@ -172,7 +171,7 @@ describe('a flipped bit', () => {
       const log = saved(FRAMES, 'interval');
       const { name, frames } = logOf(log.files);
       const end = (frames.at(-1) as Frame).end;
-      for (let byte = 0; byte < end; byte += EXHAUSTIVE ? 1 : 3) {
+      for (let byte = 0; byte < end; byte += EXHAUSTIVE ? 1 : 7) {
         const next = found(log, flipped(log.files, name, byte, byte % 8));
         const { rotFrames, tornTailBytes } = next.recovery;
         const whole = next.found.size === FRAMES;
@@ -198,7 +197,7 @@ describe('a flipped bit', () => {
       const { name, frames } = logOf(log.files);
       const end = (frames.at(-1) as Frame).end;
       const random = new Random(36);
-      for (let burst = 0; burst < (EXHAUSTIVE ? 20_000 : 600); burst++) {
+      for (let burst = 0; burst < (EXHAUSTIVE ? 20_000 : 200); burst++) {
         const from = random.below(end);
         const length = random.between(5, 200);
         const files = changed(log.files, name, (bytes) => {
@@ -353,7 +352,7 @@ describe('files that a crash or a person left behind', () => {
       const log = checkpointed();
       const image = [...log.files.keys()].find((name) => name.startsWith('image-')) as string;
       const size = (log.files.get(image) as Buffer).length;
-      for (let length = 0; length < size; length += EXHAUSTIVE ? 1 : 7) {
+      for (let length = 0; length < size; length += EXHAUSTIVE ? 1 : 13) {
         const files = changed(log.files, image, (bytes) => bytes.subarray(0, length));
         const next = judge(log.rig, files, { prefix: false, damaged: true }, `image of ${length}`);
         expect(next.recovery.rotFrames).toBeGreaterThan(0);
@@ -371,7 +370,7 @@ describe('files that a crash or a person left behind', () => {
       const log = checkpointed();
       const image = [...log.files.keys()].find((name) => name.startsWith('image-')) as string;
       const size = (log.files.get(image) as Buffer).length;
-      for (let byte = 0; byte < size; byte += EXHAUSTIVE ? 1 : 3) {
+      for (let byte = 0; byte < size; byte += EXHAUSTIVE ? 1 : 7) {
         const next = log.rig.next(flipped(log.files, image, byte, byte % 8)).start();
         expect(next.recovery.rotFrames, `byte ${byte}`).toBeGreaterThan(0);
       }

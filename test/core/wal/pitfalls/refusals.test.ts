@@ -40,7 +40,7 @@ describe.each(POLICIES)('under %s, a sync that fails once and then says done', (
     'acknowledges nothing of what it lost, whichever sync it is',
     () => {
       let failed = 0;
-      for (let skip = 0; skip < (EXHAUSTIVE ? 24 : 8); skip++) {
+      for (let skip = 0; skip < (EXHAUSTIVE ? 24 : 6); skip++) {
         const rig = live(durability);
         rig.disk.faults.push({ call: 'sync', name: /^log-/, code: 'EIO', times: 1, skip });
         judgeAll(rig, { prefix: false }, work, EXHAUSTIVE ? 128 : 2);
@@ -74,7 +74,7 @@ describe('a single call that fails, whichever it is', () => {
     'of %s while the log runs loses nothing and throws nothing',
     (call) => {
       for (const durability of POLICIES) {
-        for (let skip = 0; skip < (call === 'write' || call === 'sync' ? 30 : 8); skip++) {
+        for (let skip = 0; skip < (EXHAUSTIVE ? 60 : call === 'write' || call === 'sync' ? 18 : 6); skip++) {
           const rig = live(durability);
           rig.disk.faults.push({ call, code: CODES[call] ?? 'EIO', times: 1, skip });
           work(rig);
@@ -120,7 +120,7 @@ describe('a disk without room', () => {
   it(
     'takes part of a frame and then nothing: the part is never read, and what was taken in stays',
     () => {
-      for (let capacity = 9000; capacity < 26_000; capacity += EXHAUSTIVE ? 64 : 1733) {
+      for (let capacity = 9000; capacity < 26_000; capacity += EXHAUSTIVE ? 64 : 2741) {
         for (const durability of POLICIES) {
           const rig = live(durability);
           rig.disk.options.capacityBytes = capacity;
@@ -186,7 +186,7 @@ describe('a disk that takes and gives less than it was asked', () => {
   it.each(POLICIES)(
     'is asked again until all of it is there, under %s',
     (durability) => {
-      for (let seed = 1; seed <= (EXHAUSTIVE ? 100 : 4); seed++) {
+      for (let seed = 1; seed <= (EXHAUSTIVE ? 100 : 2); seed++) {
         const rig = live(durability);
         rig.disk.options.shortCalls = new Random(seed);
         judgeAll(rig, { prefix: false }, work, 1);
