@@ -54,10 +54,13 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
     (line) => terminal.error(`hearsay: ${line}\n`),
   );
   const stopped = new Promise<never>((_, reject) => {
-    terminal.onStopSignal(() => {
+    const end = (why: string): void => {
       copy.stop();
-      reject(new HearsayError('CLOSED', 'stopped'));
-    });
+      reject(new HearsayError('CLOSED', why));
+    };
+    terminal.onStopSignal(() => end('stopped'));
+    // Whoever reads may have read enough: `hearsay export | head`.
+    if (path === null) process.stdout.once('error', (error) => end(error.message));
   });
   const watched = process.stderr.isTTY === true && (path !== null || !terminal.interactive);
   const progress = watched ? new Progress(terminal.error, true, () => copy.moment()) : null;

@@ -65,6 +65,13 @@ describe('hearsay export', () => {
     expect(keys.sort()).toEqual(KEYS.filter((key) => /^key:12.$/.test(key)).sort());
   });
 
+  it('ends with a line and exit code 1 when nobody reads on', async () => {
+    const verb = run(['export', '--port', String(cluster.nodes[0].port)]);
+    verb.child.stdout?.destroy();
+    expect(await verb.ended).toBe(1);
+    expect(verb.lines).toEqual(['hearsay: export: write EPIPE']);
+  });
+
   it('leaves no file behind when it is stopped or cannot go on', async () => {
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, HOST, resolve));
