@@ -34,17 +34,30 @@ const DEFAULT_NAMES: readonly string[] = [
   'fairness',
 ];
 
+/** One of each kind: what a quick run without words measures, in about two minutes. */
+const QUICK_NAMES: readonly string[] = [
+  ...['set-p16-c50-100b-off', 'get-p16-c50-100b-off', 'set-p1-c50-100b-off', 'get-p1-c50-100b-off'],
+  ...['mixed-p16-c50-100b-off', 'set-p16-c50-100b-always', 'in-process-get', 'in-process-set', 'memory-100b-1m'],
+  ...['restart-1m-image', 'disk-1kib', 'pause-p999-growth', 'pause-longest', 'fairness'],
+];
+
 export function allCaseNames(): string[] {
   return CASE_GROUPS.flatMap((group) => group.names);
 }
 
 /**
- * The cases that words name: each a name, or how names begin (`get`, `set-p16`, `memory`). No words: the default ones, or all.
- * `unknown` holds words that name nothing.
+ * The cases that words name: each a name, or how names begin (`get`, `set-p16`, `memory`). No words: the default ones, one
+ * of each kind, or all. `unknown` holds words that name nothing.
  */
-export function chooseCases(words: readonly string[], all: boolean): { names: string[]; unknown: string[] } {
+export function chooseCases(
+  words: readonly string[],
+  which: 'default' | 'quick' | 'all',
+): { names: string[]; unknown: string[] } {
   const known = allCaseNames();
-  if (words.length === 0) return { names: known.filter((name) => all || DEFAULT_NAMES.includes(name)), unknown: [] };
+  if (words.length === 0) {
+    const usual = which === 'all' ? known : which === 'quick' ? QUICK_NAMES : DEFAULT_NAMES;
+    return { names: known.filter((name) => usual.includes(name)), unknown: [] };
+  }
   const fits = (name: string, word: string): boolean => name === word || name.startsWith(`${word}-`);
   return {
     names: known.filter((name) => words.some((word) => fits(name, word))),

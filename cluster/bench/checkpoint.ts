@@ -12,16 +12,16 @@ import { alternate, rowFrom } from './rows.js';
 import { TimedLoad } from './samples.js';
 import { BenchServer, type Side } from './server.js';
 
-const ENTRIES: Entries = { keys: 1_000_000, valueBytes: 200 };
+const ENTRIES: Entries = { keys: 500_000, valueBytes: 200 };
 const QUICK_ENTRIES: Entries = { keys: 250_000, valueBytes: 200 };
-const MEMORY_BYTES = 512 * 2 ** 20;
+const MEMORY_BYTES = 256 * 2 ** 20;
 const RATE_PER_SECOND = 10_000;
 const CONNECTIONS = 8;
 const ROUNDS_MAX = 3;
 const BASELINE_MS = 4000;
 const QUICK_BASELINE_MS = 1000;
 /** A checkpoint that takes longer is measured over so much of it. */
-const WINDOW_MAX_MS = 20_000;
+const WINDOW_MAX_MS = 30_000;
 const BEGIN_LIMIT_MS = 60_000;
 const SAMPLE_INTERVAL_MS = 50;
 /** Share of its length at which Hearsay's log is handed to the open-loop load, which must leave time for the baseline. */

@@ -8,8 +8,9 @@ import type { BenchContext } from './context.js';
 import { runLoadClient } from './load-client.js';
 import type { BenchServer } from './server.js';
 
-/** The log asks for no checkpoint before it has this size; past it, when it is longer than what lives. */
+/** A node that does not say its log's budget is taken to begin a checkpoint past this size and so many times what lives. */
 const CHECKPOINT_MIN_BYTES = 64 * 1024 * 1024;
+const LOG_TO_LIVE = 1.25;
 const STATE_LIMIT_MS = 180_000;
 const POLL_INTERVAL_MS = 20;
 /** What a record takes in the log besides its value, about: header, key, padding, its share of a frame. */
@@ -117,10 +118,10 @@ interface LogState {
 }
 
 async function logOf(server: BenchServer): Promise<LogState> {
-  const { checkpoints, logBytes, live_bytes: liveBytes } = await server.status();
+  const { checkpoints, logBytes, live_bytes: liveBytes, budgetBytes } = await server.status();
   if (![checkpoints, logBytes, liveBytes].every(Number.isFinite))
     throw new Error('HEARSAY.STATUS says nothing of the log');
-  const limitBytes = Math.max(CHECKPOINT_MIN_BYTES, liveBytes);
+  const limitBytes = budgetBytes > 0 ? budgetBytes : Math.max(CHECKPOINT_MIN_BYTES, liveBytes * LOG_TO_LIVE);
   return { checkpoints, logBytes, limitBytes, atRest: imageFiles(server.directory).length === 1 };
 }
 

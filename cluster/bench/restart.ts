@@ -20,6 +20,9 @@ const NO_REWRITE = ['--auto-aof-rewrite-percentage', '0'];
 type Count = keyof typeof COUNTS;
 type State = 'image' | 'worst';
 
+const STATES: readonly State[] = ['image', 'worst'];
+const TITLES = { image: 'just checkpointed', worst: 'killed at the worst point' } as const;
+
 export const RESTART_DEFAULT: readonly string[] = [
   'restart-1m-image',
   'restart-1m-worst',
@@ -28,56 +31,80 @@ export const RESTART_DEFAULT: readonly string[] = [
 ];
 
 export function restartGroups(): CaseGroup[] {
-  return (Object.keys(COUNTS) as Count[]).flatMap((count) =>
-    (['image', 'worst'] as const).map((state) => ({
-      names: [`restart-${count}-${state}`],
-      run: async (context: BenchContext) => [await measure(context, count, state)],
-    })),
-  );
+  return (Object.keys(COUNTS) as Count[]).map((count) => ({
+    names: STATES.map((state) => `restart-${count}-${state}`),
+    run: (context: BenchContext, wanted: readonly string[]) => measure(context, count, wanted),
+  }));
 }
 
-async function measure(context: BenchContext, count: Count, state: State): Promise<Row> {
+/** What lies on disk; Hearsay's worst point is made from its best. */
+interface Prepared {
+  directory: string;
+  /** Overwrites since every key was written once. */
+  overwrites: number;
+  note: string;
+}
+
+async function measure(context: BenchContext, count: Count, wanted: readonly string[]): Promise<Row[]> {
   const keys = (context.quick ? QUICK_COUNTS : COUNTS)[count];
   const entries: Entries = { keys, valueBytes: VALUE_BYTES };
-  const figures = noFigures();
-  const notes: string[] = [];
-  const directories: Partial<Record<Side, string>> = {};
-  let overwrites = 0;
-  const lastKey = `key:${String(keys - 1).padStart(12, '0')}`;
-  await alternate(context, context.rounds, notes, async (side, round) => {
-    if (round === 0) {
-      context.print(`  ${side}: ${keys} entries on disk`);
-      const prepared = await prepare(context, side, state, entries, overwrites);
-      directories[side] = prepared.directory;
-      overwrites = prepared.overwrites;
-      notes.push(...prepared.notes);
-    }
-    const server = await BenchServer.launch(context, side, {
-      ...optionsFor(side, state),
-      directory: directories[side],
+  const rows: Row[] = [];
+  let hearsay: Prepared | null = null;
+  for (const state of STATES.filter((one) => wanted.includes(`restart-${count}-${one}`))) {
+    const figures = noFigures();
+    const notes: string[] = [];
+    const directories: Partial<Record<Side, string>> = {};
+    await alternate(context, context.rounds, notes, async (side, round) => {
+      if (round === 0) {
+        context.print(`  ${side}: ${keys} entries on disk, ${state}`);
+        const prepared: Prepared =
+          side === 'hearsay'
+            ? await prepareHearsay(context, state, entries, hearsay)
+            : await prepareRedis(context, state, entries, hearsay?.overwrites ?? 0);
+        if (side === 'hearsay') hearsay = prepared;
+        directories[side] = prepared.directory;
+        notes.push(prepared.note);
+      }
+      figures[side].push(await restartMs(context, side, state, keys, directories[side] as string));
     });
-    try {
-      figures[side].push(await server.firstAnswerMs('GET', lastKey));
-      await server.untilReady();
-      const held = Number(await server.ask('DBSIZE'));
-      if (held !== keys) throw new Error(`${held} of ${keys} entries came back`);
-    } catch (error) {
-      figures[side].length = 0;
-      throw error;
-    } finally {
-      await server.stop(state === 'image' ? 'SIGTERM' : 'SIGKILL');
-    }
-  });
-  const title = state === 'image' ? 'just checkpointed' : 'killed at the worst point';
-  return rowFrom({
-    name: `restart-${count}-${state}`,
-    title: `restart to first answer, ${keys} entries of ${VALUE_BYTES} B, ${title}`,
-    unit: 'ms',
-    better: 'lower',
-    target: count === '3m' && state === 'image' ? { kind: 'ratio', limit: 1 } : null,
-    figures,
-    notes,
-  });
+    rows.push(
+      rowFrom({
+        name: `restart-${count}-${state}`,
+        title: `restart to first answer, ${keys} entries of ${VALUE_BYTES} B, ${TITLES[state]}`,
+        unit: 'ms',
+        better: 'lower',
+        target: count === '3m' && state === 'image' ? { kind: 'ratio', limit: 1 } : null,
+        figures,
+        notes,
+      }),
+    );
+  }
+  return rows;
+}
+
+/** Starts a process on a directory; ms until it answered a GET of the last key. Throws when an entry is missing. */
+async function restartMs(
+  context: BenchContext,
+  side: Side,
+  state: State,
+  keys: number,
+  directory: string,
+): Promise<number> {
+  const lastKey = `key:${String(keys - 1).padStart(12, '0')}`;
+  const server = await BenchServer.launch(context, side, { ...optionsFor(side, state), directory });
+  try {
+    const answeredMs = await server.firstAnswerMs('GET', lastKey);
+    await server.untilReady();
+    const held = Number(await server.ask('DBSIZE'));
+    if (held !== keys) throw new Error(`${held} of ${keys} entries came back`);
+    return answeredMs;
+  } finally {
+    await server.stop(signalFor(state));
+  }
+}
+
+function signalFor(state: State): 'SIGTERM' | 'SIGKILL' {
+  return state === 'image' ? 'SIGTERM' : 'SIGKILL';
 }
 
 function optionsFor(side: Side, state: State): ServerOptions {
@@ -85,32 +112,39 @@ function optionsFor(side: Side, state: State): ServerOptions {
   return { durability, memoryBytes: MEMORY_BYTES, redisWords: NO_REWRITE };
 }
 
-/** Leaves the wanted state in a directory. Redis overwrites as often as Hearsay did before it. */
-async function prepare(
+async function prepareHearsay(
   context: BenchContext,
-  side: Side,
+  state: State,
+  entries: Entries,
+  before: Prepared | null,
+): Promise<Prepared> {
+  const options = optionsFor('hearsay', state);
+  let overwrites = before?.overwrites ?? 0;
+  const server = await BenchServer.start(context, 'hearsay', { ...options, directory: before?.directory });
+  if (before === null) {
+    await fill(context, server.port, { from: 0, to: entries.keys, valueBytes: entries.valueBytes });
+    overwrites += await untilCheckpointed(context, server, entries);
+  }
+  if (state === 'worst') overwrites += await untilLogFull(context, server, entries, LOG_SHARE);
+  const { logBytes, imageRecords } = await server.status();
+  await server.stop(signalFor(state));
+  const log = `${(logBytes / 2 ** 20).toFixed(0)} MiB of log`;
+  const note = `hearsay starts from an image of ${imageRecords} records and ${log}`;
+  return { directory: server.directory, overwrites, note };
+}
+
+/** Overwrites as often as Hearsay did on its way to the worst point. */
+async function prepareRedis(
+  context: BenchContext,
   state: State,
   entries: Entries,
   overwrites: number,
-): Promise<{ directory: string; overwrites: number; notes: string[] }> {
-  const server = await BenchServer.start(context, side, optionsFor(side, state));
+): Promise<Prepared> {
+  const server = await BenchServer.start(context, 'redis', optionsFor('redis', state));
   await fill(context, server.port, { from: 0, to: entries.keys, valueBytes: entries.valueBytes });
-  const { directory } = server;
-  if (side === 'redis') {
-    if (state === 'image') await server.ask('SAVE');
-    else if (overwrites > 0) await overwrite(context, server, entries, overwrites);
-    await server.stop(state === 'image' ? 'SIGTERM' : 'SIGKILL');
-    const what = state === 'image' ? 'dump.rdb' : `an AOF of ${entries.keys} SETs and ${overwrites} overwrites`;
-    return { directory, overwrites, notes: [`redis starts from ${what}`] };
-  }
-  let written = await untilCheckpointed(context, server, entries);
-  if (state === 'worst') written += await untilLogFull(context, server, entries, LOG_SHARE);
-  const { logBytes, imageRecords } = await server.status();
-  await server.stop(state === 'image' ? 'SIGTERM' : 'SIGKILL');
-  const log = `${(logBytes / 2 ** 20).toFixed(0)} MiB of log`;
-  return {
-    directory,
-    overwrites: written,
-    notes: [`hearsay starts from an image of ${imageRecords} records and ${log}`],
-  };
+  if (state === 'image') await server.ask('SAVE');
+  else if (overwrites > 0) await overwrite(context, server, entries, overwrites);
+  await server.stop(signalFor(state));
+  const what = state === 'image' ? 'dump.rdb' : `an AOF of ${entries.keys} SETs and ${overwrites} overwrites`;
+  return { directory: server.directory, overwrites, note: `redis starts from ${what}` };
 }

@@ -31,7 +31,7 @@ export async function runBenchVerb(
   const rounds = flags.rounds === undefined ? (quick ? 1 : 5) : wholeNumber(flags.rounds);
   if (!(rounds >= 1 && rounds <= ROUNDS_MAX)) problems.push(`--rounds: ${flags.rounds} is not from 1 to ${ROUNDS_MAX}`);
   const words = typeof flags.cases === 'string' ? flags.cases.split(',').filter(Boolean) : [];
-  const { names, unknown } = chooseCases(words, flags.all === true);
+  const { names, unknown } = chooseCases(words, flags.all === true ? 'all' : quick ? 'quick' : 'default');
   for (const word of unknown) problems.push(`--cases: no case is named ${word}; --list prints them`);
   const plan = replayPlan(flags, problems);
   if (problems.length > 0) throw new UsageError(problems);

@@ -91,17 +91,21 @@ describe('the catalogue', () => {
   });
 
   it('is chosen from by whole names and by how they begin', () => {
-    expect(chooseCases(['in-process'], false).names).toEqual(['in-process-get', 'in-process-set']);
-    expect(chooseCases(['fairness', 'get-p1-c50-100b-off'], false).names).toEqual(['get-p1-c50-100b-off', 'fairness']);
-    expect(chooseCases(['get-p1'], false).names.every((name) => name.startsWith('get-p1-'))).toBe(true);
-    expect(chooseCases(['gat', 'in'], false).unknown).toEqual(['gat']);
+    expect(chooseCases(['in-process'], 'default').names).toEqual(['in-process-get', 'in-process-set']);
+    expect(chooseCases(['fairness', 'get-p1-c50-100b-off'], 'default').names).toEqual([
+      'get-p1-c50-100b-off',
+      'fairness',
+    ]);
+    expect(chooseCases(['get-p1'], 'default').names.every((name) => name.startsWith('get-p1-'))).toBe(true);
+    expect(chooseCases(['gat', 'in'], 'default').unknown).toEqual(['gat']);
   });
 
   it('measures by default what has a target, and with all everything', () => {
-    const usual = chooseCases([], false).names;
+    const usual = chooseCases([], 'default').names;
     expect(usual).toContain('set-p16-c50-100b-always');
     expect(usual).not.toContain('set-p16-c1-1kib-interval');
-    expect(chooseCases([], true).names).toEqual(allCaseNames());
+    expect(chooseCases([], 'all').names).toEqual(allCaseNames());
+    expect(chooseCases([], 'quick').names).toHaveLength(14);
   });
 });
 
