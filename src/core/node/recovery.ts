@@ -129,6 +129,10 @@ class Loader {
 
   load(bytes: Buffer, offset: number): void {
     const { store } = this;
+    if (this.isVain) {
+      this.refusedBytes += recordBytes(bytes, offset) + RECORD_OVERHEAD_BYTES;
+      return;
+    }
     const start = recordKeyStart(bytes, offset);
     const end = recordKeyEnd(bytes, offset);
     const partition = partitionOf(bytes, start, end, this.config.partitions);
@@ -139,15 +143,19 @@ class Loader {
     if (recordType(bytes, offset) === TYPE_EXPIRY && !isExpiryRecord(bytes, offset)) return;
     this.refused++;
     this.refusedBytes += recordBytes(bytes, offset) + RECORD_OVERHEAD_BYTES;
-    store.endLoad();
     store.remove(partition, hash, bytes, start, end);
+  }
+
+  /** The node will not start: what comes now is only counted. */
+  private get isVain(): boolean {
+    return this.refused > 0 && this.config.eviction === 'none';
   }
 
   /** All was read. Throws HearsayError CONFIG if something had to be left out and nothing may be. */
   end(): void {
     this.store.endLoad();
-    const { data, maxMemory, eviction } = this.config;
-    if (this.refused === 0 || eviction !== 'none') return;
+    const { data, maxMemory } = this.config;
+    if (!this.isVain) return;
     const enough = Math.ceil(((maxMemory + this.refusedBytes) * 1.1) / MIB) * MIB;
     throw new HearsayError(
       'CONFIG',

@@ -16,34 +16,33 @@ export const RUN_BYTES_MAX = RUN_SLOTS_MAX * 32;
 
 export class BulkRun {
   private home: Partition | null = null;
-  private lastHash = -1;
   private count = 0;
+  /** Per partition the greatest hash it has or had in the index, once that was asked for; NaN before. */
+  private readonly greatest: Float64Array;
   private readonly slots = new Uint32Array(RUN_SLOTS_MAX * 2);
   private readonly entries: Entries;
 
   constructor(entries: Entries) {
     this.entries = entries;
+    this.greatest = new Float64Array(entries.partitions.length).fill(Number.NaN);
   }
 
   /** The partition to admit a record of this hash to, if it can go on the run; else null, and the run wants to be settled. */
   takes(partition: number, hash: number): Partition | null {
-    if (this.home?.number === partition && this.count > 0) {
-      return hash > this.lastHash && this.count < RUN_SLOTS_MAX ? this.home : null;
-    }
-    if (this.count > 0) return null;
+    if (hash <= this.greatest[partition]) return null;
+    if (this.count > 0) return this.home?.number === partition && this.count < RUN_SLOTS_MAX ? this.home : null;
     const home = this.entries.partitionOf(partition);
-    if (this.home !== home) {
-      this.home = home;
-      this.lastHash = greatestHash(home);
-    }
-    return hash > this.lastHash ? home : null;
+    if (Number.isNaN(this.greatest[partition])) this.greatest[partition] = greatestHash(home);
+    this.home = home;
+    return hash > this.greatest[partition] ? home : null;
   }
 
-  add(hash: number, location: number): void {
+  /** The record was admitted to the partition that `takes` gave. */
+  add(partition: number, hash: number, location: number): void {
     this.slots[this.count << 1] = hash;
     this.slots[(this.count << 1) + 1] = location;
     this.count++;
-    this.lastHash = hash;
+    this.greatest[partition] = hash;
   }
 
   /** Inserts what has collected; the run may go on behind it. */
@@ -52,9 +51,9 @@ export class BulkRun {
     this.count = 0;
   }
 
-  /** The index was changed by others: what is known of it is void. */
-  forget(): void {
-    this.home = null;
+  /** A record went into the index by itself. */
+  note(partition: number, hash: number): void {
+    if (hash > this.greatest[partition]) this.greatest[partition] = hash;
   }
 }
 

@@ -300,7 +300,7 @@ export class Store {
     }
     const segment = this.place(partition, hash);
     this.entries.admit(home, hash, segment, this.offset);
-    this.bulk.add(hash, this.segments.locate(segment, this.offset));
+    this.bulk.add(partition, hash, this.segments.locate(segment, this.offset));
     return MERGE_APPLIED;
   }
 
@@ -512,7 +512,7 @@ export class Store {
   private loadAlone(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
     this.bulk?.settle();
     const outcome = this.merge(partition, hash, source, at);
-    this.bulk?.forget();
+    this.bulk?.note(partition, hash);
     return outcome;
   }
 
