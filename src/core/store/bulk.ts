@@ -5,10 +5,8 @@
  * hash that partition has in the index, so no key in it can have a slot already; and no more than RUN_SLOTS_MAX of them.
  */
 
-import { lastHash } from './directory.js';
 import type { Entries } from './entries.js';
 import type { Partition } from './partition.js';
-import { COUNT, SLOTS_AT } from './subtable.js';
 
 const RUN_SLOTS_MAX = 32 * 1024;
 /** Memory that a run may come to take in the index: a slot is 8 bytes, and a table is at least three eighths full. */
@@ -32,7 +30,7 @@ export class BulkRun {
     if (hash <= this.greatest[partition]) return null;
     if (this.count > 0) return this.home?.number === partition && this.count < RUN_SLOTS_MAX ? this.home : null;
     const home = this.entries.partitionOf(partition);
-    if (Number.isNaN(this.greatest[partition])) this.greatest[partition] = greatestHash(home);
+    if (Number.isNaN(this.greatest[partition])) this.greatest[partition] = home.directory.greatestHash();
     this.home = home;
     return hash > this.greatest[partition] ? home : null;
   }
@@ -55,16 +53,4 @@ export class BulkRun {
   note(partition: number, hash: number): void {
     if (hash > this.greatest[partition]) this.greatest[partition] = hash;
   }
-}
-
-/** -1 if the partition has no slot. */
-function greatestHash(home: Partition): number {
-  const { tables } = home.directory;
-  for (let index = tables.length - 1; index >= 0; index--) {
-    const table = tables[index];
-    if (table[COUNT] === 0) continue;
-    for (let at = table.length - 2; at >= SLOTS_AT; at -= 2) if (table[at + 1] !== 0) return table[at];
-    return lastHash(table);
-  }
-  return -1;
 }

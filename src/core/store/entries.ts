@@ -14,11 +14,11 @@ import {
   TYPE_TOMBSTONE,
 } from '../record/record.js';
 import { elementHigh, elementLow } from './digest.js';
-import { growthBytes } from './directory.js';
+import type { Directory } from './directory.js';
 import { PARTITION_BYTES, Partition } from './partition.js';
 import { JUMBO, type Segments } from './segments.js';
 import { FREQUENCY_MAX, footprint } from './sizes.js';
-import { homeOf, removeSlot } from './subtable.js';
+import type { Slabs } from './slabs.js';
 
 /** In the word that holds type and flags: the record has an expiry (a PERSIST has one of 0, and counts). */
 const EXPIRY_BIT = FLAG_EXPIRY << 8;
@@ -44,8 +44,6 @@ export class Entries {
   watcher: ChangeWatcher | null = null;
   /** Null until a partition's first record. */
   readonly partitions: (Partition | null)[];
-  /** Memory of index and digests. */
-  bytes: number;
   keys = 0;
   tombstones = 0;
   tombstoneBytes = 0;
@@ -63,36 +61,46 @@ export class Entries {
   /** The greatest version linked since the last clear. */
   private maxHlc = 0;
   private maxActor = 0;
-  private references = 1;
+  /** Memory of digests and of the directories' places, and the most that one directory has. */
+  private homeBytes: number;
+  private placesBytesMost = 0;
   private readonly segments: Segments;
+  private readonly slabs: Slabs;
 
-  constructor(segments: Segments, partitions: number, lapsedBytesMax: number) {
+  constructor(segments: Segments, slabs: Slabs, partitions: number, lapsedBytesMax: number) {
     this.segments = segments;
+    this.slabs = slabs;
     this.lapsedBytesMax = lapsedBytesMax;
     this.passedHlc = new Float64Array(partitions).fill(Number.POSITIVE_INFINITY);
     this.partitions = new Array<Partition | null>(partitions).fill(null);
-    this.bytes = partitions * 8;
+    this.homeBytes = partitions * 8;
+  }
+
+  /** Memory of index and digests. */
+  get bytes(): number {
+    return this.homeBytes + this.slabs.bytes;
   }
 
   /** Memory that linking one more record may take. */
   get headroomBytes(): number {
-    return growthBytes(this.references) + PARTITION_BYTES;
+    return this.placesBytesMost + this.slabs.growthBytes + PARTITION_BYTES;
   }
 
   partitionOf(partition: number): Partition {
     const known = this.partitions[partition];
     if (known !== null) return known;
-    const opened = new Partition(partition);
+    const opened = new Partition(partition, this.slabs);
     this.partitions[partition] = opened;
-    this.bytes += PARTITION_BYTES + opened.directory.bytes;
+    this.homeBytes += PARTITION_BYTES + opened.directory.bytes;
     return opened;
   }
 
-  /** Word of the key's slot in `table`, or 0. */
-  findSlot(table: Uint32Array, hash: number, key: Uint8Array, start: number, end: number): number {
-    let at = homeOf(table, hash);
-    for (; table[at + 1] !== 0 && table[at] <= hash; at += 2) {
-      if (table[at] === hash && this.keyIs(table[at + 1], key, start, end)) return at;
+  /** The key's slot in the words that the directory then holds, or 0. */
+  findSlot(directory: Directory, hash: number, key: Uint8Array, start: number, end: number): number {
+    let at = directory.homeOf(hash);
+    const { words } = directory;
+    for (; words[at + 1] !== 0 && words[at] <= hash; at += 2) {
+      if (words[at] === hash && this.keyIs(words[at + 1], key, start, end)) return at;
     }
     return 0;
   }
@@ -103,23 +111,22 @@ export class Entries {
     const buffer = this.segments.buffers[segment];
     const keyStart = recordKeyStart(buffer, offset);
     const keyEnd = keyStart + (buffer[offset + 10] | (buffer[offset + 11] << 8));
-    const table = home.directory.tableOf(hash);
-    const slot = this.findSlot(table, hash, buffer, keyStart, keyEnd);
+    const { directory } = home;
+    const slot = this.findSlot(directory, hash, buffer, keyStart, keyEnd);
     const location = this.segments.locate(segment, offset);
     if (this.watcher !== null) {
       if (slot === 0) this.watcher.beforeChange(partition, hash, buffer, offset, true);
-      else this.announce(home, hash, table[slot + 1]);
+      else this.announce(home, hash, directory.words[slot + 1]);
     }
     if (slot !== 0) {
-      const former = table[slot + 1];
-      table[slot + 1] = location;
+      const former = directory.words[slot + 1];
+      directory.words[slot + 1] = location;
       this.inherit(former, segment, offset);
       this.account(home, hash, former, -1);
     } else {
-      const before = home.directory.bytes;
-      home.directory.insert(hash, location);
-      this.bytes += home.directory.bytes - before;
-      if (home.directory.tables.length > this.references) this.references = home.directory.tables.length;
+      const before = directory.bytes;
+      directory.insert(hash, location);
+      if (directory.bytes !== before) this.notePlaces(directory.bytes, before);
     }
     this.account(home, hash, location, 1);
     this.note(home, segment, buffer, offset);
@@ -136,16 +143,15 @@ export class Entries {
     const { directory } = home;
     const before = directory.bytes;
     directory.insertSorted(slots, count);
-    this.bytes += directory.bytes - before;
-    this.references = Math.max(this.references, directory.tables.length);
+    this.notePlaces(directory.bytes, before);
   }
 
   /** The record behind a slot stands for its key no more. Slots behind it may move up into its place. */
-  drop(home: Partition, table: Uint32Array, slot: number): void {
-    const hash = table[slot];
-    const location = table[slot + 1];
+  drop(home: Partition, words: Uint32Array, slot: number): void {
+    const hash = words[slot];
+    const location = words[slot + 1];
     if (this.watcher !== null) this.announce(home, hash, location);
-    removeSlot(table, slot);
+    home.directory.remove(hash, slot);
     this.account(home, hash, location, -1);
   }
 
@@ -153,8 +159,8 @@ export class Entries {
    * Drops the record behind a slot if a flush covers it, or if it has expired and nobody can bring back an older version;
    * an expired one that may still be needed lapses: it counts for nothing, but older versions of its key lose against it.
    */
-  dropIfGone(home: Partition, table: Uint32Array, slot: number, wallMs: number): boolean {
-    const location = table[slot + 1];
+  dropIfGone(home: Partition, words: Uint32Array, slot: number, wallMs: number): boolean {
+    const location = words[slot + 1];
     if (!this.isGone(home, location, wallMs)) return false;
     if (this.isCovered(home, location)) {
       this.flushed++;
@@ -164,11 +170,11 @@ export class Entries {
       const hlc = recordHlc(buffer, (location & this.segments.mask) << 3);
       const needed = hlc > this.passedHlc[home.number] && !home.lossy;
       if (needed && (this.isLapsed(location) || this.lapsedBytes < this.lapsedBytesMax)) {
-        this.lapse(home, table[slot], location);
+        this.lapse(home, words[slot], location);
         return false;
       }
     }
-    this.drop(home, table, slot);
+    this.drop(home, words, slot);
     return true;
   }
 
@@ -205,13 +211,13 @@ export class Entries {
   }
 
   /** The record's bytes have been copied: live bytes follow the slot to the new segment. Nothing else changes. */
-  relink(table: Uint32Array, slot: number, segment: number, offset: number): void {
+  relink(words: Uint32Array, slot: number, segment: number, offset: number): void {
     const { segments } = this;
-    const from = table[slot + 1] >>> segments.shift;
+    const from = words[slot + 1] >>> segments.shift;
     const fixed = segments.words[segment];
     const word = offset >>> 2;
     const bytes = footprint(fixed[word + 1]);
-    table[slot + 1] = segments.locate(segment, offset);
+    words[slot + 1] = segments.locate(segment, offset);
     segments.live[from] -= bytes;
     segments.live[segment] += bytes;
     // What has lapsed is needed longer than it lived: its segment must not be taken for one that is past.
@@ -235,17 +241,12 @@ export class Entries {
     return false;
   }
 
-  shrink(home: Partition, table: Uint32Array): void {
-    const before = home.directory.bytes;
-    home.directory.shrink(table);
-    this.bytes += home.directory.bytes - before;
-  }
-
   /** Forgets a partition whose records have all been dropped. */
   close(partition: number): void {
     const home = this.partitions[partition];
     if (home === null) return;
-    this.bytes -= PARTITION_BYTES + home.directory.bytes;
+    this.homeBytes -= PARTITION_BYTES + home.directory.bytes;
+    home.directory.release();
     this.partitions[partition] = null;
   }
 
@@ -261,7 +262,12 @@ export class Entries {
     this.lapsedBytes = 0;
     this.maxHlc = 0;
     this.maxActor = 0;
-    this.references = 1;
+    this.placesBytesMost = 0;
+  }
+
+  private notePlaces(bytes: number, before: number): void {
+    this.homeBytes += bytes - before;
+    if (bytes > this.placesBytesMost) this.placesBytesMost = bytes;
   }
 
   /** The record at a location will stand for its key no more. */

@@ -15,8 +15,8 @@ import {
   TYPE_TOMBSTONE,
   writeWord,
 } from '../record/record.js';
-import { Directory, growthBytes, lastHash } from './directory.js';
-import { homeOf, seek } from './subtable.js';
+import { Directory, walkSlots } from './directory.js';
+import { Slabs } from './slabs.js';
 
 /** Hashes there are: a walk ends before its `end`. */
 export const HASHES = 0x100000000;
@@ -33,21 +33,27 @@ const LOOP_BYTES_MAX = 32;
 const REFERENCE_BYTES = 8;
 
 export class Overlay {
-  bytes: number;
   /** Found by the last `find`; a walk gives locations for the same. */
   location = 0;
   private readonly chunks: Buffer[] = [];
   private used = 0;
   private readonly chunkBytes: number;
   private readonly directories: (Directory | null)[];
-  private references = 1;
+  private readonly slabs: Slabs;
+  private ownBytes: number;
+  private placesBytesMost = 0;
 
   constructor(partitions: number, bytesMax: number) {
     this.directories = new Array<Directory | null>(partitions).fill(null);
-    this.bytes = partitions * REFERENCE_BYTES;
+    this.ownBytes = partitions * REFERENCE_BYTES;
+    this.slabs = new Slabs(bytesMax);
     let chunkBytes = CHUNK_BYTES_MIN;
     while (chunkBytes < CHUNK_BYTES_MAX && chunkBytes * 32 <= bytesMax) chunkBytes *= 2;
     this.chunkBytes = chunkBytes;
+  }
+
+  get bytes(): number {
+    return this.ownBytes + this.slabs.bytes;
   }
 
   directory(partition: number): Directory | null {
@@ -66,10 +72,11 @@ export class Overlay {
   find(partition: number, hash: number, key: Uint8Array, start: number, end: number): boolean {
     const directory = this.directories[partition];
     if (directory === null) return false;
-    const table = directory.tableOf(hash);
-    for (let at = homeOf(table, hash); table[at + 1] !== 0 && table[at] <= hash; at += 2) {
-      const location = table[at + 1];
-      if (table[at] !== hash || !keyIs(this.bufferOf(location), this.offsetOf(location), key, start, end)) continue;
+    let at = directory.homeOf(hash);
+    const { words } = directory;
+    for (; words[at + 1] !== 0 && words[at] <= hash; at += 2) {
+      const location = words[at + 1];
+      if (words[at] !== hash || !keyIs(this.bufferOf(location), this.offsetOf(location), key, start, end)) continue;
       this.location = location;
       return true;
     }
@@ -79,7 +86,7 @@ export class Overlay {
   /** Memory that keeping the record at `source`, `at` may take, at most. */
   costBytes(source: Buffer, at: number, absent: boolean): number {
     const length = imageBytes(source, at, absent);
-    return CHUNK_START + Math.max(this.chunkBytes, align(length)) + growthBytes(this.references) + growthBytes(0);
+    return CHUNK_START + Math.max(this.chunkBytes, align(length)) + this.placesBytesMost + 2 * this.slabs.growthBytes;
   }
 
   /** Keeps the record at `source`, `at`, or that its key is absent. The key is not here yet. */
@@ -94,8 +101,8 @@ export class Overlay {
     const directory = this.directoryOf(partition);
     const before = directory.bytes;
     directory.insert(hash, location);
-    this.bytes += directory.bytes - before;
-    if (directory.tables.length > this.references) this.references = directory.tables.length;
+    this.ownBytes += directory.bytes - before;
+    if (directory.bytes > this.placesBytesMost) this.placesBytesMost = directory.bytes;
   }
 
   /** Visits every pre-image with its partition. */
@@ -112,9 +119,9 @@ export class Overlay {
   private directoryOf(partition: number): Directory {
     const known = this.directories[partition];
     if (known !== null) return known;
-    const opened = new Directory();
+    const opened = new Directory(this.slabs);
     this.directories[partition] = opened;
-    this.bytes += opened.bytes;
+    this.ownBytes += opened.bytes;
     return opened;
   }
 
@@ -125,25 +132,8 @@ export class Overlay {
     const chunk = Buffer.allocUnsafeSlow(Math.max(this.chunkBytes, CHUNK_START + align(length)));
     this.chunks.push(chunk);
     this.used = CHUNK_START;
-    this.bytes += chunk.length;
+    this.ownBytes += chunk.length;
     return chunk;
-  }
-}
-
-/** Goes over the slots of an index with a hash in [from, end) in the order of hashes, until `visit` says false. */
-export function walkSlots(
-  directory: Directory,
-  from: number,
-  end: number,
-  visit: (hash: number, location: number) => boolean,
-): void {
-  for (let next = from; next < end; ) {
-    const table = directory.tableOf(next);
-    for (let slot = seek(table, next); slot < table.length; slot += 2) {
-      if (table[slot + 1] === 0) continue;
-      if (table[slot] >= end || !visit(table[slot], table[slot + 1])) return;
-    }
-    next = lastHash(table) + 1;
   }
 }
 

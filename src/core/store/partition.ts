@@ -4,13 +4,14 @@
  */
 import { LEAF_WORDS } from './digest.js';
 import { Directory } from './directory.js';
+import type { Slabs } from './slabs.js';
 
 /** Memory of an empty partition beside its directory. */
 export const PARTITION_BYTES = LEAF_WORDS * 4 + 128;
 
 export class Partition {
   readonly number: number;
-  readonly directory = new Directory();
+  readonly directory: Directory;
   readonly sums = new Uint32Array(LEAF_WORDS);
   /** Linked values, expired ones included until they are dropped. */
   keys = 0;
@@ -26,8 +27,9 @@ export class Partition {
   /** The same bound as the walk under way will leave it. */
   walkedSoonestMs = Number.POSITIVE_INFINITY;
 
-  constructor(number: number) {
+  constructor(number: number, slabs: Slabs) {
     this.number = number;
+    this.directory = new Directory(slabs);
   }
 
   /** True if a walk would find something that has expired or was flushed. */

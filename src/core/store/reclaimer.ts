@@ -23,7 +23,6 @@ import {
   PROMOTION_USES,
   SEGMENT_HEADER_BYTES,
 } from './sizes.js';
-import { findLocation } from './subtable.js';
 import { Victims } from './victims.js';
 
 const NONE = -1;
@@ -111,20 +110,20 @@ export class Reclaimer {
       at += footprint(words[(offset >>> 2) + 1]);
       const home = entries.partitions[envelope & PARTITION_MASK];
       if (home === null) continue;
-      const table = home.directory.tableOf(hash);
-      const slot = findLocation(table, hash, segments.locate(victim, offset));
-      if (slot === 0 || entries.dropIfGone(home, table, slot, wallMs)) continue;
+      const slot = home.directory.findLocation(hash, segments.locate(victim, offset));
+      const index = home.directory.words;
+      if (slot === 0 || entries.dropIfGone(home, index, slot, wallMs)) continue;
       if (!this.evicts || (words[(offset >>> 2) + 2] & 0xff) === TYPE_TOMBSTONE) {
-        this.move(offset, table, slot);
+        this.move(offset, index, slot);
       } else if (this.spares(at - footprint(words[(offset >>> 2) + 1]), envelope)) {
         if (isJumbo) {
           segments.reprieve(victim);
           break;
         }
-        this.move(offset, table, slot);
+        this.move(offset, index, slot);
       } else {
         const left = footprint(words[(offset >>> 2) + 1]);
-        entries.drop(home, table, slot);
+        entries.drop(home, index, slot);
         home.lossy = true;
         this.leftBytes += left;
         this.evictions++;
@@ -161,7 +160,7 @@ export class Reclaimer {
   }
 
   /** Copies a record with its envelope to the survivor head. */
-  private move(offset: number, table: Uint32Array, slot: number): void {
+  private move(offset: number, index: Uint32Array, slot: number): void {
     const { segments, heads, victim } = this;
     const kind: HeadKind = this.evicts ? SPARED : segments.pool[victim] === ADMISSION ? CLEANED : CLEANED_MAIN;
     const lane = segments.lane[victim];
@@ -175,7 +174,7 @@ export class Reclaimer {
     const words = bytes >>> 2;
     if (words > LOOP_WORDS_MAX) target.set(source.subarray(from, from + words), to);
     else for (let index = 0; index < words; index++) target[to + index] = source[from + index];
-    this.entries.relink(table, slot, segment, segments.used[segment] + ENVELOPE_BYTES);
+    this.entries.relink(index, slot, segment, segments.used[segment] + ENVELOPE_BYTES);
     segments.used[segment] += bytes;
     heads.noteBirth(kind, lane, bytes, segments.birth[victim]);
     this.cleanedBytes += bytes;

@@ -14,8 +14,9 @@ import { HearsayError } from '../base/errors.js';
 import { recordIsExpired } from '../record/expiry.js';
 import { compareVersions } from '../record/merge.js';
 import { recordActor, recordHlc, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
+import { walkSlots } from './directory.js';
 import type { ChangeWatcher, Entries } from './entries.js';
-import { HASHES, Overlay, walkSlots } from './overlay.js';
+import { HASHES, Overlay } from './overlay.js';
 import type { Segments } from './segments.js';
 import type { RecordVisitor } from './walker.js';
 
@@ -136,9 +137,10 @@ export class Snapshots implements ChangeWatcher {
     }
     const home = this.entries.partitions[partition];
     if (home === null) return false;
-    const table = home.directory.tableOf(hash);
-    const slot = this.entries.findSlot(table, hash, key, start, end);
-    return slot !== 0 && this.give(snapshot, this.storeBuffer(table[slot + 1]), this.storeOffset(table[slot + 1]));
+    const slot = this.entries.findSlot(home.directory, hash, key, start, end);
+    if (slot === 0) return false;
+    const location = home.directory.words[slot + 1];
+    return this.give(snapshot, this.storeBuffer(location), this.storeOffset(location));
   }
 
   /**

@@ -54,8 +54,8 @@ import {
   tombstoneBytesMax,
   VALUES_SHARE_MAX,
 } from './sizes.js';
+import { Slabs } from './slabs.js';
 import { Snapshots } from './snapshots.js';
-import { seek } from './subtable.js';
 import { HASH_MAX, type RecordVisitor, Walker } from './walker.js';
 
 export interface StoreOptions {
@@ -175,7 +175,8 @@ export class Store {
     this.memoryBytesMax = memoryBytesMax;
     this.inlineBytesMax = inlineBytesMax(segmentBytes);
     this.segments = new Segments(segmentBytes, memoryBytesMax);
-    this.entries = new Entries(this.segments, partitions, Math.floor(memoryBytesMax * LAPSED_SHARE));
+    const slabs = new Slabs(memoryBytesMax);
+    this.entries = new Entries(this.segments, slabs, partitions, Math.floor(memoryBytesMax * LAPSED_SHARE));
     this.evicts = options.eviction !== 'none';
     this.reserve = reserveSegments(memoryBytesMax, segmentBytes);
     this.ahead = aheadSegments(memoryBytesMax, segmentBytes);
@@ -202,10 +203,9 @@ export class Store {
     this.isSought = true;
     const home = this.entries.partitions[partition];
     if (home === null) return false;
-    const table = home.directory.tableOf(hash);
-    const slot = this.entries.findSlot(table, hash, key, start, end);
+    const slot = this.entries.findSlot(home.directory, hash, key, start, end);
     if (slot === 0) return false;
-    const location = table[slot + 1];
+    const location = home.directory.words[slot + 1];
     if (home.flushing && this.entries.isCovered(home, location)) return false;
     this.held = location >>> this.segments.shift;
     this.buffer = this.segments.buffers[this.held];
@@ -227,10 +227,10 @@ export class Store {
   /** Visits the keys used most, the hottest first, with their records: at most 128, by a sample of uses. */
   visitHot(visit: HotVisitor): void {
     this.hotKeys.visit((partition, hash, uses) => {
-      const table = this.entries.partitions[partition]?.directory.tableOf(hash);
-      const slot = table === undefined ? 0 : seek(table, hash);
-      if (table === undefined || table[slot + 1] === 0 || table[slot] !== hash) return;
-      const location = table[slot + 1];
+      const directory = this.entries.partitions[partition]?.directory;
+      const slot = directory?.seek(hash) ?? 0;
+      if (directory === undefined || directory.words[slot + 1] === 0 || directory.words[slot] !== hash) return;
+      const location = directory.words[slot + 1];
       visit(this.segments.buffers[location >>> this.segments.shift], (location & this.segments.mask) << 3, uses);
     });
   }
@@ -326,9 +326,8 @@ export class Store {
   remove(partition: number, hash: number, key: Uint8Array, start: number, end: number): void {
     const home = this.entries.partitions[partition];
     if (home === null) return;
-    const table = home.directory.tableOf(hash);
-    const slot = this.entries.findSlot(table, hash, key, start, end);
-    if (slot !== 0) this.entries.drop(home, table, slot);
+    const slot = this.entries.findSlot(home.directory, hash, key, start, end);
+    if (slot !== 0) this.entries.drop(home, home.directory.words, slot);
   }
 
   /** Everything of this version or before is gone: at once if that is all there is, else as sweeps come by. */

@@ -5,11 +5,9 @@
  * meanwhile, because tables are sorted by hash and a cursor is a hash.
  */
 import { recordExpireAtMs, recordHlc, recordType, TYPE_TOMBSTONE } from '../record/record.js';
-import { lastHash } from './directory.js';
 import type { Entries } from './entries.js';
 import type { Partition } from './partition.js';
 import type { Segments } from './segments.js';
-import { seek } from './subtable.js';
 
 export const HASH_MAX = 0xffffffff;
 
@@ -112,11 +110,13 @@ export class Walker {
     let seen = 0;
     let previous = -1;
     for (let from = fromHash; from <= toHash; ) {
-      const table = home.directory.tableOf(from);
-      for (let slot = seek(table, from); slot < table.length; slot += 2) {
-        const location = table[slot + 1];
+      let slot = home.directory.seek(from);
+      // The visitor may look something up: what the directory says of this table is kept.
+      const { words, end, lastHash } = home.directory;
+      for (; slot < end; slot += 2) {
+        const location = words[slot + 1];
         if (location === 0) continue;
-        const hash = table[slot];
+        const hash = words[slot];
         if (hash > toHash) return -1;
         if (seen >= count && hash !== previous) return hash;
         previous = hash;
@@ -124,7 +124,7 @@ export class Walker {
         if (this.entries.isGone(home, location, wallMs)) continue;
         visitor(this.segments.buffers[location >>> this.segments.shift], (location & this.segments.mask) << 3, hash);
       }
-      from = lastHash(table) + 1;
+      from = lastHash + 1;
     }
     return -1;
   }
@@ -142,26 +142,26 @@ export class Walker {
     wallMs: number,
     beforeHlc: number,
   ): number {
-    const { entries } = this;
     let previous = -1;
     if (taking === GONE && fromHash === 0) home.walkedSoonestMs = Number.POSITIVE_INFINITY;
     for (let from = fromHash; from <= HASH_MAX; ) {
-      const table = home.directory.tableOf(from);
+      let slot = home.directory.seek(from);
+      const { words, end, lastHash } = home.directory;
       this.examined++;
-      for (let slot = seek(table, from); slot < table.length; ) {
-        if (table[slot + 1] === 0) {
+      while (slot < end) {
+        if (words[slot + 1] === 0) {
           slot += 2;
           continue;
         }
-        const hash = table[slot];
+        const hash = words[slot];
         if (this.examined >= budget && hash !== previous) return hash;
         previous = hash;
         this.examined++;
-        if (this.takes(home, table, slot, taking, wallMs, beforeHlc)) this.dropped++;
+        if (this.takes(home, words, slot, taking, wallMs, beforeHlc)) this.dropped++;
         else slot += 2;
       }
-      from = lastHash(table) + 1;
-      entries.shrink(home, table);
+      from = lastHash + 1;
+      home.directory.shrink(lastHash);
     }
     if (taking === GONE) {
       home.soonestMs = home.walkedSoonestMs;
@@ -173,7 +173,7 @@ export class Walker {
   /** Drops the record of a slot if the walk takes it. One that a sweep leaves lowers the bound on the next expiry. */
   private takes(
     home: Partition,
-    table: Uint32Array,
+    words: Uint32Array,
     slot: number,
     taking: Taking,
     wallMs: number,
@@ -181,19 +181,19 @@ export class Walker {
   ): boolean {
     const { entries, segments } = this;
     if (taking === ALL) {
-      entries.drop(home, table, slot);
+      entries.drop(home, words, slot);
       return true;
     }
-    const location = table[slot + 1];
+    const location = words[slot + 1];
     const buffer = segments.buffers[location >>> segments.shift];
     const offset = (location & segments.mask) << 3;
     if (taking === TOMBSTONES) {
       if (recordType(buffer, offset) !== TYPE_TOMBSTONE || recordHlc(buffer, offset) >= beforeHlc) return false;
-      entries.drop(home, table, slot);
+      entries.drop(home, words, slot);
       return true;
     }
-    if (entries.dropIfGone(home, table, slot, wallMs)) return true;
-    if (entries.isLapsed(table[slot + 1])) {
+    if (entries.dropIfGone(home, words, slot, wallMs)) return true;
+    if (entries.isLapsed(words[slot + 1])) {
       home.walkedSoonestMs = Math.min(home.walkedSoonestMs, wallMs + LAPSED_RETRY_MS);
       return false;
     }
