@@ -195,7 +195,7 @@ export class LocalKeyspace implements Keyspace {
     this.stamp(type);
     const { buffer, offset } = store;
     writeRecord(buffer, offset, this.fields, key, keyStart, keyEnd, value, valueStart, valueEnd);
-    this.wal.append(buffer, offset, length);
+    this.wal.appendWords(store.words, offset, length);
     store.publish(this.partition, this.hash);
     this.replicator.writes++;
     this.replicator.spread(buffer, offset, this.partition, this.operation);

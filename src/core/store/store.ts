@@ -131,6 +131,8 @@ export class Store {
   wallMs = 0;
   buffer: Buffer = EMPTY;
   offset = 0;
+  /** After `allocate`: the memory of `buffer` by the word. */
+  words: Int32Array = EMPTY_WORDS;
   digestLow = 0;
   digestHigh = 0;
   private refused = 0;
@@ -246,6 +248,7 @@ export class Store {
     const lane = expireAtMs === 0 ? LANE_ENDLESS : laneOf(expireAtMs, this.wallMs);
     if (this.makeRoom(bytes, isTombstone, lane)) {
       this.buffer = this.segments.buffers[this.pending];
+      this.words = this.segments.words[this.pending];
       this.offset = this.segments.used[this.pending] + ENVELOPE_BYTES;
       this.pendingBytes = bytes;
       return true;

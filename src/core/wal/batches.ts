@@ -18,12 +18,16 @@ export interface Batch {
 
 interface Chunk {
   readonly bytes: Buffer;
+  /** The same memory: bodies are 8-aligned. */
+  readonly words: Int32Array;
   kept: number;
 }
 
 /** A batch has this at most, its header included, unless one record alone is longer. */
 export const CHUNK_BYTES = 256 * 1024;
 const FREE_CHUNKS_MAX = 16;
+/** Longer runs of words are copied by the native call. */
+const LOOP_WORDS_MAX = 128;
 
 export class BatchMemory {
   /** The batch that collects; its number is given when it is sealed. */
@@ -68,6 +72,23 @@ export class BatchMemory {
     copyBytes(source, offset, offset + length, bytes, at);
     for (let pad = at + length; pad < end; pad++) bytes[pad] = 0;
     batch.bodyBytes += end - at;
+  }
+
+  /** The same for a record in memory that is read by the word, at a multiple of 8, as in a segment. */
+  addWords(source: Int32Array, offset: number, length: number): void {
+    const batch = this.collecting;
+    const at = batch.start + FRAME_HEADER_BYTES + batch.bodyBytes;
+    const { words } = batch.chunk;
+    const from = offset >>> 2;
+    const to = at >>> 2;
+    const whole = length >>> 2;
+    if (whole > LOOP_WORDS_MAX) words.set(source.subarray(from, from + whole), to);
+    else for (let word = 0; word < whole; word++) words[to + word] = source[from + word];
+    const padded = align8(length);
+    // What lies behind a record in its segment is not zero.
+    if ((length & 3) !== 0) words[to + whole] = source[from + whole] & ((1 << ((length & 3) << 3)) - 1);
+    if (padded - length >= 4) words[(at + padded - 4) >>> 2] = 0;
+    batch.bodyBytes += padded;
   }
 
   /** Closes the collecting batch under its number and keeps it; an empty one starts behind it. */
@@ -125,5 +146,6 @@ export class BatchMemory {
 }
 
 function newChunk(bytes: number): Chunk {
-  return { bytes: Buffer.allocUnsafeSlow(bytes), kept: 0 };
+  const chunk = Buffer.allocUnsafeSlow(align8(bytes));
+  return { bytes: chunk, words: new Int32Array(chunk.buffer), kept: 0 };
 }
