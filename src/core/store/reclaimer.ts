@@ -114,6 +114,11 @@ export class Reclaimer {
       const index = home.directory.words;
       if (slot === 0 || entries.dropIfGone(home, index, slot, wallMs)) continue;
       if (!this.evicts || (words[(offset >>> 2) + 2] & 0xff) === TYPE_TOMBSTONE) {
+        if (isJumbo) {
+          // It has just lapsed. No head takes it: it stays as it lies, and is no more past than other lapsed records.
+          segments.latestMs[victim] = Number.POSITIVE_INFINITY;
+          break;
+        }
         this.move(offset, index, slot);
       } else if (this.spares(at - footprint(words[(offset >>> 2) + 1]), envelope)) {
         if (isJumbo) {
@@ -141,7 +146,9 @@ export class Reclaimer {
     if (uses < (isAdmission ? PROMOTION_USES : 1 + this.grace)) return false;
     const left = isAdmission ? 0 : Math.min(uses, FREQUENCY_MAX) - 1;
     const words = segments.words[victim];
-    words[(envelopeAt >>> 2) + 1] = (envelope & ~(FREQUENCY_MASK << FREQUENCY_SHIFT)) | (left << FREQUENCY_SHIFT);
+    // Read anew: the record may have lapsed since.
+    const word = (envelopeAt >>> 2) + 1;
+    words[word] = (words[word] & ~(FREQUENCY_MASK << FREQUENCY_SHIFT)) | (left << FREQUENCY_SHIFT);
     return true;
   }
 
