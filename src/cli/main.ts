@@ -134,7 +134,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   )
     .addHelpText(
       'after',
-      '\nCan be given again at any time. Exit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
+      '\nCan be given again at any time. To go back in time, restore into a fresh cluster.\nExit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
     )
     .action(async (file, flags) => setExitCode(await runRestore(file, flags, terminal)));
   program
@@ -174,7 +174,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--zipf <alphas>', 'instead, or besides: replay requests drawn by Zipf, as 0.9,1.2')
     .option('--keys <number>', 'keys of --zipf (default: 1000000)')
     .option('--requests <number>', 'requests of --zipf (default: 3000000); of a trace, at most so many')
-    .option('--memory <sizes>', 'replay at these limits of memory, as 64mb,256mb')
+    .option('--memory <sizes>', 'replay at these limits of memory, as 64mb,256mb; wanted unless --hit-ratios')
     .option('--value-bytes <number>', 'size of each value in a replay')
     .option('--peer', 'replay against allkeys-lru and allkeys-lfu of redis-server, too')
     .option('--hit-ratios', 'replay at 2, 5, 10 and 25 % of the footprint, against both policies at equal memory')

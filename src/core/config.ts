@@ -36,12 +36,15 @@ export interface NodeConfig {
   /** Contact points, gossip addresses as `host:port`. */
   join: string[];
   data: string;
+  /** `off`: what is acknowledged is handed to the system 10 ms later at most, or at the next tick where nothing happens. */
   durability: 'interval' | 'always' | 'off';
+  /** A sync also starts when half of what may wait for one does. */
   durabilityIntervalMs: number;
   replicas: number;
   partitions: number;
-  /** Bytes for entries. */
+  /** Bytes for records, index, digests and the ghost together; log, hints, snapshots and connections come on top. */
   maxMemory: number;
+  /** `none` refuses values where 85 % of the memory that the index leaves is alive, deletes at 90 %. */
   eviction: 's3-fifo' | 'none';
   clusterTopology: 'partition' | 'off';
   maxClients: number;
@@ -104,16 +107,16 @@ export const SETTINGS: readonly Setting[] = [
     fallbackText: 'none: the first node of a cluster',
   },
   text('data', 'directory of the log; one process each', 'directory', './.hearsay', /^[^\0]{1,4096}$/),
-  choice('durability', 'when a write reaches the disk: by interval, before its reply, or when the system likes', [
+  choice('durability', 'when a write is synced to the disk: by interval, before its reply, or only at a stop', [
     'interval',
     'always',
     'off',
   ]),
-  integer('durabilityIntervalMs', 'ms between syncs, with durability interval', 'ms', 1000, 10, 60_000),
+  integer('durabilityIntervalMs', 'ms between syncs at most, with durability interval', 'ms', 1000, 10, 60_000),
   integer('replicas', 'owners of each partition; equal on all nodes', 'number', 3, 1, 7),
   { ...integer('partitions', 'partitions; equal on all nodes', 'number', 256, 1, 16_384), powerOfTwo: true },
   {
-    ...bytes('maxMemory', 'memory for entries, as 256mb or 2gb', 256 * MIB, 8 * MIB, 1024 * GIB),
+    ...bytes('maxMemory', 'memory for entries and their index, as 256mb or 2gb', 256 * MIB, 8 * MIB, 1024 * GIB),
     flag: true,
   },
   choice(
