@@ -35,9 +35,11 @@ const NOTHING = new Uint32Array(0);
 
 /** By order, up to that of the largest slab. */
 const SLOTS = Int32Array.from({ length: 20 }, (_, order) => (UNIT_WORDS * 2 ** order - HEADER_WORDS) / 2);
-const HOMES_USUAL = SLOTS.map((slots) => slots - Math.min(TAIL_MAX, Math.floor(slots * 0.4)));
-/** Entries a table takes before it grows: four fifths of its homes. */
-const ENTRIES_MAX = HOMES_USUAL.map((homes) => Math.floor(homes * 0.8));
+const ROOM = SLOTS.map((slots) => slots - Math.min(TAIL_MAX, Math.floor(slots * 0.4)));
+/** No more than sixteen bits of a hash can tell apart. */
+const HOMES_USUAL = ROOM.map((homes) => Math.min(homes, 0x10000));
+/** Entries a table takes before it grows: four fifths of what is not tail. */
+const ENTRIES_MAX = ROOM.map((room) => Math.floor(room * 0.8));
 
 /** Which of `homes` slots a hash has its home at: its sixteen bits below the prefix, scaled. */
 function homeIn(hash: number, depth: number, homes: number): number {
