@@ -96,7 +96,8 @@ export function readFrameHeader(bytes: Buffer, at: number, place: FramePlace, he
 
 /**
  * Whether a header that `readFrameHeader` refuses was once sealed for this place: of the four words that name the place
- * three hold. Of what an earlier use of the file left there at most two do.
+ * three hold. Of what an earlier use of the file left there at most two do; a header sealed whole under another salt is of a
+ * run that no manifest came to name.
  */
 export function resemblesFrame(bytes: Buffer, at: number, place: FramePlace): boolean {
   let right = 0;
@@ -104,6 +105,7 @@ export function resemblesFrame(bytes: Buffer, at: number, place: FramePlace): bo
   if (readWord(bytes, at + 24) === place.file) right++;
   if (readWord(bytes, at + 28) === place.offset % 0x100000000) right++;
   if (readWord(bytes, at + 32) === place.salt) right++;
+  else if (readWord(bytes, at + 44) === crc32(bytes, at, at + 44)) return false;
   return right >= 3;
 }
 

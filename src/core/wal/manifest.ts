@@ -44,6 +44,8 @@ export interface Manifest {
   /** The first log file that counts, and the number of its first batch. */
   walStart: number;
   walBatch: number;
+  /** Every batch up to here was durable when this was written. */
+  durableBatch: number;
   /** Ascending by `from`. */
   runs: RunRef[];
 }
@@ -52,7 +54,7 @@ const MANIFEST_BYTES_MAX = 1024 * 1024;
 
 export function freshManifest(): Manifest {
   const state = { nodeId: '', clusterId: '', boot: 0, incarnation: 0, actor: 0, formatVersion: 0 as const };
-  return { state, image: null, walStart: 1, walBatch: 1, runs: [] };
+  return { state, image: null, walStart: 1, walBatch: 1, durableBatch: 0, runs: [] };
 }
 
 /** The salt of one use of one log file: no two runs share it, so what an earlier use left behind is never read. */
@@ -137,12 +139,15 @@ export function decodeManifest(bytes: Buffer): Manifest {
   if (hasFields(parsed, {}) && hasFields(parsed.state, {}) && parsed.state.formatVersion !== 0) {
     throw new HearsayError('DATADIR', `the data is of format ${String(parsed.state.formatVersion)}, not 0`);
   }
-  if (!isManifest(parsed)) throw damaged;
-  return parsed;
+  // A manifest that does not say what was durable leaves it to the headers of the log.
+  const whole = hasFields(parsed, {}) ? { durableBatch: 0, ...parsed } : parsed;
+  if (!isManifest(whole)) throw damaged;
+  return whole;
 }
 
 function isManifest(value: unknown): value is Manifest {
-  if (!hasFields(value, { state: 'object', walStart: 'number', walBatch: 'number', runs: 'object' })) return false;
+  const batches = { walStart: 'number', walBatch: 'number', durableBatch: 'number' };
+  if (!hasFields(value, { state: 'object', runs: 'object', ...batches })) return false;
   const texts = { nodeId: 'string', clusterId: 'string' };
   if (!hasFields(value.state, { ...texts, boot: 'number', incarnation: 'number', actor: 'number' })) return false;
   const image = { number: 'number', salt: 'number', frames: 'number', records: 'number' };

@@ -96,6 +96,12 @@ export class FrameReader {
     return { records, whole: true };
   }
 
+  /** The frame that `find` met, in memory lent until the next call: where it lies there. Its body holds. */
+  lendFrame(): { bytes: Buffer; at: number } {
+    const at = this.load(this.position, this.end - this.position);
+    return { bytes: this.window, at };
+  }
+
   /** A word of the body, for the footer of an image. */
   bodyWord(offset: number): number {
     return readWord(this.window, this.load(this.position, this.end - this.position) + FRAME_HEADER_BYTES + offset);

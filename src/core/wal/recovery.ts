@@ -6,7 +6,8 @@
  * Batches are numbered without gaps, over all files. A file is read up to the first batch of any later file, which is how
  * batches written again after a failed sync take the place of the doubtful ones. A batch that is missing or damaged is rot if
  * any valid header says it was durable: it is counted and set aside, and reading goes on behind it. Otherwise a crash may
- * leave exactly this behind: a torn tail, which is cut there, with all that follows.
+ * leave exactly this behind: a torn tail, which is cut there, with all that follows. A good frame that nothing says was durable is
+ * doubtful: it counts, and rewrite.ts tells why it is then written again.
  *
  * Order under a bound on memory: the past first, the newest last, because the receiver gives up the oldest of what it was given
  * when it has no more room. The log is in order as it stands, an image is not: one that may not fit beside its log is read in
@@ -16,7 +17,7 @@
  */
 import type { Disk } from '../../ports/disk.js';
 import { HearsayError } from '../base/errors.js';
-import { recordHlc, recordType, TYPE_PUT } from '../record/record.js';
+import { recordExpiryHlc, recordHlc, recordType, TYPE_PUT } from '../record/record.js';
 import { AgeSample } from './ages.js';
 import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN, SECTOR_BYTES } from './frame.js';
 import { chainCrc, FOOTER_BODY_BYTES } from './image.js';
@@ -34,11 +35,23 @@ export interface Region {
   to: number;
 }
 
+/** A stretch of a log file with frames that count, the last of them of batch `last`. */
+export interface Span {
+  number: number;
+  from: number;
+  to: number;
+  last: number;
+}
+
 export interface Fold {
   records: number;
   batches: number;
   /** The last batch that counts; the next one written follows it. */
   lastBatch: number;
+  /** Batches up to here were durable: a header, the manifest or the image says so. */
+  provenBatch: number;
+  /** Where the frames above `provenBatch` stand, in order; a span may begin with frames that are proven. */
+  doubtful: Span[];
   /** Batches or image frames that were durable and are not readable. */
   rotFrames: number;
   rot: Region[];
@@ -49,6 +62,8 @@ export interface Fold {
   tornTailBytes: number;
   cleanShutdown: boolean;
   maxHlc: number;
+  /** Size of the image: about what lives. */
+  imageBytes: number;
   notes: string[];
   /** Numbers of the log files that count, ascending. */
   logs: number[];
@@ -67,6 +82,8 @@ const BANDS = 4;
 /** What a receiver may need beside a record's own bytes, for an estimate: its envelope and its place in the index. */
 const RECORD_OVERHEAD_BYTES = 28;
 const REGIONS_MAX = 32;
+/** A span of doubtful frames takes in no more once it has this length: so the list of spans stays short. */
+const SPAN_BYTES = 1024 * 1024;
 
 /** Reads everything the manifest names. Throws HearsayError DATADIR if a file it names is missing; DiskError if unreadable. */
 export function foldDirectory(
@@ -90,17 +107,19 @@ class Folder {
   private readonly manifest: Manifest;
   private readonly numbers: number[];
   private readonly visit: RecordVisitor;
-  private provenDurable = -1;
+  private scanned = false;
 
   constructor(disk: Disk, manifest: Manifest, numbers: number[], visit: RecordVisitor) {
     this.disk = disk;
     this.manifest = manifest;
     this.numbers = numbers;
-    const counts = { records: 0, batches: 0, rotFrames: 0, tornAt: 0, tornTailBytes: 0, maxHlc: 0 };
-    const lists = { rot: [], notes: [], logs: numbers, blank: [] };
-    this.result = { ...counts, ...lists, lastBatch: manifest.walBatch - 1, torn: null, cleanShutdown: false };
+    const counts = { records: 0, batches: 0, rotFrames: 0, tornAt: 0, tornTailBytes: 0, maxHlc: 0, imageBytes: 0 };
+    const lists = { rot: [], notes: [], logs: numbers, blank: [], doubtful: [] };
+    const lastBatch = manifest.walBatch - 1;
+    const provenBatch = Math.max(lastBatch, manifest.durableBatch);
+    this.result = { ...counts, ...lists, lastBatch, provenBatch, torn: null, cleanShutdown: false };
     this.visit = (buffer, offset, length) => {
-      const hlc = recordHlc(buffer, offset);
+      const hlc = Math.max(recordHlc(buffer, offset), recordExpiryHlc(buffer, offset));
       if (hlc > this.result.maxHlc) this.result.maxHlc = hlc;
       visit(buffer, offset, length);
     };
@@ -112,6 +131,7 @@ class Folder {
       throw new HearsayError('DATADIR', `${name}, which the manifest names, is missing`);
     }
     this.withReader('image', image.number, image.salt, (reader) => {
+      this.result.imageBytes = reader.fileBytes;
       const neededBytes = reader.fileBytes + image.records * RECORD_OVERHEAD_BYTES + this.logBytes();
       if (neededBytes <= holdsBytes) this.passImage(reader, image, this.visit, true);
       else this.foldImageByAge(reader, image);
@@ -182,6 +202,13 @@ class Folder {
   }
 
   foldLog(): void {
+    this.readLog();
+    const { result } = this;
+    result.provenBatch = Math.min(result.provenBatch, result.lastBatch);
+    result.doubtful = result.doubtful.filter((span) => span.last > result.provenBatch);
+  }
+
+  private readLog(): void {
     const limits = this.limits();
     let goodFile = -1;
     let goodEnd = 0;
@@ -234,14 +261,30 @@ class Folder {
   }
 
   private takeFrame(reader: FrameReader, number: number): void {
-    const { kind, batch } = reader.header;
+    const { kind, batch, durable } = reader.header;
     this.result.cleanShutdown = kind === KIND_SHUTDOWN;
+    this.result.provenBatch = Math.max(this.result.provenBatch, durable);
+    // It holds nothing and follows what is durable: the next batch has its number and takes its place.
+    if (kind === KIND_SHUTDOWN && durable === batch - 1) return;
     this.result.lastBatch = Math.max(this.result.lastBatch, batch);
+    this.doubt(reader, number);
     if (kind !== KIND_BATCH) return;
     this.result.batches++;
     const { records, whole } = reader.visitRecords(this.visit);
     this.result.records += records;
     if (!whole) this.noteRot('log', number, reader.position, reader.end, 1);
+  }
+
+  /** Notes where a frame stands while nothing says it was durable, and lets go of those that are proven by now. */
+  private doubt(reader: FrameReader, number: number): void {
+    const { doubtful, provenBatch } = this.result;
+    if (doubtful.length > 0 && doubtful[doubtful.length - 1].last <= provenBatch) doubtful.length = 0;
+    const { batch } = reader.header;
+    const span = doubtful[doubtful.length - 1];
+    if (span?.number === number && span.to - span.from < SPAN_BYTES) {
+      span.to = reader.end;
+      span.last = batch;
+    } else if (batch > provenBatch) doubtful.push({ number, from: reader.position, to: reader.end, last: batch });
   }
 
   /** Behind the last good frame, or at the front of the file after it: a frame of which only a damaged header is left. */
@@ -298,18 +341,18 @@ class Folder {
     return limits;
   }
 
-  /** The highest batch that any header in the files from `index` on says was durable. */
+  /** The highest batch that anything read so far, or any header in the files from `index` on, says was durable. */
   private proven(index: number): number {
-    if (this.provenDurable >= 0) return this.provenDurable;
-    this.provenDurable = 0;
+    if (this.scanned) return this.result.provenBatch;
+    this.scanned = true;
     for (const number of this.numbers.slice(index)) {
       this.withReader('log', number, saltOf(this.manifest.runs, number), (reader) => {
         for (let from = 0; reader.find(from); from = reader.position + 8) {
-          this.provenDurable = Math.max(this.provenDurable, reader.header.durable);
+          this.result.provenBatch = Math.max(this.result.provenBatch, reader.header.durable);
         }
       });
     }
-    return this.provenDurable;
+    return this.result.provenBatch;
   }
 
   private noteRot(kind: 'log' | 'image', number: number, from: number, to: number, frames: number): void {

@@ -1,8 +1,10 @@
 /**
  * What recovery writes once the fold has succeeded: damaged bytes are copied aside, a torn tail is zeroed, files that
- * nothing names are removed, and what was read is synced, so that the new run may call it durable. The log calls it between the
- * fold and its own first file. Guarded: every step leaves a directory that folds to the same records, so a crash between
- * any two is harmless (the manifest that the log writes next makes the changes of names durable with itself); bytes are set aside as far as there is room, and at most one torn tail and eight regions of rot are kept.
+ * nothing names are removed, and what was read is synced. The log calls it between the fold and its own first file; rewrite.ts then
+ * sees to what that sync can not be trusted with.
+ * Guarded: every step leaves a directory that folds to the same records, so a crash between any two is harmless (the manifest that
+ * the log writes next makes the changes of names durable with itself); bytes are set aside as far as there is room, and at most
+ * one torn tail and eight regions of rot are kept.
  */
 import type { Disk } from '../../ports/disk.js';
 import { DiskError } from '../../ports/disk.js';
@@ -21,10 +23,15 @@ export interface Repaired {
 }
 
 const ROT_FILES_MAX = 8;
-const SPARES_MAX = 8;
 const COPY_BYTES = 256 * 1024;
 
-export function repairDirectory(disk: Disk, manifest: Manifest, fold: Fold, fileBytes: number): Repaired {
+/** `fileBytes`: the usual size of a log file. `sparesMax`: how many spares of that size stay. */
+export function repairDirectory(
+  disk: Disk,
+  manifest: Manifest,
+  fold: Fold,
+  { fileBytes, sparesMax }: { fileBytes: number; sparesMax: number },
+): Repaired {
   const found = namedFiles(disk.list());
   const highest = found.reduce((most, file) => Math.max(most, file.number), manifest.walStart);
   setAside(disk, found, fold);
@@ -39,7 +46,7 @@ export function repairDirectory(disk: Disk, manifest: Manifest, fold: Fold, file
   }
   for (const { name, kind, number } of found) {
     if (kind === 'spare') {
-      if (spares.length < SPARES_MAX && sizeOf(disk, name) === fileBytes) spares.push(name);
+      if (spares.length < sparesMax && sizeOf(disk, name) === fileBytes) spares.push(name);
       else disk.remove(name);
     } else if (kind === 'log' && !fold.logs.includes(number) && !fold.blank.includes(number)) disk.remove(name);
     else if (kind === 'image' && manifest.image?.number !== number) disk.remove(name);

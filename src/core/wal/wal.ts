@@ -8,13 +8,14 @@
  * Memory: what is unsynced is kept for that case, at most 8 MiB under `interval` (a sync starts at half of it, be the interval
  * over or not; what is older is let go and counted, and a checkpoint makes up for it if a sync fails), 16 MiB under `always` (then
  * writes are refused as BUSY), none under `off`; or twice a log file, if that is less. Chunks that wait for use: 4 MiB.
- * Recovery is in recovery.ts, the frame in frame.ts, the root in manifest.ts.
+ * Recovery is in recovery.ts, what a start makes durable in rewrite.ts, the frame in frame.ts, the root in manifest.ts.
  */
 import type { Disk } from '../../ports/disk.js';
 import { DiskError } from '../../ports/disk.js';
 import type { Log } from '../../ports/log.js';
 import { assert } from '../base/assert.js';
 import { HearsayError } from '../base/errors.js';
+import { mix32 } from '../base/hash.js';
 import type { Random } from '../base/random.js';
 import { align8 } from '../record/record.js';
 import type { Batch } from './batches.js';
@@ -27,9 +28,10 @@ import type { ImageRef, Manifest, ManifestState } from './manifest.js';
 import { freshManifest, pruneRuns, readManifest, withRun, writeManifest } from './manifest.js';
 import { namedFiles, writeWhole } from './names.js';
 import type { RecordVisitor } from './reader.js';
-import type { FoldOptions } from './recovery.js';
+import type { Fold, FoldOptions } from './recovery.js';
 import { foldDirectory } from './recovery.js';
 import { repairDirectory } from './repair.js';
+import { rewriteDoubtful } from './rewrite.js';
 
 export type { ManifestState } from './manifest.js';
 export type { RecordVisitor } from './reader.js';
@@ -289,15 +291,16 @@ export class Wal {
     this.manifest = next;
   }
 
-  /** Writes and syncs what is left, and a frame that says the log was closed in order. */
+  /** Writes and syncs what is left, then a frame that says the log was closed in order: so that frame is proof of all before it. */
   close(): void {
     if (this.closed) return;
     this.checkpoint.abandon('the log is closed');
     try {
       if (!this.failed && (this.memory.empty || this.writeBatch())) {
+        // A sync in flight may be the one that is told of a failure: then this one would prove nothing.
+        if (this.options.durability !== 'off' && this.sync === null) this.syncAll();
         if (this.writeFrame(this.memory.collecting, this.batch, KIND_SHUTDOWN)) this.writtenBatch = this.batch++;
-        for (const file of this.files.open) this.disk.syncNow(file.handle);
-        if (this.holeThrough === 0) this.durableBatch = this.writtenBatch;
+        this.syncAll();
       }
     } catch (error) {
       this.log.error('log not synced at close', { why: messageOf(error) });
@@ -316,12 +319,22 @@ export class Wal {
       writtenBatch: this.writtenBatch,
       durableBatch: this.durableBatch,
       logBytes: this.files.bytes,
+      budgetBytes: this.budget,
       logFiles: this.files.count,
       spares: this.files.spareCount,
       filesRecycled: this.files.recycled,
       keptBytes: this.memory.keptBytes,
       imageRecords: this.manifest.image?.records ?? 0,
     };
+  }
+
+  /** Syncs every open file now. Throws DiskError. */
+  private syncAll(): void {
+    for (const file of this.files.open) {
+      this.disk.syncNow(file.handle);
+      file.sectorNext = true;
+    }
+    if (this.holeThrough === 0) this.durableBatch = this.writtenBatch;
   }
 
   private recoverDirectory(visit: RecordVisitor, options: FoldOptions, folded: () => void): WalRecovery {
@@ -334,20 +347,43 @@ export class Wal {
     const manifest = read ?? freshManifest();
     const fold = foldDirectory(this.disk, manifest, visit, options);
     folded();
-    const { logs, spares, nextNumber } = repairDirectory(this.disk, manifest, fold, this.options.fileBytes);
+    const { fileBytes } = this.options;
+    this.budget = this.budgetBytes(fold.imageBytes);
+    const sparesMax = Math.ceil(this.budget / fileBytes);
+    const { logs, spares, nextNumber } = repairDirectory(this.disk, manifest, fold, { fileBytes, sparesMax });
     const runs = withRun(manifest.runs, fold.logs, nextNumber, this.runSalt);
-    this.manifest = { ...manifest, runs };
+    const rewritten = this.rewrite(manifest, fold, nextNumber);
+    this.manifest = { ...manifest, runs, durableBatch: this.durableBatch };
     writeManifest(this.disk, this.manifest);
-    this.files.adopt(logs, spares, nextNumber);
-    this.nextImage = nextNumber;
+    this.nextImage = nextNumber + rewritten.length;
+    this.files.adopt([...logs, ...rewritten], spares, this.nextImage);
     this.batch = fold.lastBatch + 1;
     this.writtenBatch = fold.lastBatch;
-    this.durableBatch = fold.lastBatch;
-    this.syncedThrough = fold.lastBatch;
     if (!this.files.rollFirst()) this.refuseForRoom();
     for (const note of fold.notes) this.log.warn('log damaged', { note });
     const { records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes } = fold;
     return { manifest: manifest.state, records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes };
+  }
+
+  /**
+   * Makes what was found durable; returns the files written. Under `off`, which promises nothing, it stays as it is and is not called
+   * durable; nor is it when there is no room, and then a checkpoint makes up for it.
+   */
+  private rewrite(manifest: Manifest, fold: Fold, nextNumber: number): { number: number; bytes: number }[] {
+    const { fileBytes, durability } = this.options;
+    let rewritten: { number: number; bytes: number }[] | null = null;
+    if (durability !== 'off') {
+      const saltOf = (number: number) => mix32(this.runSalt, number);
+      rewritten = rewriteDoubtful(this.disk, manifest, fold, { nextNumber, fileBytes, saltOf });
+      if (rewritten === null) {
+        fold.notes.push('what the last run left unsynced could not be written again: no room');
+        this.holeThrough = fold.lastBatch;
+      }
+    }
+    const through = rewritten === null ? fold.provenBatch : fold.lastBatch;
+    this.durableBatch = through;
+    this.syncedThrough = through;
+    return rewritten ?? [];
   }
 
   /** Makes room for `padded` bytes more if it can be had, and notes how much there is. */

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { crc32 } from '../../../src/core/base/crc32.js';
+import { decodeManifest, encodeManifest, freshManifest } from '../../../src/core/wal/manifest.js';
+import { record } from '../record/records.js';
 import { Bench, frames, range } from './harness.js';
 
 /** A log with five durable batches of one record each. */
@@ -26,6 +29,23 @@ describe('recovery of a log', () => {
     bench.start();
     expect(bench.ids).toEqual([1, 2, 3, 4, 5, 6]);
     expect(bench.recovery.cleanShutdown).toBe(true);
+  });
+
+  it('says how far time went in the versions of expiries too', () => {
+    const bench = new Bench().start();
+    const bytes = record({ hlc: 5, expireAtMs: 9, expiryHlc: 70, expiryActor: 3 }, 'key', 'value');
+    bench.wal.append(bytes, 0, bytes.length);
+    bench.pass(20);
+    bench.disk.kill();
+    expect(bench.start().recovery.maxHlc).toBe(70);
+  });
+
+  it('takes a manifest that does not say what was durable for one that knows of nothing', () => {
+    const { durableBatch, ...without } = { ...freshManifest(), durableBatch: 9 };
+    expect(decodeManifest(encodeManifest({ ...without, durableBatch }))).toMatchObject({ durableBatch: 9 });
+    const line = Buffer.from(JSON.stringify(without));
+    const seal = crc32(line, 0, line.length).toString(16).padStart(8, '0');
+    expect(decodeManifest(Buffer.from(`${line}\n${seal}\n`))).toEqual({ ...without, durableBatch: 0 });
   });
 
   it('keeps what the manifest says of the node across starts', () => {

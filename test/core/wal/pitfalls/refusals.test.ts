@@ -62,6 +62,96 @@ describe.each(POLICIES)('under %s, a sync that fails once and then says done', (
   });
 });
 
+/** A process that ends with `second` on a cache that shows it as sound and clean, though no sync put it on the disk. */
+function failedForGood(durability: Policy): Rig {
+  const rig = live(durability);
+  rig.write('first');
+  rig.pass(25);
+  rig.write('second');
+  rig.disk.faults.push({ call: 'sync', name: /^log-/, code: 'EIO', times: 2 });
+  rig.pass(25);
+  expect(rig.wal.refusal).toBe('DISKFAILED');
+  expect(rig.promised.durable).toBe(1);
+  return rig;
+}
+
+/** The next process on the same cache. */
+function onSameCache(rig: Rig, durability: Policy, seed: number): Rig {
+  rig.disk.kill();
+  return new Rig(rig.disk, { durability }, rig.ledger, rig.promised, seed).start();
+}
+
+describe('a sync that failed for good', () => {
+  it.each(['always', 'interval'] as const)(
+    'is not forgotten by the next process on the same cache: what it calls durable survives a loss of power, under %s',
+    (durability) => {
+      const rig = failedForGood(durability);
+      const next = onSameCache(rig, durability, 2);
+      expect([...next.found.keys()]).toEqual([1, 2]);
+      expect(next.wal.durableBatch).toBe(2);
+      next.disk.crashStates(256, next.random, (files) => {
+        expect([...next.next(files, 3).start().found.keys()]).toEqual([1, 2]);
+      });
+    },
+  );
+
+  it('while the log was closed is no shutdown that the next process may trust', () => {
+    for (const skip of [0, 1]) {
+      const rig = live('interval');
+      rig.write('first');
+      rig.pass(25);
+      rig.write('second');
+      rig.disk.faults.push({ call: 'sync', name: /^log-/, code: 'EIO', times: 1, skip });
+      rig.wal.close();
+      const next = onSameCache(rig, 'always', 2);
+      expect(next.wal.durableBatch).toBe(next.wal.writtenBatch);
+      next.disk.crashStates(256, next.random, (files) => {
+        expect([...next.next(files, 3).start().found.keys()]).toEqual([1, 2]);
+      });
+    }
+  });
+
+  it('costs a second start nothing, nor one after a shutdown in order: what is proven is not written again', () => {
+    const rig = failedForGood('interval');
+    let next = onSameCache(rig, 'interval', 2);
+    const { logBytes } = next.wal.stats();
+    for (let life = 3; life < 9; life++) next = onSameCache(next, 'interval', life);
+    expect(next.wal.stats().logBytes).toBe(logBytes);
+    next.write('third');
+    next.pass(25);
+    next.wal.close();
+    const before = next.disk.calls.length;
+    const last = onSameCache(next, 'interval', 9);
+    expect(last.recovery.cleanShutdown).toBe(true);
+    expect(last.found.size).toBe(3);
+    expect(last.disk.calls.slice(before).some((call) => call.startsWith('create log-'))).toBe(false);
+  });
+
+  it('is not called made good under a policy that promises nothing, nor when there is no room, until a checkpoint is durable', () => {
+    expect(onSameCache(failedForGood('interval'), 'off', 2).wal.durableBatch).toBe(1);
+    const rig = failedForGood('always');
+    const used = [...rig.disk.contents().values()].reduce((sum, bytes) => sum + bytes.length, 0);
+    rig.disk.options.capacityBytes = used + 300;
+    rig.disk.kill();
+    const next = new Rig(rig.disk, {}, rig.ledger, rig.promised, 2);
+    next.disk.faults.push({ call: 'write', name: /^log-/, code: 'ENOSPC', times: 1 });
+    next.start();
+    expect([...next.found.keys()]).toEqual([1, 2]);
+    expect(next.wal.durableBatch).toBe(1);
+    expect(next.wal.wantsCheckpoint(0)).toBe(true);
+    next.disk.crashStates(64, next.random, (files) => {
+      judge(rig, files, { prefix: true });
+    });
+    next.disk.options.capacityBytes = 1_000_000;
+    next.pass(3000);
+    next.checkpoint();
+    expect(next.wal.durableBatch).toBeGreaterThanOrEqual(2);
+    next.disk.crashStates(64, next.random, (files) => {
+      expect([...next.next(files, 3).start().found.keys()].sort()).toEqual([1, 2]);
+    });
+  });
+});
+
 describe('a single call that fails, whichever it is', () => {
   const CODES: Partial<Record<Call, 'EIO' | 'ENOSPC' | 'EMFILE'>> = {
     open: 'EMFILE',

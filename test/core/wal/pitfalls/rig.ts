@@ -69,7 +69,7 @@ export class Rig {
     this.floor = floor;
     this.nextHlc = 1 + past.reduce((most, { hlc }) => Math.max(most, hlc), 0);
     this.policy = options.durability ?? 'always';
-    this.wal = new Wal({ disk, log: silent }, { ...defaults, random: new Random(seed + this.nextHlc), ...options });
+    this.wal = new Wal({ disk, log: silent }, { ...defaults, random: new Random(seed, this.nextHlc), ...options });
   }
 
   start(): this {
