@@ -8,7 +8,7 @@
  *
  * Guarded: with one free segment at the start of a victim there is one at its end, because all that moves out of it goes to one
  * head, and fits into the rest of that and one more. A slice looks at no more records, and copies little more bytes, than it was
- * told. Open heads and the held segment are never emptied.
+ * told, unless it took the last free segment. Open heads and the held segment are never emptied.
  */
 import { TYPE_TOMBSTONE } from '../record/record.js';
 import { type Entries, FREQUENCY_MASK, FREQUENCY_SHIFT, PARTITION_MASK } from './entries.js';
@@ -99,7 +99,9 @@ export class Reclaimer {
     const copiedMax = this.cleanedBytes + bytesMax;
     let at = this.position;
     while (at < end && segments.live[victim] > 0) {
-      if (this.examined >= recordsMax || this.cleanedBytes >= copiedMax) {
+      const isEnough = this.examined >= recordsMax || this.cleanedBytes >= copiedMax;
+      // What is left half empty may come to be held, and another is emptied before it, for which a segment must be free.
+      if (isEnough && segments.freeCount > 0) {
         this.position = at;
         return;
       }

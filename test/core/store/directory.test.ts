@@ -156,7 +156,7 @@ describe('a directory', () => {
   it('gives most of its memory back when a table is nearly empty, and keeps what is left', () => {
     const random = new Random(11);
     const index = new Index(new Slabs(1024 * 1024));
-    for (let location = 1; location <= 30_000; location++) index.insert(random.uint32(), location);
+    for (let location = 1; location <= 10_000; location++) index.insert(random.uint32(), location);
     const full = index.slabs.bytes;
     while (index.slots.length > 100) index.remove(random.below(index.slots.length));
     for (let from = 0; from < HASHES; from = index.directory.lastHash + 1) index.directory.shrink(from);
@@ -178,7 +178,7 @@ describe('a directory', () => {
   it('finds everything in a table that can split no further, however large it is', () => {
     const random = new Random(17);
     const index = new Index(new Slabs(512 * 1024 * 1024));
-    const run = Array.from({ length: 120_000 }, (_, at): Slot => [0xabcde000 + random.below(4096), at + 1]);
+    const run = Array.from({ length: 60_000 }, (_, at): Slot => [0xabcde000 + random.below(4096), at + 1]);
     index.insertSorted(run.sort(([left], [right]) => left - right));
     index.check();
     index.directory.release();

@@ -63,6 +63,24 @@ describe('emptying in slices', () => {
     }
   });
 
+  it('has a segment for the survivors of another when the one left half empty is in hand', () => {
+    for (const seed of [1, 2, 3]) {
+      const random = new Random(seed);
+      const shelf = new Shelf({ memoryBytesMax: MIB, segmentBytes: MIB / 16, eviction: 's3-fifo', partitions: 1 });
+      shelf.store.wallMs = 1000;
+      for (let turn = 0; turn < 8000; turn++) {
+        for (let write = random.below(10); write >= 0; write--) {
+          const expireAtMs = random.below(3) === 0 ? 1000 + 4 ** random.below(12) * 3000 : 0;
+          shelf.put(`key:${random.below(12_000)}`, 'v'.repeat(random.below(60)), { expireAtMs });
+          if (random.below(2) === 0 && shelf.find(`key:${random.below(12_000)}`)) shelf.store.touch();
+        }
+        shelf.store.prepare();
+      }
+      expect(shelf.store.stats().memoryBytes).toBeLessThanOrEqual(MIB);
+      expect(shelf.store.stats().refused).toBe(0);
+    }
+  });
+
   it('touches memory ahead a slice a turn until it has what a burst may need', () => {
     const shelf = new Shelf({ eviction: 's3-fifo', memoryBytesMax: 64 * MIB, segmentBytes: MIB });
     const steps: number[] = [];
