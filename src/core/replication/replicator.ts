@@ -16,6 +16,7 @@ import {
   recordActor,
   recordBytes,
   recordEnd,
+  recordExpiryHlc,
   recordHlc,
   recordKeyEnd,
   recordKeyStart,
@@ -237,7 +238,9 @@ export class Replicator {
   private take(peer: Peer, source: Buffer, at: number, length: number, received: Received): boolean {
     const type = recordType(source, at);
     const hlc = recordHlc(source, at);
-    if (this.options.mutations.has('hlc-ignores-received') ? false : !this.clock.observe(hlc, this.wallMs)) {
+    // The version of its expiry too: a change of the expiry stamped here later must be later.
+    const latest = Math.max(hlc, recordExpiryHlc(source, at));
+    if (this.options.mutations.has('hlc-ignores-received') ? false : !this.clock.observe(latest, this.wallMs)) {
       this.stats.recordsDrifted++;
       return false;
     }
