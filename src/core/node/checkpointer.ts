@@ -9,6 +9,7 @@ import type { Peers } from '../replication/peers.js';
 import type { Replicator } from '../replication/replicator.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import { encodeLossy } from './lossy-note.js';
 import type { RingBook } from './ring-book.js';
 
 /** What one slice copies at most: per tick, and at the end of a turn when the copy is behind. */
@@ -98,6 +99,9 @@ export class Checkpointer {
     const until = this.copiedBytes + bytesMax;
     for (let steps = 0; steps < stepsMax && this.copiedBytes < until && wal.imageHasRoom; ) {
       if (this.partition === this.partitions) {
+        // Last: whatever left while the image was being copied is noted with it.
+        const lossy = encodeLossy(store, this.partitions);
+        if (lossy !== null) wal.checkpointRecord(lossy, 0, lossy.length);
         wal.endCheckpoint();
         return;
       }

@@ -3,7 +3,8 @@
  * sent: it folds the log into the store and mints a new actor, durable before its first use.
  * Guarded: a dot is never given twice, because no two starts share an actor; a directory of another cluster or node is refused. What
  * does not fit in memory is given up oldest first where eviction is allowed; where it is not, the node does not start, and nothing
- * was written. A record that there is no room for takes what stood for its key with it, for that is older.
+ * was written. A record that there is no room for takes what stood for its key with it, for that is older. A partition that had
+ * evicted, or does so now, is marked.
  */
 import type { Log } from '../../ports/log.js';
 import { HearsayError } from '../base/errors.js';
@@ -22,6 +23,7 @@ import {
   TYPE_EXPIRY,
   TYPE_FLUSH,
   TYPE_HINT,
+  TYPE_LOSSY,
   TYPE_PUT,
   TYPE_RING,
   TYPE_TOMBSTONE,
@@ -31,6 +33,7 @@ import type { Store } from '../store/store.js';
 import { MERGE_REFUSED } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import type { ClusterIdentity } from './identity.js';
+import { recoverLossy } from './lossy-note.js';
 
 const MIB = 1024 * 1024;
 /** What a record takes in the store beside its own bytes, about: its envelope and its place in the index. */
@@ -72,6 +75,10 @@ export function recoverNode(
       case TYPE_FLUSH:
         store.endLoad();
         store.flush(recordHlc(bytes, offset), recordActor(bytes, offset));
+        break;
+      case TYPE_LOSSY:
+        store.endLoad();
+        recoverLossy(store, config.partitions, bytes, offset);
         break;
       case TYPE_HINT:
         hints.push(Buffer.from(bytes.subarray(offset, offset + length)));
@@ -144,6 +151,7 @@ class Loader {
     this.refused++;
     this.refusedBytes += recordBytes(bytes, offset) + RECORD_OVERHEAD_BYTES;
     store.remove(partition, hash, bytes, start, end);
+    store.noteLossy(partition);
   }
 
   /** The node will not start: what comes now is only counted. */

@@ -38,6 +38,8 @@ export const TYPE_FLUSH = 4;
 export const TYPE_HINT = 16;
 /** Local to one node's log: a member's place in the ring and its address; key = its id. */
 export const TYPE_RING = 17;
+/** Local to one node's images: the partitions that have evicted; no key, value = one bit each. */
+export const TYPE_LOSSY = 18;
 
 /** Times this, rounded down: the high word of an integer below 2^53. A power of two, so the product is exact. */
 const HIGH_WORD = 1 / 0x100000000;

@@ -420,6 +420,11 @@ export class Store {
     return this.entries.partitions[partition]?.lossy ?? false;
   }
 
+  /** Something of this partition is missing here that no delete took: it counts as one that has evicted, until it is cleared. */
+  noteLossy(partition: number): void {
+    this.entries.partitionOf(partition).lossy = true;
+  }
+
   clearPartition(partition: number): void {
     const home = this.entries.partitions[partition];
     if (home === null) return;

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
 import { type NodeConfig, SETTINGS } from '../../../src/core/config.js';
+import { Checkpointer } from '../../../src/core/node/checkpointer.js';
 import { clusterIdentity } from '../../../src/core/node/identity.js';
 import { recoverNode } from '../../../src/core/node/recovery.js';
+import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { recordKeyEnd, recordKeyStart, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
+import type { Peers } from '../../../src/core/replication/peers.js';
+import type { Replicator } from '../../../src/core/replication/replicator.js';
 import { Store } from '../../../src/core/store/store.js';
 import { Wal } from '../../../src/core/wal/wal.js';
 import { SimDisk } from '../../../src/sim/disk.js';
@@ -65,6 +69,24 @@ class Machine {
     expect(this.wal.checkpointing).toBe(false);
   }
 
+  /** An image of what the store holds, as if the log had grown enough for one: the log before it goes. */
+  checkpointStore(): void {
+    const peers = { all: () => [] } as unknown as Peers;
+    const ring = { dump: () => {} } as unknown as RingBook;
+    const checkpointer = new Checkpointer(this.store, this.wal, peers, ring, {} as Replicator, PARTITIONS);
+    const { checkpoints } = this.wal.stats();
+    this.wal.wantsCheckpoint = () => true;
+    for (let turn = 0; turn < 1000 && this.wal.stats().checkpoints === checkpoints; turn++) {
+      checkpointer.tick();
+      this.turn();
+    }
+    expect(this.wal.stats().checkpoints).toBe(checkpoints + 1);
+  }
+
+  lossy(): number[] {
+    return Array.from({ length: PARTITIONS }, (_unused, number) => number).filter((each) => this.store.isLossy(each));
+  }
+
   /** The process dies; a node starts on what it left. */
   start(maxMemory: number, eviction: NodeConfig['eviction']): void {
     this.disk.kill();
@@ -89,8 +111,7 @@ class Machine {
     const bytes = encode({ id, hlc: 1 });
     const start = recordKeyStart(bytes, 0);
     const end = recordKeyEnd(bytes, 0);
-    const partition = partitionOf(bytes, start, end, PARTITIONS);
-    if (!this.store.find(partition, this.store.hasher.hash(bytes, start, end), bytes, start, end)) return 0;
+    if (!this.store.find(partitionOfId(id), this.store.hasher.hash(bytes, start, end), bytes, start, end)) return 0;
     return recordType(this.store.buffer, this.store.offset);
   }
 
@@ -105,6 +126,11 @@ class Machine {
     for (const run of this.pending.splice(0)) run();
     this.wal.turnEnded(this.nowMs);
   }
+}
+
+function partitionOfId(id: number): number {
+  const bytes = encode({ id, hlc: 1 });
+  return partitionOf(bytes, recordKeyStart(bytes, 0), recordKeyEnd(bytes, 0), PARTITIONS);
 }
 
 function encode({ id, hlc, tombstone }: Entry): Buffer {
@@ -143,6 +169,42 @@ describe('a node that restarts', () => {
       machine.start(memory, EVICTING);
       for (const { id } of entries(0, 3000)) expect(machine.stands(id), `id ${id}`).not.toBe(TYPE_PUT);
       expect(machine.store.stats().memoryBytes).toBeLessThanOrEqual(memory);
+    }
+  });
+
+  it('marks what it had evicted from before, and what it evicts now: there absence proves nothing', () => {
+    const machine = new Machine();
+    machine.write(entries(0, 7000));
+    const incomplete = () =>
+      new Set(
+        entries(0, 7000)
+          .filter(({ id }) => machine.stands(id) === 0)
+          .map(({ id }) => partitionOfId(id)),
+      );
+    for (const memory of [2 * MIB, 8 * MIB, 8 * MIB]) {
+      machine.start(memory, EVICTING);
+      expect(incomplete().size).toBeGreaterThan(0);
+      expect(machine.lossy()).toEqual([...incomplete()].sort((left, right) => left - right));
+      machine.checkpointStore();
+    }
+  });
+
+  it('marks a partition of which nothing was left', () => {
+    const machine = new Machine();
+    machine.start(8 * MIB, EVICTING);
+    machine.store.noteLossy(3);
+    machine.checkpointStore();
+    machine.start(8 * MIB, EVICTING);
+    expect(machine.lossy()).toEqual([3]);
+  });
+
+  it('marks nothing if it never evicted', () => {
+    const machine = new Machine();
+    machine.write(entries(0, 7000));
+    for (let life = 0; life < 2; life++) {
+      machine.start(8 * MIB, EVICTING);
+      expect(machine.lossy()).toEqual([]);
+      machine.checkpointStore();
     }
   });
 
