@@ -105,7 +105,7 @@ export class Checkpointer {
         wal.endCheckpoint();
         return;
       }
-      if (store.holdsAny(this.partition)) {
+      if (store.mayHoldAny(this.partition)) {
         steps++;
         this.fromHash = store.scanAll(this.partition, this.fromHash, RECORDS_PER_STEP, this.visit);
       } else this.fromHash = -1;

@@ -120,6 +120,8 @@ const LOOP_BYTES_MAX = 192;
 const SLICE_RECORDS_MAX = 200;
 /** Memory touched ahead at the end of a turn: less than half a millisecond. */
 const TOUCH_BYTES_MAX = 512 * 1024;
+/** Each lane may want a segment at once, and there are always two free. */
+const ROOMY_SEGMENTS = LANE_ENDLESS + 3;
 /** Share of memory that expired records kept against older versions may take. */
 const LAPSED_SHARE = 0.05;
 
@@ -415,6 +417,11 @@ export class Store {
     return home !== null && home.keys + home.tombstones > 0;
   }
 
+  /** False if there is nothing of a partition here, not even an expired record kept against older versions. */
+  mayHoldAny(partition: number): boolean {
+    return this.entries.partitions[partition] !== null;
+  }
+
   /** True once a partition has evicted: absence here is then no proof. */
   isLossy(partition: number): boolean {
     return this.entries.partitions[partition]?.lossy ?? false;
@@ -536,7 +543,7 @@ export class Store {
     this.roomyBytes -= footprint(length);
     if (this.roomyBytes >= 0) return true;
     const { segmentBytes } = this.segments;
-    if (!this.fits(segmentBytes * 4 + RUN_BYTES_MAX)) return false;
+    if (!this.fits(segmentBytes * ROOMY_SEGMENTS + RUN_BYTES_MAX)) return false;
     this.roomyBytes = segmentBytes;
     return true;
   }
