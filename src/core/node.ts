@@ -109,7 +109,7 @@ export class HearsayNode implements Machine {
         durability: config.durability,
         intervalMs: config.durabilityIntervalMs,
         fileBytes: config.walFileBytes,
-        checkpointMinBytes: config.walFileBytes * 4,
+        checkpointMinBytes: config.walFileBytes * 8,
         random: this.random,
       },
     );

@@ -22,7 +22,7 @@ import type { Slabs } from './slabs.js';
 
 /** In the word that holds type and flags: the record has an expiry (a PERSIST has one of 0, and counts). */
 const EXPIRY_BIT = FLAG_EXPIRY << 8;
-/** In the envelope's partition word: the record has lapsed. */
+/** In a record's envelope: it has lapsed. */
 export const LAPSED = 0x80000000;
 /** In the same word: the partition, and above it the uses of the record, saturating. */
 export const PARTITION_MASK = 0xffff;

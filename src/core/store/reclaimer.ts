@@ -10,7 +10,8 @@
  * head, and fits into the rest of that and one more. A slice looks at no more records, and copies little more bytes, than it was
  * told, unless it took the last free segment. Open heads and the held segment are never emptied.
  */
-import { TYPE_TOMBSTONE } from '../record/record.js';
+import type { Hasher } from '../base/hash.js';
+import { recordKeyEnd, recordKeyStart, TYPE_TOMBSTONE } from '../record/record.js';
 import { type Entries, FREQUENCY_MASK, FREQUENCY_SHIFT, PARTITION_MASK } from './entries.js';
 import type { Ghost } from './ghost.js';
 import { CLEANED, CLEANED_MAIN, type HeadKind, type Heads, SPARED } from './heads.js';
@@ -37,6 +38,7 @@ export class Reclaimer {
   cleanedBytes = 0;
   /** Records the last slice looked at. */
   examined = 0;
+  private readonly hasher: Hasher;
   private readonly victims: Victims;
   private readonly entries: Entries;
   private readonly segments: Segments;
@@ -51,11 +53,12 @@ export class Reclaimer {
   private gainless = 0;
   private leftBytes = 0;
 
-  constructor(entries: Entries, segments: Segments, heads: Heads, ghost: Ghost, evicts: boolean) {
+  constructor(entries: Entries, segments: Segments, heads: Heads, ghost: Ghost, hasher: Hasher, evicts: boolean) {
     this.entries = entries;
     this.segments = segments;
     this.heads = heads;
     this.ghost = ghost;
+    this.hasher = hasher;
     this.victims = new Victims(segments, evicts);
   }
 
@@ -94,6 +97,7 @@ export class Reclaimer {
   private empty(recordsMax: number, bytesMax: number, wallMs: number): void {
     const { entries, segments, victim } = this;
     const words = segments.words[victim];
+    const buffer = segments.buffers[victim];
     const end = segments.used[victim];
     const isJumbo = segments.state[victim] === JUMBO;
     const copiedMax = this.cleanedBytes + bytesMax;
@@ -106,12 +110,12 @@ export class Reclaimer {
         return;
       }
       this.examined++;
-      const hash = words[at >>> 2] >>> 0;
-      const envelope = words[(at >>> 2) + 1];
+      const envelope = words[at >>> 2];
       const offset = at + ENVELOPE_BYTES;
       at += footprint(words[(offset >>> 2) + 1]);
       const home = entries.partitions[envelope & PARTITION_MASK];
       if (home === null) continue;
+      const hash = this.hasher.hash(buffer, recordKeyStart(buffer, offset), recordKeyEnd(buffer, offset));
       const slot = home.directory.findLocation(hash, segments.locate(victim, offset));
       const index = home.directory.words;
       if (slot === 0 || entries.dropIfGone(home, index, slot, wallMs)) continue;
@@ -149,7 +153,7 @@ export class Reclaimer {
     const left = isAdmission ? 0 : Math.min(uses, FREQUENCY_MAX) - 1;
     const words = segments.words[victim];
     // Read anew: the record may have lapsed since.
-    const word = (envelopeAt >>> 2) + 1;
+    const word = envelopeAt >>> 2;
     words[word] = (words[word] & ~(FREQUENCY_MASK << FREQUENCY_SHIFT)) | (left << FREQUENCY_SHIFT);
     return true;
   }

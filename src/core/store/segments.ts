@@ -2,7 +2,7 @@
  * Segments: the memory that records lie in, off the JavaScript heap, each an ArrayBuffer of its own. The heads open them
  * for writing, the reclaimer empties them, entries count what lives in each. A segment is fixed (pooled and recycled) or
  * jumbo (one record too large for the others, its memory dropped with it). Inside, behind a reserved header, lie
- * [envelope, record, padding] one after another up to `used`.
+ * [envelope, record, padding] one after another up to `used`, records at multiples of 8.
  *
  * A location is 32 bits: segment number, then offset / 8. Guarded: `bytes` is all memory held; a number is in one state;
  * memory handed out for writing has been touched, because the first touch of a page costs more than the copy.

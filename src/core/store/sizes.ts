@@ -8,17 +8,17 @@ export const SEGMENT_BYTES_MIN = 4 * 1024;
 export const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 /** Least memory a store accepts: below it the heads and the cleaner's reserve would be most of it. */
 export const MEMORY_BYTES_MIN = 256 * 1024;
-/** Reserved at the start of each segment, so that location 0 names no record and an index slot of 0 is empty. */
-export const SEGMENT_HEADER_BYTES = 64;
 /**
- * Local words in front of each record: the key's hash; then the partition, uses and flags. The cleaner meets records without
- * their keys' placement at hand, and finds it here instead of hashing again.
+ * Reserved at the start of each segment, so that location 0 names no record and an index slot of 0 is empty, and the first record
+ * starts, behind its envelope, at a multiple of 8.
  */
-export const ENVELOPE_BYTES = 8;
+export const SEGMENT_HEADER_BYTES = 60;
+/** The local word in front of each record: its partition, uses and flags. */
+export const ENVELOPE_BYTES = 4;
 
-/** Bytes a record of `length` takes in a segment: envelope before, padding behind. */
+/** Bytes a record of `length` takes in a segment: its envelope, and padding up to the next one's. */
 export function footprint(length: number): number {
-  return align8(length) + ENVELOPE_BYTES;
+  return align8(length + ENVELOPE_BYTES);
 }
 
 /** Segments are 1/512 of memory, so that a head, a survivor head and a reserve are together below one percent. */

@@ -186,7 +186,7 @@ export class Store {
     this.ahead = aheadSegments(memoryBytesMax, segmentBytes);
     this.heads = new Heads(this.segments, memoryBytesMax);
     this.ghost = new Ghost(segmentBytes);
-    this.reclaimer = new Reclaimer(this.entries, this.segments, this.heads, this.ghost, this.evicts);
+    this.reclaimer = new Reclaimer(this.entries, this.segments, this.heads, this.ghost, this.hasher, this.evicts);
     this.walker = new Walker(this.entries, this.segments);
     this.snapshots = new Snapshots(this.entries, this.segments, memoryBytesMax);
   }
@@ -221,7 +221,7 @@ export class Store {
   /** The record just found was used: eviction spares it for that. Finding alone is no use. */
   touch(): void {
     const { buffer, offset } = this;
-    // The third byte of the envelope's second word, in the cache line that comparing the key has loaded.
+    // The third byte of the envelope, in the cache line that comparing the key has loaded.
     const uses = buffer[offset - 2];
     if (uses < FREQUENCY_MAX) buffer[offset - 2] = uses + 1;
     this.uses = (this.uses + 1) % SAMPLED;
@@ -261,7 +261,7 @@ export class Store {
 
   /** Lets the record just encoded where `allocate` made room stand for its key, in place of the former. */
   publish(partition: number, hash: number): void {
-    const segment = this.place(partition, hash);
+    const segment = this.place(partition);
     this.entries.link(partition, hash, segment, this.offset);
   }
 
@@ -303,7 +303,7 @@ export class Store {
     for (let word = at >>> 2, target = this.offset >>> 2, last = word + (align8(length) >>> 2); word < last; ) {
       to[target++] = from[word++];
     }
-    const segment = this.place(partition, hash);
+    const segment = this.place(partition);
     this.entries.admit(home, hash, segment, this.offset);
     this.bulk.add(partition, hash, this.segments.locate(segment, this.offset));
     return MERGE_APPLIED;
@@ -507,14 +507,12 @@ export class Store {
   }
 
   /** The record just encoded belongs to its segment; the index does not know it yet. Returns the segment. */
-  private place(partition: number, hash: number): number {
+  private place(partition: number): number {
     const { segments, pending, offset } = this;
     const bytes = footprint(recordBytes(this.buffer, offset));
     assert(pending !== NONE && bytes <= this.pendingBytes, 'what is published was allocated');
     const words = segments.words[pending];
-    const envelope = (offset - ENVELOPE_BYTES) >>> 2;
-    words[envelope] = hash;
-    words[envelope + 1] = partition;
+    words[(offset - ENVELOPE_BYTES) >>> 2] = partition;
     segments.used[pending] += bytes;
     if (!this.pendingIsHead) segments.seal(pending);
     this.published++;
@@ -627,9 +625,8 @@ export class Store {
   }
 
   private noteHot(): void {
-    const envelope = (this.offset - ENVELOPE_BYTES) >>> 2;
-    const words = this.segments.words[this.held];
-    this.hotKeys.note(words[envelope + 1] & PARTITION_MASK, words[envelope] >>> 0);
+    const envelope = this.segments.words[this.held][(this.offset - ENVELOPE_BYTES) >>> 2];
+    this.hotKeys.note(envelope & PARTITION_MASK, this.soughtHash);
   }
 
   /** Room that was made and not published is given back. */
