@@ -10,7 +10,7 @@ import { HearsayError } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
 import type { Loaded } from '../commands/host.js';
 import { partitionOf } from '../partitions/slots.js';
-import { recordIsExpired } from '../record/expiry.js';
+import { isExpiryRecord, recordIsExpired } from '../record/expiry.js';
 import { compareVersions } from '../record/merge.js';
 import {
   align8,
@@ -21,7 +21,6 @@ import {
   recordKeyEnd,
   recordKeyStart,
   recordType,
-  TYPE_EXPIRY,
   TYPE_PUT,
   TYPE_TOMBSTONE,
   verifyRecord,
@@ -88,7 +87,8 @@ export class Loader {
     const partition = partitionOf(bytes, keyStart, keyEnd, this.options.partitions);
     const { store } = this;
     this.stats.records++;
-    if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY) loaded.unusable++;
+    const usable = type === TYPE_PUT || type === TYPE_TOMBSTONE || isExpiryRecord(bytes, at);
+    if (!usable) loaded.unusable++;
     else if (!this.ownership.owns(partition)) loaded.elsewhere++;
     else if (compareVersions(hlc, recordActor(bytes, at), store.flushedHlc, store.flushedActor) <= 0) loaded.flushed++;
     else if (!this.clock.observe(Math.max(hlc, recordExpiryHlc(bytes, at)), this.wallMs)) loaded.drifted++;

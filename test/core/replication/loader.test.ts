@@ -6,6 +6,7 @@ import {
   align8,
   FLAG_EXPIRY,
   recordLength,
+  TYPE_EXPIRY,
   TYPE_HINT,
   TYPE_PUT,
   TYPE_TOMBSTONE,
@@ -116,6 +117,16 @@ describe('a load', () => {
     const older = record({ key: first, value: 'old', hlc: hlcFromMs(NOW_MS - 1) });
     expect(load(older, record({ key: second, type: TYPE_TOMBSTONE }))).toMatchObject({ applied: 1, stale: 1 });
     expect(store.keys(0)).toBe(1);
+  });
+
+  it('goes on behind an expiry change that names no version', () => {
+    const { load } = bench();
+    load(record({ key: first, hlc: hlcFromMs(NOW_MS - 9) }));
+    expect(load(record({ key: first, type: TYPE_EXPIRY }), record({ key: second }))).toMatchObject({
+      applied: 1,
+      unusable: 1,
+      refusal: null,
+    });
   });
 
   it('leaves what belongs elsewhere, is from the future, was flushed or is no entry, and counts each', () => {
