@@ -1,5 +1,5 @@
 /**
- * Reading an expiry: whether a record is past its time, and which value version an EXPIRY record saw. The store, the
+ * Reading an expiry: whether a record is past its time, which value version an EXPIRY record saw, and what may not have one. The store, the
  * keyspace and repair call these; they give back plain numbers. Guarded: one rule everywhere for the instant at which an
  * entry ends. The fold itself is in fold.ts.
  */
@@ -12,6 +12,7 @@ import {
   recordExpireAtMs,
   recordKeyEnd,
   TYPE_EXPIRY,
+  TYPE_TOMBSTONE,
   writeHlc,
   writeWord,
 } from './record.js';
@@ -34,6 +35,12 @@ export function isExpiryRecord(bytes: Buffer, offset: number): boolean {
   if (recordBytes(bytes, offset) - (recordKeyEnd(bytes, offset) - offset) !== EXPIRY_VALUE_BYTES) return false;
   const value = recordEnd(bytes, offset) - EXPIRY_VALUE_BYTES;
   return readWord(bytes, value + 4) <= 0x1fffff && bytes[value + 14] === 0 && bytes[value + 15] === 0;
+}
+
+/** True for a verified tombstone in the one form there is: it neither expires nor holds a value. */
+export function isTombstoneRecord(bytes: Buffer, offset: number): boolean {
+  if (bytes[offset + 8] !== TYPE_TOMBSTONE || bytes[offset + 9] !== 0) return false;
+  return recordKeyEnd(bytes, offset) === recordEnd(bytes, offset);
 }
 
 /** HLC of the value version that an EXPIRY record saw. */

@@ -10,7 +10,7 @@ import { HearsayError } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
 import type { Loaded } from '../commands/host.js';
 import { partitionOf } from '../partitions/slots.js';
-import { isExpiryRecord, recordIsExpired } from '../record/expiry.js';
+import { isExpiryRecord, isTombstoneRecord, recordIsExpired } from '../record/expiry.js';
 import { compareVersions } from '../record/merge.js';
 import {
   align8,
@@ -87,7 +87,7 @@ export class Loader {
     const partition = partitionOf(bytes, keyStart, keyEnd, this.options.partitions);
     const { store } = this;
     this.stats.records++;
-    const usable = type === TYPE_PUT || type === TYPE_TOMBSTONE || isExpiryRecord(bytes, at);
+    const usable = type === TYPE_PUT || isTombstoneRecord(bytes, at) || isExpiryRecord(bytes, at);
     if (!usable) loaded.unusable++;
     else if (!this.ownership.owns(partition)) loaded.elsewhere++;
     else if (compareVersions(hlc, recordActor(bytes, at), store.flushedHlc, store.flushedActor) <= 0) loaded.flushed++;

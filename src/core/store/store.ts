@@ -11,7 +11,7 @@
  */
 import { assert } from '../base/assert.js';
 import { Hasher } from '../base/hash.js';
-import { isExpiryRecord, namedActor, namedHlc } from '../record/expiry.js';
+import { isExpiryRecord, isTombstoneRecord, namedActor, namedHlc } from '../record/expiry.js';
 import { foldExpiry, foldedLength } from '../record/fold.js';
 import { compareRecords, compareVersions } from '../record/merge.js';
 import {
@@ -50,6 +50,7 @@ import {
   SEGMENT_BYTES_MIN,
   SEGMENT_HEADER_BYTES,
   segmentBytesFor,
+  slackBytes,
   TOMBSTONES_SHARE_MAX,
   tombstoneBytesMax,
   VALUES_SHARE_MAX,
@@ -154,6 +155,7 @@ export class Store {
   private readonly evicts: boolean;
   private readonly reserve: number;
   private readonly ahead: number;
+  private readonly slackBytes: number;
   private readonly memoryBytesMax: number;
   private readonly inlineBytesMax: number;
   private readonly segments: Segments;
@@ -184,6 +186,7 @@ export class Store {
     this.evicts = options.eviction !== 'none';
     this.reserve = reserveSegments(memoryBytesMax, segmentBytes);
     this.ahead = aheadSegments(memoryBytesMax, segmentBytes);
+    this.slackBytes = slackBytes(memoryBytesMax);
     this.heads = new Heads(this.segments, memoryBytesMax);
     this.ghost = new Ghost(segmentBytes);
     this.reclaimer = new Reclaimer(this.entries, this.segments, this.heads, this.ghost, this.hasher, this.evicts);
@@ -269,7 +272,7 @@ export class Store {
   merge(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
     const type = recordType(source, at);
     if (type === TYPE_EXPIRY) return this.mergeExpiry(partition, hash, source, at);
-    if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE) return this.refuse();
+    if (type !== TYPE_PUT && !isTombstoneRecord(source, at)) return this.refuse();
     if (this.entries.isFlushed(recordHlc(source, at), recordActor(source, at))) return this.refuse();
     if (this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
       const order = compareRecords(source, at, this.buffer, this.offset);
@@ -440,25 +443,25 @@ export class Store {
   }
 
   /**
-   * A slice of work for the end of a turn: has touched segments ready before writes need them. When memory is full it empties, in
-   * slices, more the fewer are free and in step with what the turn wrote.
+   * A slice of work for the end of a turn: has touched segments ready before writes need them. While more than half of what is held
+   * is dead it cleans, in step with what the turn wrote, so that overwriting the same keys takes no more memory; when memory is
+   * full it empties, in slices, more the fewer are free.
    */
   prepare(): void {
-    const { segments, reclaimer } = this;
-    const { published } = this;
+    const { segments, published } = this;
     this.published = 0;
     if (segments.freeCount >= this.ahead && !segments.isRising) return;
     this.held = NONE;
     this.isSought = false;
+    if (this.isHalfDead()) {
+      this.reclaim(published * 2, this.ahead, true);
+      if (segments.freeCount >= this.reserve) return;
+    }
     if (segments.isRising || this.fits(segments.segmentBytes)) {
       segments.grow(TOUCH_BYTES_MAX);
       return;
     }
-    let records = SLICE_RECORDS_MAX * (this.reserve - segments.freeCount) + published * 2;
-    while (segments.freeCount < this.reserve && records > 0) {
-      if (!reclaimer.slice(SLICE_RECORDS_MAX, NONE, this.wallMs)) return;
-      records -= SLICE_RECORDS_MAX;
-    }
+    this.reclaim(SLICE_RECORDS_MAX * (this.reserve - segments.freeCount) + published * 2, this.reserve, false);
   }
 
   stats(): StoreStats {
@@ -581,6 +584,18 @@ export class Store {
   private wouldThrash(bytes: number, isTombstone: boolean): boolean {
     const share = isTombstone ? TOMBSTONES_SHARE_MAX : VALUES_SHARE_MAX;
     return this.entries.liveBytes + bytes > (this.memoryBytesMax - this.entries.bytes) * share;
+  }
+
+  /** What was overwritten takes more than what lives, beyond a slack. */
+  private isHalfDead(): boolean {
+    return this.segments.bytes > this.entries.liveBytes * 2 + this.slackBytes;
+  }
+
+  /** Empties segments, looking at about `records`, until so many are free. */
+  private reclaim(records: number, segmentsFree: number, onlyClean: boolean): void {
+    for (let left = records; left > 0 && this.segments.freeCount < segmentsFree; left -= SLICE_RECORDS_MAX) {
+      if (!this.reclaimer.slice(Math.min(left, SLICE_RECORDS_MAX), NONE, this.wallMs, onlyClean)) return;
+    }
   }
 
   private openJumbo(kind: HeadKind, lane: number, bytes: number): boolean {

@@ -137,8 +137,9 @@ describe('a load', () => {
       record({ key: first, hlc: hlcFromMs(NOW_MS + 501) }),
       record({ key: second, hlc: hlcFromMs(NOW_MS - 1000) }),
       record({ key: third, type: TYPE_HINT }),
+      record({ key: third, type: TYPE_TOMBSTONE, expireAtMs: NOW_MS + 1 }),
     );
-    expect(loaded).toMatchObject({ elsewhere: 1, drifted: 1, flushed: 1, unusable: 1, applied: 0, refusal: null });
+    expect(loaded).toMatchObject({ elsewhere: 1, drifted: 1, flushed: 1, unusable: 2, applied: 0, refusal: null });
     expect(log.appended).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { MERGE_APPLIED, MERGE_STALE } from '../../../src/core/store/store.js';
+import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
+import { MERGE_APPLIED, MERGE_REFUSED, MERGE_STALE } from '../../../src/core/store/store.js';
 import { record } from '../record/records.js';
 import { Shelf } from './harness.js';
 
@@ -85,5 +86,16 @@ describe('an expired value', () => {
     expect(shelf.merge('ttl7', record({ hlc: 10 }, 'ttl7', 'old'))).toBe(MERGE_STALE);
     for (let partition = 0; partition < 8; partition++) shelf.store.clearPartition(partition);
     expect(shelf.store.stats()).toMatchObject({ keys: 0, lapsed: 0, liveBytes: 0 });
+  });
+
+  it('is a value: a tombstone that says it expires is refused, and nothing is counted for it', () => {
+    const shelf = expiring();
+    shelf.pass(15);
+    const { keys, tombstones } = shelf.store.stats();
+    const odd = record({ hlc: 30, type: TYPE_TOMBSTONE, expireAtMs: 900 }, 'k');
+    expect(shelf.merge('k', odd)).toBe(MERGE_REFUSED);
+    shelf.store.wallMs = 950;
+    shelf.store.sweep(1000);
+    expect(shelf.store.stats()).toMatchObject({ keys, tombstones, lapsed: 0 });
   });
 });
