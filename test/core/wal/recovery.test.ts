@@ -48,6 +48,21 @@ describe('recovery of a log', () => {
     expect(decodeManifest(Buffer.from(`${line}\n${seal}\n`))).toEqual({ ...without, durableBatch: 0 });
   });
 
+  it('keeps as many spares as the log may need until its next checkpoint, by the budget that its status names', () => {
+    const bench = new Bench({ fileBytes: 4096, checkpointMinBytes: 65_536 }).start();
+    for (const id of range(1, 40)) {
+      bench.turn([id], 2000);
+      bench.pass(20);
+    }
+    bench.checkpoint([40]);
+    const { spares, budgetBytes } = bench.wal.stats();
+    expect(budgetBytes).toBe(65_536);
+    expect(spares).toBeGreaterThan(8);
+    bench.disk.kill();
+    // One of them is the first file of the new run.
+    expect(bench.start().wal.stats()).toMatchObject({ spares: Math.min(spares, 16) - 1, budgetBytes: 65_536 });
+  });
+
   it('keeps what the manifest says of the node across starts', () => {
     const bench = new Bench().start();
     expect(bench.recovery.manifest).toMatchObject({ nodeId: '', boot: 0 });
