@@ -62,10 +62,18 @@ export class Reclaimer {
     this.victims = new Victims(segments, evicts);
   }
 
-  /** Looks at up to `recordsMax` records of the segment under way, or of the next; false when there is none. */
-  slice(recordsMax: number, held: number, wallMs: number): boolean {
+  /**
+   * Looks at up to `recordsMax` records of the segment under way, or of the next; false when there is none. With `onlyClean` no
+   * value leaves that has not expired.
+   */
+  slice(recordsMax: number, held: number, wallMs: number, onlyClean: boolean): boolean {
     this.examined = 0;
+    if (onlyClean && this.evicts) this.victim = NONE;
     if (!this.begin(held, wallMs)) return false;
+    if (onlyClean && this.evicts) {
+      this.victim = NONE;
+      return false;
+    }
     this.empty(recordsMax, SLICE_BYTES_MAX, wallMs);
     return true;
   }

@@ -81,6 +81,14 @@ export function aheadSegments(memoryBytesMax: number, segmentBytes: number): num
   return Math.max(reserveSegments(memoryBytesMax, segmentBytes), Math.floor(bytes / segmentBytes));
 }
 
+/**
+ * Memory that dead records may take beyond as much as lives, before cleaning is preferred to growing: 32 MiB, or an eighth. Cleaning
+ * then copies about one byte for two that are written, of memory that is warm; growing costs page faults and collections.
+ */
+export function slackBytes(memoryBytesMax: number): number {
+  return Math.min(32 * 1024 * 1024, Math.floor(memoryBytesMax / 8));
+}
+
 /** Open lanes of each kind of head: all open heads, half empty on average, waste three percent of memory. */
 export function lanesMaxFor(memoryBytesMax: number, segmentBytes: number, kinds: number, lanes: number): number {
   return Math.max(1, Math.min(lanes, Math.floor(((memoryBytesMax / segmentBytes) * 0.06) / kinds)));

@@ -40,6 +40,22 @@ describe('emptying in slices', () => {
     expect(turnMost).toBeLessThanOrEqual(800);
   });
 
+  it('takes no more memory for the same keys overwritten without end than twice what lives, and a slack', () => {
+    const shelf = new Shelf({ eviction: 's3-fifo', memoryBytesMax: 64 * MIB });
+    for (let round = 0; round < 60; round++) {
+      for (let index = 0; index < 8000; index++) {
+        shelf.put(`key-${index}`, VALUE);
+        if (index % 50 === 0) shelf.store.prepare();
+      }
+    }
+    const { evictions, liveBytes, memoryBytes } = shelf.store.stats();
+    expect(hits(shelf, 'key', 8000)).toBe(8000);
+    expect(evictions).toBe(0);
+    expect(liveBytes).toBeLessThan(3 * MIB);
+    // Twice what lives, an eighth of memory, a sixteenth touched ahead, heads and the index.
+    expect(memoryBytes).toBeLessThan(24 * MIB);
+  });
+
   it('lets a write finish the segment under way when no turn ended in between', () => {
     const shelf = new Shelf({ eviction: 's3-fifo', memoryBytesMax: 16 * MIB, segmentBytes: MIB / 4 });
     for (let index = 0; index < 120_000; index++) expect(shelf.put(`key-${index}`, VALUE)).toBe(true);
