@@ -22,11 +22,15 @@ function simulated(options = {}) {
 
 diskContract('the simulator', async () => {
   const { disk, done, settle } = simulated();
+  let settled = false;
   return {
     disk,
     async completion(token) {
-      expect(done.has(token)).toBe(false);
+      // What was started before the last settling may have completed with it; nothing completes within its own call.
+      if (!settled) expect(done.size).toBe(0);
+      settled = true;
       settle();
+      expect(done.has(token)).toBe(true);
       return done.get(token) ?? null;
     },
     async release() {},

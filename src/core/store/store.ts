@@ -15,7 +15,6 @@ import { isExpiryRecord, isTombstoneRecord, namedActor, namedHlc } from '../reco
 import { foldExpiry, foldedLength } from '../record/fold.js';
 import { compareRecords, compareVersions } from '../record/merge.js';
 import {
-  align8,
   recordActor,
   recordBytes,
   recordExpireAtMs,
@@ -303,7 +302,7 @@ export class Store {
     if (!this.allocate(length, false, recordExpireAtMs(source, at))) return MERGE_REFUSED;
     const from = this.wordsOf(source);
     const to = this.segments.words[this.pending];
-    for (let word = at >>> 2, target = this.offset >>> 2, last = word + (align8(length) >>> 2); word < last; ) {
+    for (let word = at >>> 2, target = this.offset >>> 2, last = word + ((length + 3) >>> 2); word < last; ) {
       to[target++] = from[word++];
     }
     const segment = this.place(partition);
