@@ -2,7 +2,7 @@
  * The spine: one node as a machine. Events come in from a world, each goes to its room by one switch, and what must leave
  * leaves at the end of the turn, once per socket, log and peer. Start here to follow a PUT:
  *
- *     streamBytes -> Session.receive -> Command.run (set.ts) -> LocalKeyspace.put -> Store.allocate/publish, Wal.append,
+ *     streamBytes -> Session.receive -> Command.run (set.ts) -> LocalKeyspace.put -> Store.allocate/publish, Wal.appendWords,
  *     Replicator.spread -> Link.add;   turnEnded -> Wal.turnEnded, Replicator.flush, Peers.flush, Session.flush
  *     at the other owner: datagramArrived -> Replicator.receive -> Store.merge, Wal.append -> acks at its turn's end
  *

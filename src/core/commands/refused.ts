@@ -11,7 +11,7 @@ const FAMILIES: [string, string][] = [
   ['module acl debug monitor', 'it is no part of a cache'],
   ['slaveof replicaof failover psync sync replconf', 'there is no leader to follow; nodes find each other by gossip'],
   ['multi exec discard watch unwatch', 'a transaction needs one leader; each command is atomic on its own key'],
-  ['save bgsave bgrewriteaof lastsave', 'every write is logged as it happens; there is no snapshot to take'],
+  ['save bgsave bgrewriteaof lastsave', 'every write is logged as it happens; hearsay backup FILE takes a copy'],
   ['shutdown', 'stop the process with a signal'],
   [
     'publish subscribe unsubscribe psubscribe punsubscribe spublish ssubscribe sunsubscribe pubsub',
