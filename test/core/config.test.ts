@@ -52,7 +52,9 @@ describe('the settings of a node', () => {
   });
 
   it('report every violation at once', () => {
-    expect(messages({ port: '70000', partitions: 100, evictoin: 's3-fifo', probeTimeoutMs: 5000, join: 'here' })).toEqual([
+    expect(
+      messages({ port: '70000', partitions: 100, evictoin: 's3-fifo', probeTimeoutMs: 5000, join: 'here' }),
+    ).toEqual([
       'evictoin: is not a setting',
       'port: 70000 is above 65535',
       'join: "here" is not host:port',
