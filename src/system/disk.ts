@@ -3,9 +3,8 @@
  * calls. What an acknowledgement waits for is synced by a thread of its own (sync-thread.ts); everything else that takes time
  * (syncs of images and of the directory, filling spares, freeing what was removed) goes to libuv's pool in small steps, one
  * step at a time, so that neither waits for the other and an application keeps its pool. The world opens it once and
- * turns its completions into events. Guarded: one process per directory. The lock is a listening socket in Linux's abstract namespace,
- * named by device and inode, which the kernel takes back when the process dies, however it dies; elsewhere it is a file
- * with the id of a process, void when that process is gone. A descriptor is closed only when no call on it is in flight.
+ * turns its completions into events. Guarded: one process per directory (data-directory.ts). A descriptor is closed only when no
+ * call on it is in flight.
  */
 import {
   chmodSync,
@@ -18,29 +17,24 @@ import {
   fsync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
-  statSync,
   unlinkSync,
   write,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import type { Server } from 'node:net';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { HearsayError } from '../core/base/errors.js';
 import type { Disk, DiskErrorCode, FileHandle, SyncUrgency } from '../ports/disk.js';
 import { DiskError } from '../ports/disk.js';
 import type { Log } from '../ports/log.js';
+import { type DirectoryLock, LOCK_NAME, lockDirectory, makeDirectory } from './data-directory.js';
 import { DescriptorReserve } from './descriptors.js';
 import { SyncThread } from './sync-thread.js';
 
-const LOCK_NAME = 'lock';
 /** One write into a file that is prepared, and what is written between two syncs of it. */
 const FILL_BYTES = 1024 * 1024;
 const FILL_SYNC_BYTES = 4 * FILL_BYTES;
@@ -60,7 +54,7 @@ type Step = (done: () => void) => void;
 export class NodeDisk implements Disk {
   readonly directory: string;
   private readonly completed: Completed;
-  private readonly lock: Server | null;
+  private readonly lock: DirectoryLock;
   private readonly directoryFd: number;
   /** Descriptors with calls in flight; one that is closing is closed when they are done. */
   private readonly inFlight = new Map<FileHandle, { calls: number; closing: boolean }>();
@@ -70,7 +64,7 @@ export class NodeDisk implements Disk {
   private readonly steps: Step[] = [];
   private zeros: Buffer | null = null;
 
-  private constructor(directory: string, completed: Completed, lock: Server | null, log: Log | null) {
+  private constructor(directory: string, completed: Completed, lock: DirectoryLock, log: Log | null) {
     this.directory = directory;
     this.completed = completed;
     this.lock = lock;
@@ -86,10 +80,9 @@ export class NodeDisk implements Disk {
   static async open(directory: string, completed: Completed, log: Log | null = null): Promise<NodeDisk> {
     const path = resolve(directory);
     try {
-      mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+      makeDirectory(path, DIRECTORY_MODE);
       chmodSync(path, DIRECTORY_MODE);
-      const lock = process.platform === 'linux' ? await lockBySocket(path) : null;
-      if (lock === null) assertFree(path);
+      const lock = await lockDirectory(path);
       writeFileSync(join(path, LOCK_NAME), `${process.pid}\n`, { mode: FILE_MODE });
       return new NodeDisk(path, completed, lock, log);
     } catch (error) {
@@ -109,8 +102,7 @@ export class NodeDisk implements Disk {
     } catch {
       // It names the holder for people; the lock itself is the socket.
     }
-    const { lock } = this;
-    if (lock !== null) await new Promise<void>((done) => lock.close(() => done()));
+    await this.lock.release();
   }
 
   list(): string[] {
@@ -288,46 +280,6 @@ export class NodeDisk implements Disk {
     if (!/^[\w.-]+$/.test(name) || name.startsWith('..')) throw new DiskError('EACCES', `${name} is no file name`);
     return join(this.directory, name);
   }
-}
-
-/** Holds the directory for as long as this process lives. */
-function lockBySocket(directory: string): Promise<Server> {
-  const { dev, ino } = statSync(directory, { bigint: true });
-  return new Promise((done, fail) => {
-    const server = createServer((socket) => socket.destroy());
-    server.unref();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      fail(error.code === 'EADDRINUSE' ? inUse(directory, holder(directory)) : error);
-    });
-    server.listen({ path: `\0hearsay-${dev}-${ino}` }, () => done(server));
-  });
-}
-
-/** Without abstract sockets: the process that the lock file names must be gone. */
-function assertFree(directory: string): void {
-  const pid = holder(directory);
-  if (pid === 0 || pid === process.pid) return;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
-  }
-  throw inUse(directory, pid);
-}
-
-/** Id of the process that the lock file names; 0 if it names none. */
-function holder(directory: string): number {
-  try {
-    const text = readFileSync(join(directory, LOCK_NAME), 'latin1').slice(0, 16);
-    return /^\d+\n$/.test(text) ? Number.parseInt(text, 10) : 0;
-  } catch {
-    return 0;
-  }
-}
-
-function inUse(directory: string, pid: number): HearsayError {
-  const who = pid === 0 ? '' : ` (pid ${pid})`;
-  return new HearsayError('DATADIR', `data directory ${directory} is in use by another process${who}`);
 }
 
 function attempt<T>(call: () => T): T {

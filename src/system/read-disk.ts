@@ -7,8 +7,7 @@ import { join, resolve } from 'node:path';
 import { HearsayError } from '../core/base/errors.js';
 import type { Disk, DiskErrorCode, FileHandle } from '../ports/disk.js';
 import { DiskError } from '../ports/disk.js';
-
-const LOCK_NAME = 'lock';
+import { LOCK_NAME } from './data-directory.js';
 
 export class ReadDisk implements Disk {
   private readonly directory: string;
