@@ -1,19 +1,16 @@
 /**
  * A cluster on this machine: N processes of `hearsay serve`, started, watched and stopped from outside, as an operator would.
  * `hearsay cluster` runs `runLocalCluster`; demonstrations and chaos runs hold a `LocalCluster` of their own.
- * Guarded: a taken port is found before anything starts; no node outlives the cluster, since each stops when its standard
+ * Guarded: a taken port or directory is found before anything starts; no node outlives the cluster, since each stops when its standard
  * input ends; stopping has a bound, after which nodes are killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { portTaken } from './ports.js';
 import { askNode, type ProbeReply, recordOf } from './probe.js';
 
-/** What a node writes into its data directory. */
-const NODE_FILES = /^(?:manifest(?:\.tmp)?|lock|(?:log|image|spare|torn|rot)-[\d-]+)$/;
 const READY_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 const PROBE_INTERVAL_MS = 100;
@@ -27,14 +24,14 @@ export interface LocalClusterOptions {
   gossipPort: number;
   /** Holds a directory for each node. */
   dataDirectory: string;
-  /** Empty the nodes' directories before the first start. */
-  fresh: boolean;
   /** Show all log lines, not only warnings and errors. */
   verbose: boolean;
   /** Program and words that run one node; flags follow. */
   command: readonly string[];
   /** Flags for every node. */
   flags: readonly string[];
+  /** What nodes take from the environment, as words of a shell: they stand before a command that starts one again. */
+  environment?: readonly string[];
   password: string | null;
   readyLimitMs?: number;
 }
@@ -81,36 +78,14 @@ export class LocalCluster {
     return null;
   }
 
-  /** With `fresh`: a line about the first file to be removed that no node wrote, or null. */
-  foreignFile(): string | null {
-    for (const { dataDirectory } of this.options.fresh ? this.nodes : []) {
-      const names = existsSync(dataDirectory) ? readdirSync(dataDirectory) : [];
-      const foreign = names.find((name) => !NODE_FILES.test(name));
-      if (foreign !== undefined)
-        return `${join(dataDirectory, foreign)} was not written by a node: --fresh would remove it`;
-    }
-    return null;
-  }
-
-  /** Starts every node; returns at once. Look at `takenPort` and `foreignFile` first. */
+  /** Starts every node; returns at once. Look at `takenPort` first. */
   start(): void {
-    for (const node of this.nodes) {
-      if (this.options.fresh) rmSync(node.dataDirectory, { recursive: true, force: true });
-      this.startNode(node);
-    }
+    for (const node of this.nodes) this.startNode(node);
   }
 
   startNode(node: LocalNode): void {
-    mkdirSync(node.dataDirectory, { recursive: true });
-    const { command, flags, host, verbose } = this.options;
-    const others = this.nodes.filter((other) => other !== node).map((other) => `${host}:${other.gossipPort}`);
-    const words = [
-      ...command.slice(1),
-      ...flags,
-      ...['--id', node.name, '--bind', host, '--port', String(node.port), '--gossip-port', String(node.gossipPort)],
-      ...['--data', node.dataDirectory, '--log-format', 'json', '--stop-with-stdin'],
-      ...(others.length > 0 ? ['--join', others.join(',')] : []),
-    ];
+    const { command, verbose } = this.options;
+    const words = [...command.slice(1), ...this.flagsOf(node), '--log-format', 'json', '--stop-with-stdin'];
     node.expectedToEnd = false;
     // A group of its own: Ctrl-C reaches the cluster alone, which then stops the nodes in order.
     const child = spawn(command[0], words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
@@ -127,8 +102,25 @@ export class LocalCluster {
       if (node.process === child) node.process = null;
       if (node.expectedToEnd) return;
       this.print(`${node.name} died (${signal ?? `exit code ${code}`}); the others go on. To start it again:`);
-      this.print(`  npx hearsay serve --port ${node.port} --data ${node.dataDirectory} --join ${others.join(',')}`);
+      this.print(`  ${this.restartCommand(node)}`);
     });
+  }
+
+  /** The words for a shell that start this node as the cluster has it, from any directory. */
+  restartCommand(node: LocalNode): string {
+    const { command, environment = [] } = this.options;
+    return [...environment, ...[...command, ...this.flagsOf(node)].map(shellWord)].join(' ');
+  }
+
+  private flagsOf(node: LocalNode): string[] {
+    const { flags, host } = this.options;
+    const others = this.nodes.filter((other) => other !== node).map((other) => `${host}:${other.gossipPort}`);
+    return [
+      ...flags,
+      ...['--id', node.name, '--bind', host, '--port', String(node.port), '--gossip-port', String(node.gossipPort)],
+      ...['--data', resolve(node.dataDirectory)],
+      ...(others.length > 0 ? ['--join', others.join(',')] : []),
+    ];
   }
 
   /** Nodes whose process runs. */
@@ -185,19 +177,24 @@ export class LocalCluster {
   }
 }
 
-/** Runs a cluster until `onStop` calls its listener; returns the exit code. */
+/**
+ * Runs a cluster until `onStop` calls its listener; returns the exit code. `prepare` is called when the ports are known to be free
+ * and before anything starts; what it throws is thrown on.
+ */
 export async function runLocalCluster(
   options: LocalClusterOptions,
   print: PrintLine,
   complain: PrintLine,
   onStop: (listener: () => void) => void,
+  prepare: (nodes: readonly LocalNode[]) => Promise<void> = () => Promise.resolve(),
 ): Promise<number> {
   const cluster = new LocalCluster(options, print);
-  const taken = (await cluster.takenPort()) ?? cluster.foreignFile();
+  const taken = await cluster.takenPort();
   if (taken !== null) {
     complain(`hearsay: ${taken}`);
     return 1;
   }
+  await prepare(cluster.nodes);
   let stopping = false;
   const stopAsked = new Promise<void>((resolve) =>
     onStop(() => {
@@ -219,6 +216,11 @@ export async function runLocalCluster(
   await cluster.stop();
   if (!stopping) complain('hearsay: every node has died');
   return stopping ? 0 : 1;
+}
+
+/** A word as a shell takes it back. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** What a person reads once the cluster stands. */

@@ -50,7 +50,6 @@ export class TemporaryCluster {
         port,
         gossipPort: port + options.nodes,
         dataDirectory: directory,
-        fresh: true,
         verbose: false,
         command: options.command,
         flags: options.flags ?? [],

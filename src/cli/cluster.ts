@@ -1,10 +1,12 @@
 /**
  * `hearsay cluster`: several nodes on this machine, each a process of its own, until a signal.
- * It checks the settings once for all nodes and leaves the rest to cluster/local.ts.
+ * It checks the settings once for all nodes and leaves their directories to cluster-data.ts, the rest to cluster/local.ts.
  */
-import { type LocalClusterOptions, runLocalCluster } from '../../cluster/local.js';
+import { resolve } from 'node:path';
+import { type LocalClusterOptions, runLocalCluster, shellWord } from '../../cluster/local.js';
 import { SETTINGS } from '../core/config.js';
-import { flagOf } from '../core/setting.js';
+import { environmentOf, flagOf } from '../core/setting.js';
+import { prepareClusterData } from './cluster-data.js';
 import { configFrom, settingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
@@ -14,11 +16,18 @@ const PORT_OFFSET_GOSSIP = 10_000;
 
 export async function runCluster(options: Readonly<Record<string, unknown>>, terminal: Terminal): Promise<number> {
   if (terminal.launcher === null) throw new UsageError(['cluster: start it by bin/hearsay.js']);
+  const local = clusterOptions(options, [process.execPath, terminal.launcher, 'serve'], terminal);
   return runLocalCluster(
-    clusterOptions(options, [process.execPath, terminal.launcher, 'serve'], terminal),
+    local,
     (line) => terminal.out(`${line}\n`),
     (line) => terminal.error(`${line}\n`),
     (listener) => terminal.onStopSignal(listener),
+    (nodes) =>
+      prepareClusterData({
+        directory: local.dataDirectory,
+        nodeDirectories: nodes.map((node) => node.dataDirectory),
+        fresh: options.fresh === true,
+      }),
   );
 }
 
@@ -32,7 +41,7 @@ export function clusterOptions(
   const port = wholeNumber('--port', options.port, 1, 65_535 - PORT_OFFSET_GOSSIP - nodes + 1);
   // The cluster's own --port and --data are not the nodes': these are made from them.
   const flags = settingFlags({ ...options, port: undefined, data: undefined });
-  const { config } = configFrom(
+  const { config, origins } = configFrom(
     { ...flags, bind: '127.0.0.1', port, gossipPort: port + PORT_OFFSET_GOSSIP },
     options.config,
     terminal,
@@ -40,21 +49,39 @@ export function clusterOptions(
   const passed = SETTINGS.flatMap((setting) => {
     const value = flags[setting.name];
     if (value === undefined) return [];
-    return setting.kind === 'switch' ? [flagOf(setting)] : [flagOf(setting), String(value)];
+    if (setting.kind === 'switch') return [flagOf(setting)];
+    // Whole paths, so that the command to start a node again holds in any directory.
+    return [flagOf(setting), setting.placeholder === 'file' ? resolve(String(value)) : String(value)];
   });
-  if (typeof options.config === 'string') passed.push('--config', options.config);
+  if (typeof options.config === 'string') passed.push('--config', resolve(options.config));
   return {
     nodes,
     host: '127.0.0.1',
     port,
     gossipPort: port + PORT_OFFSET_GOSSIP,
     dataDirectory: String(options.data),
-    fresh: options.fresh === true,
     verbose: options.verbose === true,
     command,
     flags: passed,
+    environment: environmentWords(origins, options.config, terminal.environment),
     password: config.password,
   };
+}
+
+/** Assignments of what the nodes take from the environment; the password is not shown, but taken from there again. */
+function environmentWords(
+  origins: Readonly<Record<string, string>>,
+  file: unknown,
+  environment: Terminal['environment'],
+): string[] {
+  const names = SETTINGS.filter((setting) => origins[setting.name] === environmentOf(setting)).map(environmentOf);
+  if (typeof file !== 'string' && environment.HEARSAY_CONFIG) names.push('HEARSAY_CONFIG');
+  return names.map((name) => {
+    if (name === 'HEARSAY_PASSWORD') return `${name}="$${name}"`;
+    const isPath = name === 'HEARSAY_CONFIG' || name === 'HEARSAY_PASSWORD_FILE';
+    const value = environment[name] ?? '';
+    return `${name}=${shellWord(isPath ? resolve(value) : value)}`;
+  });
 }
 
 function wholeNumber(flag: string, raw: unknown, min: number, max: number): number {

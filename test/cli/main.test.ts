@@ -132,16 +132,17 @@ describe('the flags of a cluster', () => {
       enableFaultInjection: true,
       config: undefined,
     };
-    expect(clusterOptions(options, ['node', 'hearsay', 'serve'], terminalFor({ HEARSAY_PASSWORD: 'p' }))).toEqual({
+    const environment = { HEARSAY_PASSWORD: 'p', HEARSAY_TICK_INTERVAL_MS: '50', HEARSAY_MAX_MEMORY: '32mb' };
+    expect(clusterOptions(options, ['node', 'hearsay', 'serve'], terminalFor(environment))).toEqual({
       nodes: 3,
       host: '127.0.0.1',
       port: 7400,
       gossipPort: 17_400,
       dataDirectory: 'place',
-      fresh: true,
       verbose: false,
       command: ['node', 'hearsay', 'serve'],
       flags: ['--max-memory', '64mb', '--enable-fault-injection'],
+      environment: ['HEARSAY_PASSWORD="$HEARSAY_PASSWORD"', 'HEARSAY_TICK_INTERVAL_MS=50'],
       password: 'p',
     });
     expect(() => clusterOptions({ ...options, port: '56000' }, [], terminalFor({}))).toThrow(UsageError);
