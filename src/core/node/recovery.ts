@@ -32,7 +32,7 @@ import { formatBytes } from '../setting.js';
 import type { Store } from '../store/store.js';
 import { MERGE_REFUSED } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
-import type { ClusterIdentity } from './identity.js';
+import { type ClusterIdentity, describeCluster, describeClusterId } from './identity.js';
 import { recoverLossy } from './lossy-note.js';
 
 const MIB = 1024 * 1024;
@@ -94,15 +94,16 @@ export function recoverNode(
   const recovery = wal.recover(visit, { holdsBytes }, () => loader.end());
   const known = recovery.manifest;
   if (known.clusterId !== '' && known.clusterId !== identity.clusterIdText) {
+    const made = describeClusterId(known.clusterId, config) ?? 'one of another name or another password';
     throw new HearsayError(
       'DATADIR',
-      `data directory ${config.data} belongs to another cluster, or to one with another password; this one is ${JSON.stringify(config.clusterName)} with ${identity.settings}`,
+      `data directory ${config.data} belongs to another cluster, ${made}; asked for was ${describeCluster(config)}`,
     );
   }
   if (known.nodeId !== '' && config.id !== null && known.nodeId !== config.id) {
     throw new HearsayError(
       'DATADIR',
-      `data directory ${config.data} belongs to node ${known.nodeId}, not to ${config.id}`,
+      `data directory ${config.data} belongs to node ${known.nodeId}; asked for was --id ${config.id}`,
     );
   }
   const nodeId = known.nodeId || config.id || `node-${random.uint32().toString(16).padStart(8, '0')}`;
