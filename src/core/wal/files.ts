@@ -2,14 +2,14 @@
  * The log's files: the one that is written, those behind it whose bytes are not yet known durable, those behind them, the next
  * one, and the spares. The log asks for room, moves on to the next file and retires old ones after a checkpoint.
  * Guarded: a file number is never used twice by one run, so a salt never is, and numbers rise in the order of use; a file's
- * name is durable before its first batch is; a spare is zero-filled and synced, or recycled, before it is needed, so that a
+ * name and size are durable before its first batch is, so that a file that was cut short is told; a spare is zero-filled and synced, or recycled, before it is needed, so that a
  * write within it finds its blocks. The next file is named, opened and its name made durable in the background while the
  * current one is written, so that a change of files costs the turn no call of the disk.
  */
 import type { Disk, FileHandle } from '../../ports/disk.js';
 import { DiskError } from '../../ports/disk.js';
 import { mix32 } from '../base/hash.js';
-import { alignPosition8, alignPositionSector } from './frame.js';
+import { alignPosition8, alignPositionSector, SECTOR_BYTES } from './frame.js';
 import { fileName, writeZeros } from './names.js';
 
 export interface LogFile {
@@ -106,8 +106,11 @@ export class LogFiles {
     return this.spareCount > 0 ? Math.max(here, this.fileBytes) : here;
   }
 
-  /** Moves on to a new file with room for `frameBytes` at least. False, and the old one stays, if the disk refuses. */
-  roll(frameBytes: number): boolean {
+  /**
+   * Moves on to a new file with room for `frameBytes` at least. False, and the old one stays, if the disk refuses. Without a spare
+   * its blocks are not allocated, unless the caller fills it at once; its size is durable all the same, and not that of a spare.
+   */
+  roll(frameBytes: number, fills = false): boolean {
     const capacity = Math.max(this.fileBytes, alignPositionSector(frameBytes));
     if (capacity > this.fileBytes) this.putBackNext();
     else if (this.next !== null) return this.rollToNext(this.next);
@@ -116,6 +119,7 @@ export class LogFiles {
     const handle = this.openNamed(number, spare);
     if (handle === null) return false;
     try {
+      if (spare === undefined && !fills) this.extend(handle, Math.max(capacity, this.fileBytes + SECTOR_BYTES));
       this.disk.syncDirectory();
     } catch (error) {
       this.note(error);
@@ -125,6 +129,11 @@ export class LogFiles {
     }
     this.begin(number, handle, capacity, spare !== undefined);
     return true;
+  }
+
+  private extend(handle: FileHandle, bytes: number): void {
+    this.disk.truncate(handle, bytes);
+    this.disk.syncNow(handle);
   }
 
   private rollToNext(next: NextFile): boolean {
@@ -169,7 +178,7 @@ export class LogFiles {
 
   /** The first file of a run: at a start there is time to fill it with zeros, if no spare is there. */
   rollFirst(): boolean {
-    if (!this.roll(0)) return false;
+    if (!this.roll(0, true)) return false;
     const file = this.current;
     if (file === null || file.filled) return true;
     try {
@@ -192,8 +201,7 @@ export class LogFiles {
       return;
     }
     try {
-      if (file.filled) writeZeros(this.disk, file.handle, file.position, Math.min(file.position + 512, file.capacity));
-      else this.disk.truncate(file.handle, file.position);
+      writeZeros(this.disk, file.handle, file.position, Math.min(file.position + SECTOR_BYTES, file.capacity));
     } catch (error) {
       this.note(error);
     }

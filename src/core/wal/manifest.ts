@@ -32,10 +32,15 @@ export interface ImageRef {
   records: number;
 }
 
-/** From log file `from` on, one run of the process wrote with this salt. */
+/**
+ * From log file `from` on, one run of the process wrote with this salt. Its files from `madeFrom` on had `madeBytes` at least before
+ * their first frame was written: one that has frames and is shorter was cut. Those before it are copies, as long as their frames.
+ */
 export interface RunRef {
   from: number;
   salt: number;
+  madeFrom: number;
+  madeBytes: number;
 }
 
 export interface Manifest {
@@ -64,13 +69,20 @@ export function saltOf(runs: readonly RunRef[], number: number): number {
   return mix32(salt, number);
 }
 
-/** The runs that wrote any of `logs`, and a new one that writes from file `from` on. */
-export function withRun(runs: readonly RunRef[], logs: readonly number[], from: number, salt: number): RunRef[] {
+/** The size that log file `number` had before its first frame was written, or more; 0 if that is not known. */
+export function madeBytesOf(runs: readonly RunRef[], number: number): number {
+  let made = 0;
+  for (const run of runs) if (run.from <= number) made = number >= run.madeFrom ? run.madeBytes : 0;
+  return made;
+}
+
+/** The runs that wrote any of `logs`, and the new one. */
+export function withRun(runs: readonly RunRef[], logs: readonly number[], next: RunRef): RunRef[] {
   const wrote = (run: RunRef, index: number) => {
-    const until = index + 1 < runs.length ? runs[index + 1].from : from;
+    const until = index + 1 < runs.length ? runs[index + 1].from : next.from;
     return logs.some((number) => number >= run.from && number < until);
   };
-  return [...runs.filter(wrote), { from, salt }];
+  return [...runs.filter(wrote), next];
 }
 
 /** The runs that wrote files at or above `walStart`, or still do. */
@@ -89,7 +101,9 @@ export function readManifest(disk: Disk): Manifest | null {
   }
   try {
     const size = disk.size(file);
-    if (size > MANIFEST_BYTES_MAX) throw new HearsayError('DATADIR', `the manifest is ${size} bytes long`);
+    if (size > MANIFEST_BYTES_MAX) {
+      throw new HearsayError('DATADIR', `the file ${MANIFEST_NAME} is ${size} bytes long: it is none of a node`);
+    }
     const bytes = Buffer.alloc(size);
     let filled = 0;
     while (filled < size) {
@@ -126,7 +140,10 @@ export function encodeManifest(manifest: Manifest): Buffer {
 
 export function decodeManifest(bytes: Buffer): Manifest {
   const end = bytes.indexOf(0x0a);
-  const damaged = new HearsayError('DATADIR', 'the manifest is damaged; restore it from a backup or start empty');
+  const damaged = new HearsayError(
+    'DATADIR',
+    `the file ${MANIFEST_NAME} is damaged, and without it nothing else can be read: put back a copy of the whole directory, or move the directory away and start empty: the other owners then bring back what they hold`,
+  );
   if (end <= 0 || bytes.length !== end + 10) throw damaged;
   const seal = crc32(bytes, 0, end).toString(16).padStart(8, '0');
   if (bytes.toString('latin1', end) !== `\n${seal}\n`) throw damaged;
@@ -139,10 +156,15 @@ export function decodeManifest(bytes: Buffer): Manifest {
   if (hasFields(parsed, {}) && hasFields(parsed.state, {}) && parsed.state.formatVersion !== 0) {
     throw new HearsayError('DATADIR', `the data is of format ${String(parsed.state.formatVersion)}, not 0`);
   }
-  // A manifest that does not say what was durable leaves it to the headers of the log.
-  const whole = hasFields(parsed, {}) ? { durableBatch: 0, ...parsed } : parsed;
+  // A manifest that does not say what was durable leaves it to the headers of the log; nor need it say how long files were made.
+  const whole = hasFields(parsed, {}) ? { durableBatch: 0, ...parsed, runs: withSizes(parsed.runs) } : parsed;
   if (!isManifest(whole)) throw damaged;
   return whole;
+}
+
+function withSizes(runs: unknown): unknown {
+  if (!Array.isArray(runs)) return runs;
+  return runs.map((run) => (hasFields(run, {}) ? { madeFrom: 0, madeBytes: 0, ...run } : run));
 }
 
 function isManifest(value: unknown): value is Manifest {
@@ -152,7 +174,8 @@ function isManifest(value: unknown): value is Manifest {
   if (!hasFields(value.state, { ...texts, boot: 'number', incarnation: 'number', actor: 'number' })) return false;
   const image = { number: 'number', salt: 'number', frames: 'number', records: 'number' };
   if (value.image !== null && !hasFields(value.image, image)) return false;
-  return Array.isArray(value.runs) && value.runs.every((run) => hasFields(run, { from: 'number', salt: 'number' }));
+  const run = { from: 'number', salt: 'number', madeFrom: 'number', madeBytes: 'number' };
+  return Array.isArray(value.runs) && value.runs.every((each) => hasFields(each, run));
 }
 
 function hasFields(value: unknown, types: Record<string, string>): value is Record<string, unknown> {

@@ -7,7 +7,9 @@
  * batches written again after a failed sync take the place of the doubtful ones. A batch that is missing or damaged is rot if
  * any valid header says it was durable: it is counted and set aside, and reading goes on behind it. Otherwise a crash may
  * leave exactly this behind: a torn tail, which is cut there, with all that follows. A good frame that nothing says was durable is
- * doubtful: it counts, and rewrite.ts tells why it is then written again.
+ * doubtful: it counts, and rewrite.ts tells why it is then written again. What no crash leaves is a loss like rot: a file with frames
+ * that is shorter than it was made, unless the log was closed in order there or goes on behind it without a gap; and an end before the
+ * last batch that the manifest says was durable.
  *
  * Order under a bound on memory: the past first, the newest last, because the receiver gives up the oldest of what it was given
  * when it has no more room. The log is in order as it stands, an image is not: one that may not fit beside its log is read in
@@ -22,7 +24,7 @@ import { AgeSample } from './ages.js';
 import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN, SECTOR_BYTES } from './frame.js';
 import { chainCrc, FOOTER_BODY_BYTES } from './image.js';
 import type { ImageRef, Manifest } from './manifest.js';
-import { saltOf } from './manifest.js';
+import { madeBytesOf, saltOf } from './manifest.js';
 import { fileName, namedFiles } from './names.js';
 import type { RecordVisitor } from './reader.js';
 import { FrameReader } from './reader.js';
@@ -108,6 +110,8 @@ class Folder {
   private readonly numbers: number[];
   private readonly visit: RecordVisitor;
   private scanned = false;
+  /** The last file with frames, if it is shorter than it was made. */
+  private cutShort: Region | null = null;
 
   constructor(disk: Disk, manifest: Manifest, numbers: number[], visit: RecordVisitor) {
     this.disk = disk;
@@ -231,12 +235,13 @@ class Folder {
           }
           const missing = reader.header.batch - this.result.lastBatch - 1;
           if (missing > 0) {
-            if (this.result.lastBatch >= this.proven(index)) {
+            if (this.cutShort === null && this.result.lastBatch >= this.proven(index)) {
               if (damaged === null) damagedAt = reader.position;
               this.cut(damaged ?? { kind: 'log', number, from: gapFrom, to: reader.end }, damagedAt);
               return;
             }
-            this.noteRot('log', number, gapFrom, reader.position, missing);
+            if (damaged === null && reader.position === 0) this.noteLost(missing, `before ${fileName('log', number)}`);
+            else this.noteRot('log', number, gapFrom, reader.position, missing);
           }
           damaged = null;
           this.takeFrame(reader, number);
@@ -244,6 +249,7 @@ class Folder {
           goodEnd = reader.end;
           from = goodEnd;
         }
+        if (lastUsed === index) this.noteCutShort(number, goodFile === number ? goodEnd : 0, reader.fileBytes);
       });
     }
     if (this.result.torn !== null) return;
@@ -256,6 +262,7 @@ class Folder {
       }
     }
     if (damaged !== null) this.endDamaged(damaged, damagedAt);
+    else this.endEarly();
     this.result.blank = this.result.logs.slice(lastUsed + 1);
     this.result.logs = this.result.logs.slice(0, lastUsed + 1);
   }
@@ -309,13 +316,26 @@ class Folder {
   /** Nothing good follows the damage: it is rot if a header proves its first batch durable, else a torn tail. */
   private endDamaged(damaged: Region, at: number): void {
     const missing = this.proven(this.numbers.indexOf(damaged.number)) - this.result.lastBatch;
-    if (missing <= 0) {
+    if (missing <= 0 && this.cutShort?.number !== damaged.number) {
       this.cut(damaged, at);
       return;
     }
-    this.noteRot('log', damaged.number, damaged.from, damaged.to, missing);
-    this.result.lastBatch += missing;
+    this.noteRot('log', damaged.number, damaged.from, damaged.to, Math.max(1, missing));
+    this.result.lastBatch += Math.max(0, missing);
     this.result.cleanShutdown = false;
+  }
+
+  /** Nothing is damaged; but more may have been durable than is there. */
+  private endEarly(): void {
+    const missing = this.result.provenBatch - this.result.lastBatch;
+    if (missing > 0) {
+      this.noteLost(missing, `behind batch ${this.result.lastBatch}, where the log ends`);
+      this.result.lastBatch += missing;
+      this.result.cleanShutdown = false;
+    } else if (this.cutShort !== null && !this.result.cleanShutdown) {
+      const { number, from, to } = this.cutShort;
+      this.noteRot('log', number, from, to, 1);
+    }
   }
 
   private cut(region: Region, at: number): void {
@@ -358,7 +378,20 @@ class Folder {
   private noteRot(kind: 'log' | 'image', number: number, from: number, to: number, frames: number): void {
     this.result.rotFrames += frames;
     if (this.result.rot.length < REGIONS_MAX) this.result.rot.push({ kind, number, from, to });
-    this.note(`${fileName(kind, number)} is damaged between ${from} and ${to}: ${frames} durable frames are lost`);
+    this.note(`${fileName(kind, number)} is damaged between ${from} and ${to}: ${durableText(frames, 'frame')}`);
+  }
+
+  /** Batches of which nothing is left to be set aside. */
+  private noteLost(batches: number, where: string): void {
+    this.result.rotFrames += batches;
+    this.note(`${where}: ${durableText(batches, 'batch')}`);
+  }
+
+  private noteCutShort(number: number, from: number, to: number): void {
+    const madeBytes = madeBytesOf(this.manifest.runs, number);
+    this.cutShort = to < madeBytes ? { kind: 'log', number, from, to } : null;
+    if (this.cutShort === null) return;
+    this.note(`${fileName('log', number)} is cut short: it has ${to} bytes and was made with ${madeBytes}`);
   }
 
   private note(text: string): void {
@@ -373,4 +406,9 @@ class Folder {
       this.disk.close(file);
     }
   }
+}
+
+function durableText(count: number, noun: 'frame' | 'batch'): string {
+  if (count === 1) return `1 ${noun} that was durable is lost`;
+  return `${count} ${noun === 'batch' ? 'batches' : 'frames'} that were durable are lost`;
 }

@@ -61,7 +61,7 @@ function setAside(disk: Disk, found: readonly NamedFile[], fold: Fold): void {
   try {
     for (const region of fold.rot) {
       const name = asideName('rot', region.number, region.from);
-      if (rotFiles >= ROT_FILES_MAX || kept.has(name)) continue;
+      if (rotFiles >= ROT_FILES_MAX || kept.has(name) || region.from >= region.to) continue;
       copyRegion(disk, region, name);
       rotFiles++;
     }

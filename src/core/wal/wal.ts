@@ -280,7 +280,8 @@ export class Wal {
 
   /** Changes what the manifest says of the node; durable before it returns. Throws HearsayError NOSPACE or DISKFAILED. */
   setState(patch: Partial<ManifestState>): void {
-    const next = { ...this.manifest, state: { ...this.manifest.state, ...patch } };
+    const { durableBatch } = this;
+    const next = { ...this.manifest, durableBatch, state: { ...this.manifest.state, ...patch } };
     try {
       writeManifest(this.disk, next);
     } catch (error) {
@@ -291,7 +292,10 @@ export class Wal {
     this.manifest = next;
   }
 
-  /** Writes and syncs what is left, then a frame that says the log was closed in order: so that frame is proof of all before it. */
+  /**
+   * Writes and syncs what is left, then a frame that says the log was closed in order: so that frame is proof of all before it. The
+   * manifest says so too, for a log whose end goes missing.
+   */
   close(): void {
     if (this.closed) return;
     this.checkpoint.abandon('the log is closed');
@@ -299,8 +303,10 @@ export class Wal {
       if (!this.failed && (this.memory.empty || this.writeBatch())) {
         // A sync in flight may be the one that is told of a failure: then this one would prove nothing.
         if (this.options.durability !== 'off' && this.sync === null) this.syncAll();
+        const { durableBatch } = this;
         if (this.writeFrame(this.memory.collecting, this.batch, KIND_SHUTDOWN)) this.writtenBatch = this.batch++;
         this.syncAll();
+        if (durableBatch > this.manifest.durableBatch) writeManifest(this.disk, { ...this.manifest, durableBatch });
       }
     } catch (error) {
       this.log.error('log not synced at close', { why: messageOf(error) });
@@ -351,8 +357,9 @@ export class Wal {
     this.budget = this.budgetBytes(fold.imageBytes);
     const sparesMax = Math.ceil(this.budget / fileBytes);
     const { logs, spares, nextNumber } = repairDirectory(this.disk, manifest, fold, { fileBytes, sparesMax });
-    const runs = withRun(manifest.runs, fold.logs, nextNumber, this.runSalt);
     const rewritten = this.rewrite(manifest, fold, nextNumber);
+    const made = { madeFrom: nextNumber + rewritten.length, madeBytes: fileBytes };
+    const runs = withRun(manifest.runs, fold.logs, { from: nextNumber, salt: this.runSalt, ...made });
     this.manifest = { ...manifest, runs, durableBatch: this.durableBatch };
     writeManifest(this.disk, this.manifest);
     this.nextImage = nextNumber + rewritten.length;
@@ -563,7 +570,8 @@ export class Wal {
   private switchRoot(image: ImageRef): void {
     const { walStart, walBatch } = this.checkpoint;
     const previous = this.manifest.image;
-    const next = { ...this.manifest, image, walStart, walBatch, runs: pruneRuns(this.manifest.runs, walStart) };
+    const runs = pruneRuns(this.manifest.runs, walStart);
+    const next = { ...this.manifest, image, walStart, walBatch, durableBatch: this.durableBatch, runs };
     try {
       this.disk.syncDirectory();
       writeManifest(this.disk, next);

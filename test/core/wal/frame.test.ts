@@ -46,19 +46,14 @@ describe('a frame', () => {
 
 describe('the salts of runs', () => {
   it('differ by file and by run, and runs without files are forgotten', () => {
-    const runs = withRun(withRun([], [], 1, 77), [1, 2], 3, 88);
-    expect(runs).toEqual([
-      { from: 1, salt: 77 },
-      { from: 3, salt: 88 },
-    ]);
+    const run = (from: number, salt: number) => ({ from, salt, madeFrom: from, madeBytes: 4096 });
+    const runs = withRun(withRun([], [], run(1, 77)), [1, 2], run(3, 88));
+    expect(runs).toEqual([run(1, 77), run(3, 88)]);
     expect(new Set([saltOf(runs, 1), saltOf(runs, 2), saltOf(runs, 3)]).size).toBe(3);
-    expect(saltOf([{ from: 1, salt: 78 }], 1)).not.toBe(saltOf(runs, 1));
-    expect(withRun(runs, [1, 2], 3, 99)).toEqual([
-      { from: 1, salt: 77 },
-      { from: 3, salt: 99 },
-    ]);
+    expect(saltOf([run(1, 78)], 1)).not.toBe(saltOf(runs, 1));
+    expect(withRun(runs, [1, 2], run(3, 99))).toEqual([run(1, 77), run(3, 99)]);
     expect(pruneRuns(runs, 2)).toEqual(runs);
-    expect(pruneRuns(runs, 3)).toEqual([{ from: 3, salt: 88 }]);
+    expect(pruneRuns(runs, 3)).toEqual([run(3, 88)]);
   });
 });
 

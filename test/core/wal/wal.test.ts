@@ -151,8 +151,8 @@ describe('the log under its policies', () => {
 
   it('asks for a checkpoint when a sync failed for bytes it keeps no more, and is durable again by it', () => {
     const bench = new Bench({ durability: 'interval', fileBytes: 4096 }, { syncMsMin: 50, syncMsMax: 50 }).start();
-    bench.disk.failNextSyncs(1);
     for (const id of range(1, 60)) bench.turn([id], 300);
+    bench.disk.failNextSyncs(1);
     expect(bench.wal.stats().batchesNotKept).toBeGreaterThan(0);
     bench.pass(300);
     expect(bench.wal.durableBatch).toBe(0);

@@ -94,14 +94,11 @@ describe('a log that was cut short', () => {
       const [fourth, fifth] = frames.slice(-2);
       for (let length = fourth.start; length <= fifth.end; length++) {
         const files = changed(log.files, name, (bytes) => bytes.subarray(0, length));
-        const unseen =
-          length < fourth.start + FRAME_HEADER_BYTES ||
-          (length >= fourth.end && length < fifth.start + FRAME_HEADER_BYTES);
-        const next = judge(log.rig, files, { prefix: true, damaged: true, silent: unseen }, `cut at ${length}`);
+        const next = judge(log.rig, files, { prefix: true, damaged: true }, `cut at ${length}`);
         expect(next.found.size).toBe(
           length < fourth.end ? frames.length - 2 : length < fifth.end ? frames.length - 1 : 5,
         );
-        expect(next.recovery.rotFrames).toBe(0);
+        expect(next.recovery.rotFrames).toBeGreaterThan(0);
       }
     },
     TIMEOUT_MS,
