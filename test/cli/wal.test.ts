@@ -21,6 +21,7 @@ async function run(...words: string[]): Promise<{ code: number; out: string; err
     environment: {},
     interactive: false,
     launcher: null,
+    outFailure: () => null,
     onStopSignal: () => {},
   };
   return { code: await main(words, { terminal }), ...texts };
@@ -108,7 +109,7 @@ describe('hearsay wal', () => {
       ]);
     }
     writeFileSync(join(empty, 'manifest'), '{}\n00000000\n');
-    expect((await run('wal', 'verify', empty)).error).toContain('the manifest is damaged');
+    expect((await run('wal', 'verify', empty)).error).toContain(`${empty}: the file manifest is damaged`);
     expect((await run('wal', 'inspect', empty, '--limit', 'few')).code).toBe(2);
     expect((await run('wal', 'verify')).code).toBe(2);
   });
