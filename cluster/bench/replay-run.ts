@@ -2,11 +2,12 @@
  * A run that replays traces, from its first process to its table. `hearsay bench --trace`, `--zipf` and `--hit-ratios` call it.
  * Guarded as a benchmark run is (run.ts): nothing is left behind, and what could not be replayed is an error.
  */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HitLine, ReplayOptions } from './hit-ratio.js';
 import { hitRatioMatrix, hitTable, pointsAbove, replayAtMemory } from './hit-ratio.js';
 import { describeMachine, type Machine } from './machine.js';
-import { type BenchDoors, type BenchOptions, withContext, writeInto } from './run.js';
+import { type BenchDoors, type BenchOptions, withContext } from './run.js';
 
 /** Exit code: 0 replayed. */
 export async function runReplays(
@@ -21,10 +22,10 @@ export async function runReplays(
     const text = [...headOf(machine, plan.matrix, context.pinning.description), '', ...hitTable(lines), ''];
     for (const line of text) doors.out(line);
     const json = `${JSON.stringify({ machine, setup: headOf(machine, plan.matrix, context.pinning.description), lines: lines.map(withPoints) }, null, 2)}\n`;
-    if (options.jsonFile !== null) writeInto(options.jsonFile, json);
+    if (options.jsonFile !== null) writeFileSync(options.jsonFile, json);
     if (options.reportDirectory !== null) {
-      writeInto(join(options.reportDirectory, 'hit-ratios.json'), json);
-      writeInto(
+      writeFileSync(join(options.reportDirectory, 'hit-ratios.json'), json);
+      writeFileSync(
         join(options.reportDirectory, 'hit-ratios.md'),
         ['# Hit ratios', '', '```', ...text, '```', ''].join('\n'),
       );

@@ -3,9 +3,9 @@
  * it returns: 0 when everything wanted was measured, 1 when something was not.
  * Guarded: every process is ended and every temporary folder removed at the end, after an error, and at Ctrl-C.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { CASE_GROUPS } from './cases.js';
 import { ratioChart } from './chart.js';
 import type { BenchContext, Row } from './context.js';
@@ -26,6 +26,7 @@ export interface BenchOptions {
   readonly cases: readonly string[];
   readonly rounds: number;
   readonly quick: boolean;
+  /** This and the places below are known to take files before a run begins. */
   readonly jsonFile: string | null;
   readonly svgFile: string | null;
   /** Gets report.md, report.json and report.svg. */
@@ -104,16 +105,10 @@ function writeReport(report: BenchReport, options: BenchOptions): void {
     report.rows,
     `Hearsay ${report.machine.hearsay} and redis-server ${report.machine.redis ?? ''}`,
   );
-  if (options.jsonFile !== null) writeInto(options.jsonFile, json);
-  if (options.svgFile !== null) writeInto(options.svgFile, chart);
+  if (options.jsonFile !== null) writeFileSync(options.jsonFile, json);
+  if (options.svgFile !== null) writeFileSync(options.svgFile, chart);
   if (options.reportDirectory === null) return;
-  writeInto(join(options.reportDirectory, 'report.json'), json);
-  writeInto(join(options.reportDirectory, 'report.svg'), chart);
-  writeInto(join(options.reportDirectory, 'report.md'), markdownReport(report, 'report.svg'));
-}
-
-/** Makes the folder, too. */
-export function writeInto(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, text);
+  writeFileSync(join(options.reportDirectory, 'report.json'), json);
+  writeFileSync(join(options.reportDirectory, 'report.svg'), chart);
+  writeFileSync(join(options.reportDirectory, 'report.md'), markdownReport(report, 'report.svg'));
 }

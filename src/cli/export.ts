@@ -21,6 +21,7 @@ import {
   type OpenSnapshot,
   openSnapshots,
 } from './cluster-view.js';
+import { fileProblem } from './places.js';
 import { countText, durationText, Progress, sizeText } from './progress.js';
 import { configFrom, settingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
@@ -45,6 +46,8 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
   const { config } = configFrom({ insecure: true, ...settingFlags(flags) }, flags.config, terminal);
   const contact = { host: typeof flags.host === 'string' ? flags.host : '127.0.0.1', port: config.port };
   const path = typeof flags.output === 'string' ? flags.output : null;
+  const problem = path === null ? null : fileProblem(path);
+  if (problem !== null) throw new UsageError([`--output: ${problem}`]);
   const sink = new Sink(path, terminal);
   const copy = new Export(
     contact,
@@ -54,13 +57,10 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
     (line) => terminal.error(`hearsay: ${line}\n`),
   );
   const stopped = new Promise<never>((_, reject) => {
-    const end = (why: string): void => {
+    terminal.onStopSignal(() => {
       copy.stop();
-      reject(new HearsayError('CLOSED', why));
-    };
-    terminal.onStopSignal(() => end('stopped'));
-    // Whoever reads may have read enough: `hearsay export | head`.
-    if (path === null) process.stdout.once('error', (error) => end(error.message));
+      reject(new HearsayError('CLOSED', terminal.outFailure()?.message ?? 'stopped'));
+    });
   });
   const watched = process.stderr.isTTY === true && (path !== null || !terminal.interactive);
   const progress = watched ? new Progress(terminal.error, true, () => copy.moment()) : null;
@@ -72,7 +72,10 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
   } catch (error) {
     await sink.discard();
     progress?.end();
-    terminal.error(`hearsay: ${path ?? 'export'}: ${(error as Error).message}\n`);
+    // Whoever reads may have read enough, as `hearsay export | head` does: that needs no words.
+    if (terminal.outFailure()?.code !== 'EPIPE') {
+      terminal.error(`hearsay: ${path ?? 'export'}: ${(error as Error).message}\n`);
+    }
     return 1;
   }
   progress?.end();

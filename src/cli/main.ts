@@ -42,19 +42,32 @@ export async function main(words: readonly string[], options: MainOptions = {}):
       return 2;
     }
     await program.parseAsync([...words], { from: 'user' });
-    return exitCode;
+    return afterOutput(exitCode, terminal);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? afterOutput(0, terminal) : 2;
     if (error instanceof UsageError) {
       for (const line of error.lines) terminal.error(`hearsay: ${line}\n`);
       return 2;
     }
-    if (error instanceof HearsayError) {
+    if (error instanceof HearsayError || isSystemError(error)) {
       terminal.error(`hearsay: ${error.message}\n`);
       return 1;
     }
     throw error;
   }
+}
+
+/** What the system refused: its message says which call on what. Anything else that is thrown is a mistake of ours. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+/** A verb whose text did not all go out has failed, unless whoever read it wanted no more. */
+function afterOutput(exitCode: number, terminal: Terminal): number {
+  const failure = terminal.outFailure();
+  if (failure === null || failure.code === 'EPIPE' || exitCode !== 0) return exitCode;
+  terminal.error(`hearsay: standard output: ${failure.message}\n`);
+  return 1;
 }
 
 /** How `backup` and `restore` find a cluster, and how they go about it. */
@@ -144,11 +157,17 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--port <number>', 'its RESP port (default: 7379)')
     .option('--password-file <file>', 'file whose first line is its password')
     .option('--config <file>', 'its JSON file of settings')
-    .option('--output <file>', 'written to FILE.part and renamed when it is whole (default: standard output)')
+    .option(
+      '--output <file>',
+      'written to FILE.part, then in place of any FILE that is there (default: standard output)',
+    )
     .option('--match <glob>', 'only keys that fit the pattern')
     .option('--format <name>', 'jsonl: a line for each key; what is not UTF-8 as {"base64": ...}', 'jsonl')
     .option('--strict', 'fail rather than go on with a fresh snapshot when one grew too old')
-    .addHelpText('after', '\nExit codes: 0 every key is there, 1 not (no FILE is left), 2 wrong usage.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 every key is there, 1 not (a FILE from before stays as it was), 2 wrong usage.',
+    )
     .action(async (flags) => setExitCode(await runExport(flags, terminal)));
   program
     .command('chaos')
@@ -192,7 +211,15 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText('after', `\n${USAGE}\n\nExit codes: 0 every seed passed, 1 one failed, 2 wrong words.`)
-    .action((_options, command: Command) => setExitCode(simulate(command.args)));
+    .action((_options, command: Command) =>
+      setExitCode(
+        simulate(command.args, {
+          out: (line) => terminal.out(`${line}\n`),
+          complain: (line) => terminal.error(`hearsay: ${line}\n`),
+          isRead: () => terminal.outFailure() === null,
+        }),
+      ),
+    );
   program
     .command('settings')
     .description('print every setting as a Markdown table')

@@ -11,7 +11,9 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Path of the launcher, to start more processes with; null when there is none. */
   readonly launcher: string | null;
-  /** Called at SIGINT and SIGTERM, as often as they come. */
+  /** What `out` failed with, null while all has gone out; of code EPIPE when nobody reads any more, as behind `| head`. */
+  outFailure(): NodeJS.ErrnoException | null;
+  /** Called at SIGINT and SIGTERM, as often as they come, and when `out` fails: what is done for a reader is done then. */
   onStopSignal(listener: () => void): void;
 }
 
@@ -27,13 +29,25 @@ export class UsageError extends Error {
 }
 
 export function processTerminal(launcher: string | null): Terminal {
+  let failure: NodeJS.ErrnoException | null = null;
+  const listeners: (() => void)[] = [];
+  process.stdout.on('error', (error) => {
+    if (failure !== null) return;
+    failure = error;
+    for (const listener of listeners) listener();
+  });
+  // There is nobody to tell; what was to be done is done all the same.
+  process.stderr.on('error', () => {});
   return {
     out: (text) => process.stdout.write(text),
     error: (text) => process.stderr.write(text),
     environment: process.env,
     interactive: process.stdout.isTTY === true,
     launcher,
+    // The stream knows before its event: a verb that never waits sees it, too.
+    outFailure: () => failure ?? process.stdout.errored,
     onStopSignal: (listener) => {
+      listeners.push(listener);
       process.on('SIGINT', listener);
       process.on('SIGTERM', listener);
     },

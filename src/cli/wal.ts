@@ -144,7 +144,7 @@ function inspect(directory: string, flags: Readonly<Record<string, unknown>>, te
     walkFrames(new ReadDisk(directory), flags.image === true, {
       frame(frame) {
         if (flags.frames === true && frame.header.batch >= fromBatch) print(frameFacts(frame), frameLine(frame));
-        return printed < limit;
+        return printed < limit && terminal.outFailure() === null;
       },
       record(frame, position, bytes, offset) {
         if (frame.header.batch < fromBatch) return true;
@@ -153,7 +153,7 @@ function inspect(directory: string, flags: Readonly<Record<string, unknown>>, te
         if (glob !== null && !globMatches(glob, 0, glob.length, bytes, start, end)) return true;
         const facts = recordFacts(frame, position, bytes, offset);
         print(facts, recordLine(facts));
-        return ++printed < limit;
+        return ++printed < limit && terminal.outFailure() === null;
       },
     });
   } catch (error) {

@@ -84,6 +84,7 @@ async function exported(...words: string[]): Promise<{ code: number; keys: strin
       environment: {},
       interactive: false,
       launcher: null,
+      outFailure: () => null,
       onStopSignal: () => {},
     },
   });

@@ -33,6 +33,7 @@ function terminalFor(environment: Record<string, string>): Terminal & { texts: {
     environment,
     interactive: false,
     launcher: 'bin/hearsay.js',
+    outFailure: () => null,
     onStopSignal: () => {},
   };
 }

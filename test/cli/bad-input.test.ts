@@ -1,0 +1,106 @@
+/** Verbs given what they can not use: one line each that names it, exit code 2 for wrong words and 1 for what failed, at once. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { main } from '../../src/cli/main.js';
+import { MUTATIONS } from '../../src/sim/main.js';
+
+const place = mkdtempSync(join(tmpdir(), 'hearsay-bad-'));
+const file = join(place, 'file');
+const folder = join(place, 'folder');
+beforeAll(() => {
+  writeFileSync(file, '');
+  mkdirSync(folder);
+});
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+async function run(words: string, outFailure: NodeJS.ErrnoException | null = null) {
+  const texts = { out: '', error: '' };
+  const code = await main(words.split(' '), {
+    terminal: {
+      out: (text) => {
+        texts.out += text;
+      },
+      error: (text) => {
+        texts.error += text;
+      },
+      environment: {},
+      interactive: false,
+      launcher: join(place, 'no launcher'),
+      outFailure: () => outFailure,
+      onStopSignal: () => {},
+    },
+  });
+  return { code, ...texts };
+}
+
+describe('wrong usage', () => {
+  it.each([
+    [`bench --memory 64mb --trace ${place}/nope`, `--trace: ${place}/nope can not be read: ENOENT`],
+    [`bench --memory 64mb --trace ${file}`, `--trace: ${file} holds no keys`],
+    [`bench --memory 64mb --trace ${folder}`, `--trace: ${folder} can not be read: EISDIR`],
+    [`bench --report ${file}`, `--report: ${file} can not be used: it is no directory`],
+    [`bench --json ${folder}`, `--json: ${folder} is a directory, not a file`],
+    [`bench --svg ${file}/x.svg`, `--svg: ${file} can not be used: it is no directory`],
+    ['bench-child nothing {}', 'bench-child: nothing is no role'],
+    [`export --output ${folder}`, `--output: ${folder} is a directory, not a file`],
+    [`export --output ${place}/nope/x`, `--output: there is no directory ${place}/nope`],
+    ['simulate --bogus', "simulate: Unknown option '--bogus'"],
+    ['simulate --from', "simulate: Option '--from <value>' argument missing"],
+    ['simulate extra', "simulate: Unexpected argument 'extra'"],
+    ['simulate --to x', 'simulate: --to: x is not a whole number'],
+    ['simulate --log x', 'simulate: --log: x is not a whole number'],
+    ['simulate --from 9 --to 3', 'simulate: --from 9 is above --to 3'],
+    ['simulate --mutation none+no-hints', 'simulate: --mutation: none is none of ack-before-log'],
+    [`simulate --replay ${place}/nope`, `simulate: --replay: ${place}/nope can not be read: ENOENT`],
+    [`simulate --replay ${file}`, `simulate: --replay: ${file} can not be read`],
+    [`simulate --plan ${folder}`, `simulate: --plan: ${folder} can not be written: is a directory`],
+    [`simulate --plan ${place}/nope/x`, `simulate: --plan: ${place}/nope/x can not be written: ENOENT`],
+  ])('is %j', async (words, line) => {
+    const { code, out, error } = await run(words);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(error.split('\n')).toEqual([expect.stringContaining(`hearsay: ${line}`), '']);
+  });
+
+  it('of one flag among several leaves nothing behind', async () => {
+    const report = join(place, 'report');
+    expect((await run(`bench --report ${report} --rounds 0`)).code).toBe(2);
+    expect(existsSync(report)).toBe(false);
+  });
+});
+
+describe('what failed', () => {
+  it.each([
+    [`cluster --port 1024 --nodes 1 --data ${file}`, `data directory ${file} can not be used: it is no directory`],
+    ['bench-child load {', 'bench-child load: Expected property name'],
+    [`wal verify ${file}`, `${file} is no directory`],
+    [`wal inspect ${folder}`, `${folder}: there is no manifest`],
+  ])('is told by %j', async (words, line) => {
+    const { code, error } = await run(words);
+    expect(code).toBe(1);
+    expect(error.split('\n')).toEqual([expect.stringContaining(`hearsay: ${line}`), '']);
+  });
+
+  it('is text that did not go out, unless nobody reads it any more', async () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    expect(await run('version', full)).toMatchObject({
+      code: 1,
+      error: 'hearsay: standard output: ENOSPC: no space left on device, write\n',
+    });
+    const gone = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+    expect(await run('version', gone)).toMatchObject({ code: 0, error: '' });
+    expect((await run('simulate', gone)).out).toMatch(/^0 seeds, 0 failed/);
+  });
+});
+
+it('the simulator knows the name of every bug that the core can be given', () => {
+  const core = new URL('../../src/core/', import.meta.url);
+  const found = new Set<string>();
+  for (const name of readdirSync(core, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts')) continue;
+    const text = readFileSync(new URL(name, core), 'utf8');
+    for (const [, mutation] of text.matchAll(/mutations\.has\(\s*'([a-z-]+)'/g)) found.add(mutation);
+  }
+  expect([...found].sort()).toEqual(MUTATIONS);
+});
