@@ -216,7 +216,7 @@ function brokenRelations(config: NodeConfig): Violation[] {
   check(
     loopback || config.insecure,
     'bind',
-    `${config.bind} is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say insecure; give a passwordFile for clients`,
+    `${config.bind} is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say --insecure (insecure in a file); --password-file (passwordFile) has clients give a password`,
   );
   check(loopback || !config.enableFaultInjection, 'enableFaultInjection', 'needs a loopback bind');
   check(config.password === null || config.passwordFile === null, 'passwordFile', 'and password exclude each other');

@@ -68,7 +68,7 @@ describe('the settings of a node', () => {
     [{ port: 7000, gossipPort: 7000 }, 'gossipPort: must differ from port'],
     [
       { bind: '0.0.0.0' },
-      'bind: 0.0.0.0 is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say insecure; give a passwordFile for clients',
+      'bind: 0.0.0.0 is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say --insecure (insecure in a file); --password-file (passwordFile) has clients give a password',
     ],
     [{ bind: '10.0.0.1', insecure: true, enableFaultInjection: true }, 'enableFaultInjection: needs a loopback bind'],
     [{ password: 'a', passwordFile: 'b' }, 'passwordFile: and password exclude each other'],

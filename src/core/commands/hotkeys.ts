@@ -2,6 +2,7 @@
  * HEARSAY.HOTKEYS [COUNT n]: the keys this node has been asked for most, the hottest first, each with an estimate of its uses
  * here lately. The store samples uses for eviction; this only shows what it has. Guarded: at most `HOTKEYS_MAX` keys, all live.
  */
+import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
@@ -31,7 +32,7 @@ function countIn(args: Args): number {
   if (args.count !== 3 || !args.equalsIgnoreCase(1, 'COUNT')) throw syntaxError();
   const count = args.integer(2);
   if (Number.isNaN(count)) throw notAnInteger();
-  if (count < 1) throw syntaxError();
+  if (count < 1) throw new HearsayError('ERR', `COUNT must be 1 or more, and ${HOTKEYS_MAX} at most are listed`);
   return Math.min(count, HOTKEYS_MAX);
 }
 

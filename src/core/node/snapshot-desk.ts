@@ -29,6 +29,9 @@ interface Opening {
 
 export class SnapshotDesk implements SnapshotDoor {
   private readonly openings = new Map<Snapshot, Opening>();
+  /** The first and the last id that was given; all between are of this run. */
+  private firstId = Number.POSITIVE_INFINITY;
+  private lastId = -1;
   private readonly entry: EntryView = {
     buffer: Buffer.alloc(0),
     valueStart: 0,
@@ -54,6 +57,8 @@ export class SnapshotDesk implements SnapshotDoor {
     }
     const snapshot = this.store.snapshots.open(host.wallMs, host.monotonicMs, partitions);
     this.openings.set(snapshot, { caller, held });
+    this.firstId = Math.min(this.firstId, snapshot.id);
+    this.lastId = snapshot.id;
     return snapshot.id;
   }
 
@@ -62,12 +67,12 @@ export class SnapshotDesk implements SnapshotDoor {
   }
 
   facts(id: number): SnapshotFacts {
-    return this.factsOf(this.store.snapshots.named(id));
+    return this.factsOf(this.named(id));
   }
 
   close(id: number): void {
     const { snapshots } = this.store;
-    const snapshot = snapshots.named(id);
+    const snapshot = this.named(id);
     snapshots.close(snapshot);
     this.openings.delete(snapshot);
   }
@@ -76,7 +81,7 @@ export class SnapshotDesk implements SnapshotDoor {
     const { store, entry } = this;
     const { snapshots } = store;
     const partition = partitionOf(bytes, start, end, this.host.settings.partitions);
-    const snapshot = snapshots.named(id);
+    const snapshot = this.named(id);
     if (this.openings.get(snapshot)?.held[partition] !== 1) {
       throw new HearsayError('ERR', 'this node held no whole copy of the partition of a key: ask another');
     }
@@ -94,7 +99,7 @@ export class SnapshotDesk implements SnapshotDoor {
 
   scan(id: number, partition: number, fromHash: number, count: number, visit: SnapshotVisitor): number {
     const { snapshots } = this.store;
-    return snapshots.scan(snapshots.named(id), partition, fromHash, count, visit);
+    return snapshots.scan(this.named(id), partition, fromHash, count, visit);
   }
 
   tick(monotonicMs: number): void {
@@ -105,6 +110,14 @@ export class SnapshotDesk implements SnapshotDoor {
       if (caller.gone && !snapshot.closed) snapshots.close(snapshot);
       if (snapshot.closed) this.openings.delete(snapshot);
     }
+  }
+
+  /** An id that was never given here is not one that grew too old. */
+  private named(id: number): Snapshot {
+    if (id < this.firstId || id > this.lastId) {
+      throw new HearsayError('SNAPSHOT', 'no snapshot of that id was opened here since this node started');
+    }
+    return this.store.snapshots.named(id);
   }
 
   private factsOf(snapshot: Snapshot): SnapshotFacts {

@@ -16,7 +16,9 @@ describe('HEARSAY.HOTKEYS', () => {
   it('refuses words that mean nothing', () => {
     const harness = new Harness();
     expect(harness.ask('HEARSAY.HOTKEYS', 'COUNT')).toMatch(/^-ERR syntax error/);
-    expect(harness.ask('HEARSAY.HOTKEYS', 'COUNT', '0')).toMatch(/^-ERR syntax error/);
+    expect(harness.ask('HEARSAY.HOTKEYS', 'COUNT', '0')).toBe(
+      '-ERR COUNT must be 1 or more, and 128 at most are listed\r\n',
+    );
     expect(harness.ask('HEARSAY.HOTKEYS', 'COUNT', 'x')).toMatch(/^-ERR value is not an integer/);
   });
 });

@@ -131,6 +131,21 @@ describe('HEARSAY.SNAPSHOT', () => {
     expect(harness.ask('HEARSAY.SNAPSHOT', 'LIST')).toBe('*0\r\n');
   });
 
+  it('does not call an id too old that it never gave', () => {
+    const harness = new Harness();
+    const unknown = '-SNAPSHOT no snapshot of that id was opened here since this node started\r\n';
+    for (const words of [
+      ['GET', '42', 'a', 'b'],
+      ['SCAN', '42', '0'],
+      ['INFO', '42'],
+      ['CLOSE', '42'],
+    ]) {
+      expect(harness.ask('HEARSAY.SNAPSHOT', ...words)).toBe(unknown);
+    }
+    const id = Number(open(harness));
+    for (const other of [id - 1, id + 1]) expect(harness.ask('HEARSAY.SNAPSHOT', 'GET', `${other}`, 'a')).toBe(unknown);
+  });
+
   it('refuses a ninth, and words that mean nothing', () => {
     const harness = new Harness();
     for (let index = 0; index < 8; index++) open(harness);
