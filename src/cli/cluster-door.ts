@@ -56,7 +56,7 @@ export class ClusterDoor {
 
   /** Throws UNAVAILABLE when the contact cannot be reached, or what it answers. */
   static async open(options: ClusterDoorOptions): Promise<ClusterDoor> {
-    const link = await NodeLink.open({ ...options.contact, ...options });
+    const link = await NodeLink.open({ ...options.contact, ...options, isContact: true });
     const facts = factsIn(await link.request('HEARSAY.DUMP', 'START'), options.contact);
     link.close();
     return new ClusterDoor(options, facts);

@@ -31,6 +31,7 @@ export interface ClusterSnapshots {
 export interface LinkOptions {
   password: string | null;
   timeoutMs: number;
+  isContact?: boolean;
 }
 
 /** Addresses of the members that a node believes to be there, its own first. Throws UNAVAILABLE. */

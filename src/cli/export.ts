@@ -167,7 +167,7 @@ class Export {
   }
 
   async run(): Promise<void> {
-    let addresses = await membersBehind(this.contact, this.link);
+    let addresses = await membersBehind(this.contact, { ...this.link, isContact: true });
     while (this.partitions === 0 || this.left.size > 0) {
       addresses = await this.refreshed(addresses);
       const snapshots = await this.covering(addresses);

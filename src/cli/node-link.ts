@@ -17,6 +17,8 @@ interface Waiting {
 export interface NodeLinkOptions {
   host: string;
   port: number;
+  /** Whether a person has named this node: when nobody is there, the error says what can be done. */
+  isContact?: boolean;
   password: string | null;
   timeoutMs: number;
 }
@@ -33,7 +35,7 @@ export class NodeLink {
   ) {
     socket.setNoDelay(true);
     socket.on('timeout', () => this.fail(`gave no answer in ${options.timeoutMs / 1000} s`));
-    socket.on('error', (error) => this.fail(error.message));
+    socket.on('error', (error) => this.fail(options.isContact ? whyUnreachable(error, '--host') : error.message));
     socket.on('close', () => this.fail('closed the connection'));
     socket.on('data', (bytes: Buffer) => this.arrived(bytes));
   }
@@ -90,4 +92,15 @@ export class NodeLink {
     this.socket.destroy();
     for (const { reject } of this.waiting.splice(0)) reject(this.failure);
   }
+}
+
+/** Why a node that a person has named was not reached, and what to do about it; `hostFlag` names its address. */
+export function whyUnreachable(error: NodeJS.ErrnoException, hostFlag: string): string {
+  if (error.code === 'ECONNREFUSED') {
+    return `no node listens there (${error.code}): start one with hearsay serve or hearsay cluster, or name another with --port or ${hostFlag}`;
+  }
+  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN') {
+    return `the name is not known here (${error.code}): see ${hostFlag}`;
+  }
+  return error.message;
 }

@@ -4,6 +4,7 @@
  */
 import { askNode, recordOf } from '../../cluster/probe.js';
 import { isAnyAddress } from '../core/setting.js';
+import { whyUnreachable } from './node-link.js';
 import { configFrom, settingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
 
@@ -22,7 +23,7 @@ export async function runPing(options: Readonly<Record<string, unknown>>, termin
     terminal.out(ready ? 'ready\n' : 'alive, not ready\n');
     return ready ? 0 : 1;
   } catch (error) {
-    terminal.error(`hearsay: ${host}:${config.port}: ${(error as Error).message}\n`);
+    terminal.error(`hearsay: ${host}:${config.port}: ${whyUnreachable(error as Error, '--bind')}\n`);
     return 1;
   }
 }

@@ -115,10 +115,15 @@ describe('the command line', () => {
     expect([code, error]).toEqual([1, `hearsay: port ${port} is in use: choose another with --port\n`]);
   });
 
-  it('says that no node answers, to a health check', async () => {
-    const { code, error } = await run('ping --port 1');
-    expect(code).toBe(1);
-    expect(error).toMatch(/^hearsay: 127\.0\.0\.1:1: /);
+  it.each([
+    ['ping --port 1', '127.0.0.1:1', '--port or --bind'],
+    ['export --port 1', 'export: 127.0.0.1:1', '--port or --host'],
+    [`backup ${join(place, 'x')} --port 1`, '127.0.0.1:1', '--port or --host'],
+    [`restore ${join(place, 'x')} --port 1`, '127.0.0.1:1', '--port or --host'],
+  ])('says what to do where no node listens, to %j', async (words, where, flags) => {
+    const { code, error } = await run(words);
+    const why = 'no node listens there (ECONNREFUSED): start one with hearsay serve or hearsay cluster';
+    expect([code, error]).toEqual([1, `hearsay: ${where}: ${why}, or name another with ${flags}\n`]);
   });
 });
 
