@@ -16,6 +16,14 @@ const REQUESTS_MAX = 50_000_000;
 const VALUE_BYTES_MAX = 1024 * 1024;
 const ZIPF_OF_MATRIX = [0.9, 1, 1.2];
 const ALPHA_MAX = 5;
+/** Flags that mean nothing without a replay, as they are written and as commander calls them. */
+const REPLAY_FLAGS = {
+  memory: 'memory',
+  keys: 'keys',
+  requests: 'requests',
+  'value-bytes': 'valueBytes',
+  peer: 'peer',
+};
 
 export interface ReplayPlan extends ReplayOptions {
   /** Shares of the footprint instead of limits. */
@@ -26,7 +34,12 @@ export interface ReplayPlan extends ReplayOptions {
 export function replayPlan(flags: Readonly<Record<string, unknown>>, problems: string[]): ReplayPlan | null {
   const files = Array.isArray(flags.trace) ? flags.trace.map(String) : [];
   const matrix = flags.hitRatios === true;
-  if (files.length === 0 && flags.zipf === undefined && !matrix) return null;
+  if (files.length === 0 && flags.zipf === undefined && !matrix) {
+    for (const [flag, name] of Object.entries(REPLAY_FLAGS)) {
+      if (flags[name] !== undefined) problems.push(`--${flag} is of replays: say --trace, --zipf or --hit-ratios, too`);
+    }
+    return null;
+  }
   const quick = flags.quick === true;
   const number = (flag: string, raw: unknown, fallback: number, max: number): number => {
     if (raw === undefined) return fallback;
@@ -39,11 +52,11 @@ export function replayPlan(flags: Readonly<Record<string, unknown>>, problems: s
   const requestsMax = flags.requests === undefined && !quick ? null : requests;
   const valueBytes = number('value-bytes', flags.valueBytes, 0, VALUE_BYTES_MAX);
   const sources: TraceSource[] = files.map((path) => ({ kind: 'file', path, requestsMax }));
-  for (const alpha of alphasOf(flags.zipf, matrix)) {
-    if (!(alpha >= 0 && alpha <= ALPHA_MAX))
-      problems.push(`--zipf: ${flags.zipf} holds what is not from 0 to ${ALPHA_MAX}`);
-    sources.push({ kind: 'zipf', alpha, keys, requests, seed: 1 });
+  const alphas = alphasOf(flags.zipf, matrix);
+  if (!alphas.every((alpha) => alpha >= 0 && alpha <= ALPHA_MAX)) {
+    problems.push(`--zipf: ${flags.zipf} holds what is not from 0 to ${ALPHA_MAX}`);
   }
+  for (const alpha of alphas) sources.push({ kind: 'zipf', alpha, keys, requests, seed: 1 });
   const memoryBytes = String(flags.memory ?? '')
     .split(',')
     .filter(Boolean)

@@ -98,7 +98,8 @@ function readConfigFile(path: string): Record<string, unknown> | string {
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return `${path}: is not a JSON object`;
     return parsed as Record<string, unknown>;
   } catch (error) {
-    return `${path}: ${(error as Error).message}`;
+    const what = error instanceof SyntaxError ? 'is not JSON' : 'can not be read';
+    return `${path}: ${what}: ${(error as Error).message}`;
   }
 }
 
@@ -107,6 +108,6 @@ function readPassword(path: string): { password: string | null; problem: string 
     const line = readFileSync(path, 'utf8').split(/\r?\n/, 1)[0];
     return line === '' ? { password: null, problem: `${path} is empty` } : { password: line, problem: '' };
   } catch (error) {
-    return { password: null, problem: (error as Error).message };
+    return { password: null, problem: `${path} can not be read: ${(error as Error).message}` };
   }
 }
