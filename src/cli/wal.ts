@@ -15,11 +15,13 @@ import {
   recordKeyStart,
   recordType,
 } from '../core/record/record.js';
-import { fileName } from '../core/wal/names.js';
+import { readManifest } from '../core/wal/manifest.js';
+import { asideName, fileName, namedFiles } from '../core/wal/names.js';
 import type { FramePosition, Survey } from '../core/wal/survey.js';
 import { isSound, surveyDirectory, walkFrames } from '../core/wal/survey.js';
 import { DiskError } from '../ports/disk.js';
 import { ReadDisk } from '../system/read-disk.js';
+import { countText } from './progress.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
@@ -72,11 +74,13 @@ function verify(directory: string, json: boolean, terminal: Terminal): number {
 /** A node may replace files between the reading of the manifest and theirs: then it is read again. */
 function surveyed(directory: string, disk: ReadDisk): Survey {
   for (let attempt = 1; ; attempt++) {
+    const last = disk.holder() === 0 || attempt === ATTEMPTS;
     try {
-      return surveyDirectory(disk);
+      const survey = surveyDirectory(disk);
+      const image = survey.manifest.image?.number;
+      if (last || isSound(survey) || readManifest(disk)?.image?.number === image) return survey;
     } catch (error) {
-      const moved = disk.holder() !== 0 && attempt < ATTEMPTS;
-      if (!moved || !(error instanceof HearsayError || error instanceof DiskError)) throw named(directory, error);
+      if (last || !(error instanceof HearsayError || error instanceof DiskError)) throw named(directory, error);
     }
   }
 }
@@ -87,7 +91,7 @@ function named(directory: string, error: unknown): unknown {
 }
 
 function onlyTorn({ fold, badRecords }: Survey): boolean {
-  return fold.rotFrames === 0 && badRecords === 0;
+  return fold.rotFrames === 0 && badRecords === 0 && fold.notes.length === (fold.torn === null ? 0 : 1);
 }
 
 function facts({ manifest, fold, badRecords, files }: Survey): Record<string, unknown> {
@@ -95,18 +99,38 @@ function facts({ manifest, fold, badRecords, files }: Survey): Record<string, un
   const { nodeId, boot } = manifest.state;
   const counts = { records, batches, lastBatch, imageRecords: manifest.image?.records ?? 0 };
   const damage = { badRecords, rotFrames, rot, torn, tornTailBytes };
-  return { nodeId, boot, ...counts, cleanShutdown, ...damage, files, start: whatStartDoes(fold) };
+  const { notes } = fold;
+  return { nodeId, boot, ...counts, cleanShutdown, ...damage, notes, files, start: whatStartDoes(fold, files) };
 }
 
-function whatStartDoes(fold: Survey['fold']): string[] {
+function whatStartDoes(fold: Survey['fold'], files: Survey['files']): string[] {
   const steps: string[] = [];
-  if (fold.rotFrames > 0)
-    steps.push(`set the damaged bytes aside, read on behind them, lose ${fold.rotFrames} durable frames`);
-  if (fold.torn !== null) {
-    steps.push(`copy ${fold.tornTailBytes} bytes of a torn tail aside and cut ${fileName('log', fold.torn.number)}`);
+  if (fold.rotFrames > 0) {
+    const asides = new Set(files.map(({ name }) => name));
+    const copied = fold.rot.filter(({ from, to }) => from < to);
+    const pending = copied.filter(({ number, from }) => !asides.has(asideName('rot', number, from)));
+    if (pending.length > 0) steps.push('copy the damaged bytes aside');
+    steps.push(
+      `go on without ${batchesText(fold.rotFrames)} that were durable: other owners bring back what they hold`,
+    );
   }
-  steps.push(`take ${fold.records} records and write batch ${fold.lastBatch + 1} next`);
+  if (fold.torn !== null) {
+    const bytes = countText(fold.tornTailBytes, 'byte');
+    steps.push(`copy ${bytes} of a torn tail aside and cut ${fileName('log', fold.torn.number)}`);
+  }
+  steps.push(`take ${countText(fold.records, 'record')} and write batch ${fold.lastBatch + 1} next`);
   return steps;
+}
+
+function batchesText(count: number): string {
+  return count === 1 ? '1 batch' : `${count} batches`;
+}
+
+/** What an earlier start has copied aside. */
+function setAside(files: Survey['files']): string[] {
+  return namedFiles(files.map(({ name }) => name))
+    .filter(({ kind }) => kind === 'rot' || kind === 'torn')
+    .map(({ name }) => `${name} was set aside by an earlier start: nothing reads it any more`);
 }
 
 function report(directory: string, survey: Survey, holder: number, sound: boolean): string {
@@ -114,20 +138,16 @@ function report(directory: string, survey: Survey, holder: number, sound: boolea
   const lines = [
     `${directory}: node ${manifest.state.nodeId || '(none yet)'}, boot ${manifest.state.boot}`,
     ...files.map(({ name, bytes }) => `  ${name}  ${bytes} bytes`),
-    `${fold.records} records: ${manifest.image?.records ?? 0} in the image, the rest in ${fold.batches} batches; last batch ${fold.lastBatch}`,
+    `${countText(fold.records, 'record')}: ${manifest.image?.records ?? 0} in the image, the rest in ${batchesText(fold.batches)}; last batch ${fold.lastBatch}`,
     fold.cleanShutdown ? 'closed in order' : 'not closed in order',
   ];
   if (holder !== 0) {
     lines.push('a node is running on it: it is not disturbed, and what it is writing now may look like a torn tail');
   }
-  for (const { kind, number, from, to } of fold.rot)
-    lines.push(`damaged: ${fileName(kind, number)} from ${from} to ${to}`);
-  if (fold.torn !== null) {
-    const { number, from, to } = fold.torn;
-    lines.push(`torn tail: ${fileName('log', number)} from ${from} to ${to}, ${fold.tornTailBytes} bytes`);
-  }
-  if (badRecords > 0) lines.push(`${badRecords} records were damaged before they were written`);
-  for (const step of whatStartDoes(fold)) lines.push(`a start would ${step}`);
+  for (const note of fold.notes) lines.push(`damage: ${note}`);
+  if (badRecords > 0) lines.push(`damage: ${countText(badRecords, 'record')} went wrong before being written`);
+  lines.push(...setAside(files));
+  for (const step of whatStartDoes(fold, files)) lines.push(`a start would ${step}`);
   lines.push(sound ? 'sound' : 'damaged');
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -67,14 +67,30 @@ describe('hearsay wal', () => {
     writeFileSync(logOf(path), log);
     const rotten = await run('wal', 'verify', path);
     expect(rotten.code).toBe(1);
-    expect(rotten.out).toMatch(new RegExp(`damaged: log-\\d+ from \\d+ to ${frames[2].offset}\\n`));
+    const lost = `between \\d+ and ${frames[2].offset}: 1 frame that was durable is lost\\n`;
+    expect(rotten.out).toMatch(new RegExp(`damage: log-\\d+ is damaged ${lost}`));
+    expect(rotten.out).toMatch(/a start would copy the damaged bytes aside\na start would go on without 1 batch /);
+    const from = JSON.parse((await run('wal', 'verify', path, '--json')).out).rot[0].from;
+    writeFileSync(join(path, `rot-${logOf(path).slice(-8)}-${from}`), 'as a start copies it');
+    const again = await run('wal', 'verify', path);
+    expect(again.out).toMatch(/rot-\d+-\d+ was set aside by an earlier start/);
+    expect(again.out).not.toMatch(/would copy/);
     log[frames[1].offset + 60] ^= 1;
     log[frames[2].offset + 60] ^= 1;
     writeFileSync(logOf(path), log);
     const torn = await run('wal', 'verify', path);
     expect(torn.code).toBe(1);
-    expect(torn.out).toMatch(/torn tail: log-\d+ from/);
+    expect(torn.out).toMatch(/damage: log-\d+ ends torn at \d+: its tail was not written whole/);
     expect(torn.out).toMatch(/a start would copy \d+ bytes of a torn tail aside and cut/);
+  });
+
+  it('calls a log damaged that was cut short, and says what it was', async () => {
+    const path = directory('short');
+    truncateSync(logOf(path), 4096);
+    const { code, out } = await run('wal', 'verify', path);
+    expect(code).toBe(1);
+    expect(out).toMatch(/damage: log-\d+ is cut short: it has 4096 bytes and was made with 8192\n/);
+    expect(out).toMatch(/damaged\n$/);
   });
 
   it('prints records one a line, by key, batch and number', async () => {

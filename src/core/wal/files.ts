@@ -2,9 +2,10 @@
  * The log's files: the one that is written, those behind it whose bytes are not yet known durable, those behind them, the next
  * one, and the spares. The log asks for room, moves on to the next file and retires old ones after a checkpoint.
  * Guarded: a file number is never used twice by one run, so a salt never is, and numbers rise in the order of use; a file's
- * name and size are durable before its first batch is, so that a file that was cut short is told; a spare is zero-filled and synced, or recycled, before it is needed, so that a
- * write within it finds its blocks. The next file is named, opened and its name made durable in the background while the
- * current one is written, so that a change of files costs the turn no call of the disk.
+ * name and size are durable before its first batch is, so that one that was cut short is told; a spare is zero-filled and
+ * synced, or recycled, before it is needed, so that a write within it finds its blocks. The next file is named, opened and its
+ * name made durable in the background while the current one is written, so that a change of files costs the turn no call of
+ * the disk.
  */
 import type { Disk, FileHandle } from '../../ports/disk.js';
 import { DiskError } from '../../ports/disk.js';

@@ -344,7 +344,7 @@ class Folder {
     this.result.cleanShutdown = false;
     this.result.logs = this.numbers.slice(0, this.numbers.indexOf(region.number) + 1);
     this.result.tornTailBytes = region.to - region.from;
-    this.note(`${fileName('log', region.number)} is cut at ${region.from}: its tail was not written whole`);
+    this.note(`${fileName('log', region.number)} ends torn at ${region.from}: its tail was not written whole`);
   }
 
   /** For each file the first batch of any later one: from there on the file is superseded. */
