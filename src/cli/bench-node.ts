@@ -13,6 +13,7 @@ import { NodeLog, StandardOutput } from '../system/log.js';
 import { NodeWorld } from '../system/world.js';
 
 const KEY_DIGITS = 12;
+const ZERO = 0x30;
 const TICK_INTERVAL_MS = 25;
 /** The event loop has its say after so many turns. */
 const TURNS_PER_POLL = 16;
@@ -24,8 +25,8 @@ export async function benchInProcess(spec: InProcessSpec): Promise<InProcessResu
     await driver.fill();
     const result: InProcessResult = { get: [], set: [] };
     for (let round = 0; round < spec.rounds; round++) {
-      result.get.push(await driver.run((key, at) => driver.get(key, at)));
-      result.set.push(await driver.run((key, at) => driver.set(key, at)));
+      result.get.push(await driver.run(() => driver.get()));
+      result.set.push(await driver.run(() => driver.set()));
     }
     return result;
   } finally {
@@ -37,9 +38,10 @@ class Driver {
   private readonly keyspace: Keyspace;
   private readonly value: Buffer;
   private readonly target: Buffer;
-  /** Every key once, one after the other, so that an operation only points at one. */
+  /** The keys of a turn, each written just before its operation, as a program has it that made it: the keyspace takes bytes to stay. */
   private readonly keys: Buffer;
   private readonly keyBytes = 4 + KEY_DIGITS;
+  private keyStart = 0;
   private random: number;
   private nextTickMs = 0;
 
@@ -52,10 +54,7 @@ class Driver {
     this.random = spec.seed;
     this.value = Buffer.alloc(spec.valueBytes, 'v');
     this.target = Buffer.alloc(spec.valueBytes);
-    this.keys = Buffer.alloc(spec.entries * this.keyBytes);
-    for (let index = 0; index < spec.entries; index++) {
-      this.keys.write(`key:${String(index).padStart(KEY_DIGITS, '0')}`, index * this.keyBytes, 'latin1');
-    }
+    this.keys = Buffer.from(`key:${'0'.repeat(KEY_DIGITS)}`.repeat(spec.operationsPerTurn), 'latin1');
   }
 
   static async open(spec: InProcessSpec): Promise<Driver> {
@@ -85,7 +84,8 @@ class Driver {
     for (let index = 0; index < entries; ) {
       this.beginTurn();
       for (const end = Math.min(entries, index + this.spec.operationsPerTurn); index < end; index++) {
-        this.set(this.keys, index * this.keyBytes);
+        this.nameKey(index);
+        this.set();
       }
       this.node.turnEnded();
       if (index % (this.spec.operationsPerTurn * TURNS_PER_POLL) === 0) await poll();
@@ -93,7 +93,7 @@ class Driver {
   }
 
   /** Runs one operation on random keys for the time of a round; operations per second. */
-  async run(operate: (key: Buffer, at: number) => void): Promise<number> {
+  async run(operate: () => void): Promise<number> {
     const { entries, operationsPerTurn, runMs } = this.spec;
     const startedMs = performance.now();
     let operations = 0;
@@ -103,7 +103,8 @@ class Driver {
         this.beginTurn();
         for (let index = 0; index < operationsPerTurn; index++) {
           this.random = (Math.imul(this.random, 1664525) + 1013904223) >>> 0;
-          operate(this.keys, Math.floor((this.random / 2 ** 32) * entries) * this.keyBytes);
+          this.nameKey(Math.floor((this.random / 2 ** 32) * entries));
+          operate();
         }
         this.node.turnEnded();
       }
@@ -114,14 +115,27 @@ class Driver {
     return (operations / elapsedMs) * 1000;
   }
 
-  get(key: Buffer, at: number): void {
-    const { keyspace } = this;
-    if (!keyspace.lookup(key, at, at + this.keyBytes)) throw new Error('an entry is gone');
+  get(): void {
+    const { keyspace, keyStart } = this;
+    if (!keyspace.lookup(this.keys, keyStart, keyStart + this.keyBytes)) throw new Error('an entry is gone');
     keyspace.entry.buffer.copy(this.target, 0, keyspace.entry.valueStart, keyspace.entry.valueEnd);
   }
 
-  set(key: Buffer, at: number): void {
-    this.keyspace.put(key, at, at + this.keyBytes, this.value, 0, this.value.length, 0);
+  set(): void {
+    const { keys, keyStart, value } = this;
+    this.keyspace.put(keys, keyStart, keyStart + this.keyBytes, value, 0, value.length, 0);
+  }
+
+  /** Makes the key of an entry: its number in decimal. */
+  private nameKey(index: number): void {
+    const { keys } = this;
+    this.keyStart = (this.keyStart + this.keyBytes) % keys.length;
+    let left = index;
+    for (let at = this.keyStart + this.keyBytes - 1; at >= this.keyStart + 4; at--) {
+      const rest = Math.floor(left / 10);
+      keys[at] = ZERO + left - rest * 10;
+      left = rest;
+    }
   }
 
   async close(): Promise<void> {
