@@ -45,13 +45,17 @@ export class BackupWriter {
     return new BackupWriter(path, file, new BackupTally(header));
   }
 
-  /** FILE.part as far as it is whole; null if there is none, or none with a header. */
-  static async resume(path: string): Promise<BackupWriter | null> {
+  /** FILE.part as far as it is whole, each frame lent to `visit`; null if there is none, or none with a header. */
+  static async resume(
+    path: string,
+    visit: (frame: BackupFrame, bytes: Buffer, header: BackupHeader) => void,
+  ): Promise<BackupWriter | null> {
     const file = await openIfThere(partOf(path));
     if (file === null) return null;
     try {
       const reader = await BackupReader.over(file);
-      await reader.run(() => {}).catch(ignoreDamage);
+      const { header } = reader.tally;
+      await reader.run((frame, bytes) => visit(frame, bytes, header)).catch(ignoreDamage);
       await file.truncate(reader.tally.position);
       return new BackupWriter(path, file, reader.tally);
     } catch (error) {
@@ -99,6 +103,9 @@ export class BackupReader {
     const file = await openIfThere(path, 'r');
     if (file === null) throw new HearsayError('ERR', 'there is no such file');
     try {
+      const stats = await file.stat();
+      if (!stats.isFile())
+        throw new HearsayError('ERR', stats.isDirectory() ? 'is a directory, not a file' : 'is no file');
       return await BackupReader.over(file);
     } catch (error) {
       await file.close();

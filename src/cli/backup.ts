@@ -3,17 +3,19 @@
  *
  * The backup is online and fuzzy. A first pass reads every partition in order of hash from the node that answers for it; a second
  * pass reads again what was written, deleted or given another expiry since the start (less a margin for writes on their way and
- * for clocks). So, of every key that the answering nodes held, the file has a version no older than the one they held when the
+ * for clocks), and leaves out what the first has copied as it still is. So, of every key that the answering nodes held, the file has a version no older than the one they held when the
  * second pass came by it; a key deleted meanwhile has its tombstone, which deletes on restore too. There is no one moment that
  * the file is of: keys written during the second pass may be in it or not, each for itself. Not in it: what had expired, what was
  * evicted, tombstones already forgotten, and writes that had not reached the node asked within the margin. A FLUSHALL known at
- * the end stands in the footer, and what it covers is not restored.
+ * the end stands in the footer, and what it covers is not restored. A key deleted after the backup stays deleted while its
+ * tombstone is kept.
  *
  * A run that was broken off goes on where FILE.part ends, with the clock of its start, unless deletes since then may have been
  * forgotten. A node that dies is replaced by whoever answers next. Throttled in bytes, and rests as long as a node worked.
- * Guarded: FILE is whole or not there; every record was verified when it came, and the file is read through before it is named.
+ * Guarded: FILE is whole or as it was before; one backup at a time writes it; every record was verified when it came, and the file is read through before it is named.
  */
 import { randomInt } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../client/reply-parser.js';
 import { HearsayError } from '../core/base/errors.js';
@@ -21,8 +23,11 @@ import { HLC_TICKS, hlcToMs } from '../core/base/hlc.js';
 import { BACKUP_PASSES, type BackupHeader, type BackupTally } from '../core/wal/backup-file.js';
 import { BackupReader, BackupWriter, partOf } from './backup-files.js';
 import type { ClusterDoor, ClusterFacts } from './cluster-door.js';
+import { lockFile } from './file-lock.js';
+import { fileProblem } from './places.js';
 import { countText, durationText, sizeText } from './progress.js';
-import type { Terminal } from './terminal.js';
+import { RecentRecords } from './recent-records.js';
+import { type Terminal, UsageError } from './terminal.js';
 import { doorTo, type Flags, progressFor, rateIn } from './transfer.js';
 
 /** Writes younger than this at the start may not have reached the node that is asked: the second pass goes back so far. */
@@ -36,14 +41,30 @@ const RETRY_MS = 250;
 export async function runBackup(path: string, flags: Flags, terminal: Terminal): Promise<number> {
   if (flags.verify === true) return verifyBackup(path, flags, terminal);
   const rate = rateIn(flags);
+  for (const each of [path, partOf(path)]) {
+    const problem = fileProblem(each) ?? otherProblem(each);
+    if (problem !== null) throw new UsageError([problem]);
+  }
+  const unlock = await lockFile(path).catch((error) => {
+    throw new HearsayError('ERR', `${path}: ${(error as Error).message}`);
+  });
+  return copyInto(path, rate, flags, terminal).finally(unlock);
+}
+
+/** What stands there and is no file is not replaced by one. */
+function otherProblem(path: string): string | null {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === false ? `${path} is no file` : null;
+}
+
+async function copyInto(path: string, rate: number, flags: Flags, terminal: Terminal): Promise<number> {
   const door = await doorTo(flags, terminal);
   let stopping = false;
   terminal.onStopSignal(() => {
     stopping = true;
   });
   try {
-    const writer = await writerFor(path, flags, door.facts, terminal);
-    const copy = new BackupCopy(door, writer, rate, () => stopping);
+    const { writer, recent } = await writerFor(path, flags, door.facts, terminal);
+    const copy = new BackupCopy(door, writer, recent, rate, () => stopping);
     const progress = progressFor(terminal, () => copy.moment());
     const done = await copy.run().finally(() => progress.end());
     if (!done) {
@@ -69,6 +90,7 @@ class BackupCopy {
   constructor(
     private readonly door: ClusterDoor,
     private readonly writer: BackupWriter,
+    private readonly recent: RecentRecords,
     private readonly rate: number,
     private readonly stopping: () => boolean,
   ) {
@@ -83,7 +105,7 @@ class BackupCopy {
       const askedMs = performance.now();
       const { next, records } = await this.read();
       const workedMs = performance.now() - askedMs;
-      await this.writer.append(records, next);
+      await this.append(records, next);
       await this.rest(workedMs);
     }
     const facts = await this.door.askAll();
@@ -97,6 +119,12 @@ class BackupCopy {
       finishedMs: Date.now(),
     });
     return true;
+  }
+
+  private async append(records: Buffer, next: number): Promise<void> {
+    const first = this.writer.tally.cursor.pass === 1;
+    await this.writer.append(first ? records : this.recent.without(records), next);
+    if (first) this.recent.note(records, 0, records.length);
   }
 
   moment() {
@@ -147,8 +175,18 @@ class BackupCopy {
 }
 
 /** Goes on with FILE.part if it is of this cluster and young enough; else begins a new one. */
-async function writerFor(path: string, flags: Flags, facts: ClusterFacts, terminal: Terminal): Promise<BackupWriter> {
-  const kept = flags.fresh === true ? null : await BackupWriter.resume(path);
+async function writerFor(
+  path: string,
+  flags: Flags,
+  facts: ClusterFacts,
+  terminal: Terminal,
+): Promise<{ writer: BackupWriter; recent: RecentRecords }> {
+  let copied: RecentRecords | null = null;
+  const note: Parameters<typeof BackupWriter.resume>[1] = ({ kind, pass, start, end }, bytes, { sinceHlc }) => {
+    copied ??= new RecentRecords(sinceHlc);
+    if (kind === 'records' && pass === 1) copied.note(bytes, start, end);
+  };
+  const kept = flags.fresh === true ? null : await BackupWriter.resume(path, note);
   if (kept !== null) {
     const { header, position, complete } = kept.tally;
     if (header.clusterId !== facts.clusterId) {
@@ -159,13 +197,15 @@ async function writerFor(path: string, flags: Flags, facts: ClusterFacts, termin
     const tooOld = facts.hlc - header.sinceHlc > (facts.tombstoneGraceMs / 2) * HLC_TICKS;
     if (!tooOld && !complete) {
       terminal.error(`hearsay: going on with ${partOf(path)} from ${sizeText(position)}\n`);
-      return kept;
+      return { writer: kept, recent: copied ?? new RecentRecords(header.sinceHlc) };
     }
     await kept.close();
     terminal.error(`hearsay: ${partOf(path)} ${tooOld ? 'is too old to go on with' : 'was complete'}: starting over\n`);
   }
   const backMs = MARGIN_MS + 2 * facts.maxClockDriftMs;
-  return BackupWriter.begin(path, headerFrom(facts, Math.max(0, facts.hlc - backMs * HLC_TICKS)));
+  const sinceHlc = Math.max(0, facts.hlc - backMs * HLC_TICKS);
+  const writer = await BackupWriter.begin(path, headerFrom(facts, sinceHlc));
+  return { writer, recent: new RecentRecords(sinceHlc) };
 }
 
 function headerFrom(facts: ClusterFacts, sinceHlc: number): BackupHeader {

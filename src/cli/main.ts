@@ -129,13 +129,13 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     program
       .command('backup')
       .description('copy the records of a running cluster into a file, while it works')
-      .argument('<file>', 'written to FILE.part, and renamed when it is whole')
+      .argument('<file>', 'written to FILE.part; when it is whole it takes the place of any FILE that is there')
       .option('--verify', 'read an existing file instead: every checksum and every count')
       .option('--fresh', 'start over, whatever stands in FILE.part'),
   )
     .addHelpText(
       'after',
-      '\nA run that was broken off goes on when it is given again. Exit codes: 0 whole, 1 not, 2 wrong usage.',
+      '\nA run that was broken off goes on when it is given again; while one runs, a second for the same FILE is refused.\nExit codes: 0 whole, 1 not (a FILE from before stays as it was), 2 wrong usage.',
     )
     .action(async (file, flags) => setExitCode(await runBackup(file, flags, terminal)));
   addClusterFlags(
@@ -147,7 +147,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   )
     .addHelpText(
       'after',
-      '\nCan be given again at any time. To go back in time, restore into a fresh cluster.\nExit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
+      '\nCan be given again at any time. A key deleted after the backup stays deleted while its tombstone is kept:\nto go back in time, restore into a fresh cluster.\nExit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
     )
     .action(async (file, flags) => setExitCode(await runRestore(file, flags, terminal)));
   program

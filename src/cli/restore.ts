@@ -3,8 +3,8 @@
  * is read through first; then each record goes to the node that answers for its partition in that cluster.
  *
  * Records keep their versions: what the cluster has newer stays, so the same file can be restored again at any time, and a run
- * that was broken off is simply run again. A key deleted, or a FLUSHALL given, after the backup stays so: to go back in time,
- * restore into a fresh cluster. Nodes say when they are busy, and are asked again; records whose partition has moved follow it.
+ * that was broken off is simply run again. A key deleted after the backup stays deleted while its tombstone is kept, and a
+ * FLUSHALL given after it holds: to go back in time, restore into a fresh cluster. Nodes say when they are busy, and are asked again; records whose partition has moved follow it.
  * Guarded: what was not verified is not sent; bytes under way are bounded; every record is counted once, and a run in which any
  * was refused ends with exit code 1.
  */
@@ -46,6 +46,11 @@ interface Counts {
 
 export async function runRestore(path: string, flags: Flags, terminal: Terminal): Promise<number> {
   const rate = rateIn(flags);
+  const problem = await problemOf(path);
+  if (problem !== null) {
+    terminal.error(`hearsay: ${path}: ${problem}\n`);
+    return 1;
+  }
   const door = await doorTo(flags, terminal);
   let stopping = false;
   terminal.onStopSignal(() => {
@@ -68,6 +73,16 @@ export async function runRestore(path: string, flags: Flags, terminal: Terminal)
     return 1;
   } finally {
     await door.close();
+  }
+}
+
+/** What already the first bytes say: asked before any node is. */
+async function problemOf(path: string): Promise<string | null> {
+  try {
+    await (await BackupReader.open(path)).close();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

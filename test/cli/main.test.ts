@@ -10,6 +10,7 @@ import { settingFlags } from '../../src/cli/settings.js';
 import { type Terminal, UsageError } from '../../src/cli/terminal.js';
 import { SETTINGS } from '../../src/core/config.js';
 import { environmentOf, flagOf } from '../../src/core/setting.js';
+import { encodeBackupHeader } from '../../src/core/wal/backup-file.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-cli-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
@@ -119,8 +120,11 @@ describe('the command line', () => {
     ['ping --port 1', '127.0.0.1:1', '--port or --bind'],
     ['export --port 1', 'export: 127.0.0.1:1', '--port or --host'],
     [`backup ${join(place, 'x')} --port 1`, '127.0.0.1:1', '--port or --host'],
-    [`restore ${join(place, 'x')} --port 1`, '127.0.0.1:1', '--port or --host'],
+    [`restore ${join(place, 'a-backup')} --port 1`, '127.0.0.1:1', '--port or --host'],
   ])('says what to do where no node listens, to %j', async (words, where, flags) => {
+    const header = { salt: 1, startHlc: 1, sinceHlc: 1, createdMs: 1, partitions: 16, replicas: 1 };
+    const names = { clusterId: '0123456789abcdef', cluster: 'c', version: 'v' };
+    writeFileSync(join(place, 'a-backup'), encodeBackupHeader({ ...header, ...names }));
     const { code, error } = await run(words);
     const why = 'no node listens there (ECONNREFUSED): start one with hearsay serve or hearsay cluster';
     expect([code, error]).toEqual([1, `hearsay: ${where}: ${why}, or name another with ${flags}\n`]);
