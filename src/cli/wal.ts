@@ -110,9 +110,7 @@ function whatStartDoes(fold: Survey['fold'], files: Survey['files']): string[] {
     const copied = fold.rot.filter(({ from, to }) => from < to);
     const pending = copied.filter(({ number, from }) => !asides.has(asideName('rot', number, from)));
     if (pending.length > 0) steps.push('copy the damaged bytes aside');
-    steps.push(
-      `go on without ${batchesText(fold.rotFrames)} that were durable: other owners bring back what they hold`,
-    );
+    steps.push('go on without what is lost: other owners bring back what they hold');
   }
   if (fold.torn !== null) {
     const bytes = countText(fold.tornTailBytes, 'byte');

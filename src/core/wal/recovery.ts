@@ -316,12 +316,13 @@ class Folder {
   /** Nothing good follows the damage: it is rot if a header proves its first batch durable, else a torn tail. */
   private endDamaged(damaged: Region, at: number): void {
     const missing = this.proven(this.numbers.indexOf(damaged.number)) - this.result.lastBatch;
-    if (missing <= 0 && this.cutShort?.number !== damaged.number) {
-      this.cut(damaged, at);
+    if (missing <= 0) {
+      if (this.cutShort?.number === damaged.number) this.endCutShort(this.cutShort);
+      else this.cut(damaged, at);
       return;
     }
-    this.noteRot('log', damaged.number, damaged.from, damaged.to, Math.max(1, missing));
-    this.result.lastBatch += Math.max(0, missing);
+    this.noteRot('log', damaged.number, damaged.from, damaged.to, missing);
+    this.result.lastBatch += missing;
     this.result.cleanShutdown = false;
   }
 
@@ -332,10 +333,15 @@ class Folder {
       this.noteLost(missing, `behind batch ${this.result.lastBatch}, where the log ends`);
       this.result.lastBatch += missing;
       this.result.cleanShutdown = false;
-    } else if (this.cutShort !== null && !this.result.cleanShutdown) {
-      const { number, from, to } = this.cutShort;
-      this.noteRot('log', number, from, to, 1);
-    }
+    } else if (this.cutShort !== null && !this.result.cleanShutdown) this.endCutShort(this.cutShort);
+  }
+
+  /** Counted as one frame, for nothing says how many there were. */
+  private endCutShort(region: Region): void {
+    this.result.rotFrames++;
+    this.result.cleanShutdown = false;
+    if (this.result.rot.length < REGIONS_MAX) this.result.rot.push(region);
+    this.note(`what ${fileName('log', region.number)} held behind ${region.from} is lost: how much can not be known`);
   }
 
   private cut(region: Region, at: number): void {
