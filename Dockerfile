@@ -16,6 +16,8 @@ RUN mkdir -p /data
 
 FROM node:20-slim
 ENV NODE_ENV=production HEARSAY_DATA=/data HEARSAY_BIND=0.0.0.0
+# Records in huge pages, where the host's transparent_hugepage is madvise or always.
+ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE* ./
 COPY --from=build /app/node_modules ./node_modules

@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { withHugePages } from './huge-pages.js';
 import { portTaken } from './ports.js';
 import { askNode, type ProbeReply, recordOf } from './probe.js';
 
@@ -88,7 +89,8 @@ export class LocalCluster {
     const words = [...command.slice(1), ...this.flagsOf(node), '--log-format', 'json', '--stop-with-stdin'];
     node.expectedToEnd = false;
     // A group of its own: Ctrl-C reaches the cluster alone, which then stops the nodes in order.
-    const child = spawn(command[0], words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    const env = withHugePages(process.env);
+    const child = spawn(command[0], words, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     node.process = child;
     child.stdin.on('error', () => {});
     for (const stream of [child.stdout, child.stderr]) {

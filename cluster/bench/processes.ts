@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { withHugePages } from '../huge-pages.js';
 
 const OUTPUT_CHARACTERS_MAX = 16 * 1024 * 1024;
 
@@ -26,7 +27,8 @@ export class Children {
   /** Starts a process that stays until it is killed. What it writes is kept, for the case that it dies. */
   start(words: readonly string[]): ChildProcess {
     if (this.ended) throw new Error('stopped');
-    const child = spawn(words[0], words.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    const env = withHugePages(process.env);
+    const child = spawn(words[0], words.slice(1), { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     this.running.add(child);
     child.stdin.on('error', () => {});
     child.once('exit', () => this.running.delete(child));

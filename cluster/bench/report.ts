@@ -42,6 +42,7 @@ export function setupLines(redis: string | null): string[] {
     redis === null
       ? 'redis-server is not on PATH: Hearsay alone was measured, and no ratio can be given'
       : `Redis ${redis}: save "", io-threads 1; off = no AOF, interval = appendfsync everysec, always = appendfsync always`,
+    'both are started with GLIBC_TUNABLES=glibc.malloc.hugetlb=1, as the Dockerfile and `hearsay cluster` do; Redis brings an allocator of its own, which does not heed it',
     'ratios are Hearsay over Redis, round by round: median (min..max); CPU is user and system time of the server with its children',
   ];
 }
