@@ -41,6 +41,7 @@ const RETRY_MS = 250;
 export async function runBackup(path: string, flags: Flags, terminal: Terminal): Promise<number> {
   if (flags.verify === true) return verifyBackup(path, flags, terminal);
   const rate = rateIn(flags);
+  if (path === '') throw new UsageError(['the name of the file is empty']);
   for (const each of [path, partOf(path)]) {
     const problem = fileProblem(each) ?? otherProblem(each);
     if (problem !== null) throw new UsageError([problem]);

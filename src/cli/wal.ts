@@ -61,6 +61,7 @@ export function addWalVerbs(program: Command, terminal: Terminal, setExitCode: (
 }
 
 function verify(directory: string, json: boolean, terminal: Terminal): number {
+  if (directory === '') throw new UsageError(['the name of the directory is empty']);
   const disk = new ReadDisk(directory);
   const holder = disk.holder();
   const survey = surveyed(directory, disk);

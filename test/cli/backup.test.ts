@@ -37,6 +37,7 @@ describe('before a node is asked', () => {
     [['backup', folder], 2, `${folder} is a directory, not a file`],
     [['backup', join(place, 'parted')], 2, `${join(place, 'parted.part')} is a directory, not a file`],
     [['backup', join(place, 'nope', 'file')], 2, `there is no directory ${join(place, 'nope')}`],
+    [['backup', ''], 2, 'the name of the file is empty'],
     [['backup', '/dev/null'], 2, '/dev/null is no file'],
     [['backup', '--verify', folder], 1, `${folder}: is a directory, not a file`],
     [['backup', '--verify', join(place, 'nope')], 1, `${join(place, 'nope')}: there is no such file`],

@@ -240,7 +240,10 @@ class Folder {
               this.cut(damaged ?? { kind: 'log', number, from: gapFrom, to: reader.end }, damagedAt);
               return;
             }
-            if (damaged === null && reader.position === 0) this.noteLost(missing, `before ${fileName('log', number)}`);
+            if (damaged !== null && damaged.number !== number)
+              this.noteRot('log', damaged.number, damaged.from, damaged.to, missing);
+            else if (damaged === null && reader.position === 0)
+              this.noteLost(missing, `before ${fileName('log', number)}`);
             else this.noteRot('log', number, gapFrom, reader.position, missing);
           }
           damaged = null;

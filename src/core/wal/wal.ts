@@ -26,7 +26,7 @@ import { LogFiles } from './files.js';
 import { FRAME_HEADER_BYTES, KIND_BATCH, KIND_SHUTDOWN, SECTOR_BYTES, sealFrame } from './frame.js';
 import type { ImageRef, Manifest, ManifestState } from './manifest.js';
 import { freshManifest, pruneRuns, readManifest, withRun, writeManifest } from './manifest.js';
-import { namedFiles, writeWhole } from './names.js';
+import { MANIFEST_NAME, namedFiles, writeWhole } from './names.js';
 import type { RecordVisitor } from './reader.js';
 import type { Fold, FoldOptions } from './recovery.js';
 import { foldDirectory } from './recovery.js';
@@ -348,7 +348,10 @@ export class Wal {
     const names = namedFiles(this.disk.list());
     const orphan = names.find((file) => file.kind === 'log' || file.kind === 'image');
     if (read === null && orphan !== undefined) {
-      throw new HearsayError('DATADIR', `the data directory holds ${orphan.name} but no manifest`);
+      throw new HearsayError(
+        'DATADIR',
+        `the data directory holds ${orphan.name} but no file ${MANIFEST_NAME}: put that back, or move the directory away and start empty`,
+      );
     }
     const manifest = read ?? freshManifest();
     const fold = foldDirectory(this.disk, manifest, visit, options);

@@ -56,8 +56,9 @@ describe.each(POLICIES)('a log file that is shorter than it was made, under %s',
   it('in the middle loses its own batches and none behind them', () => {
     const { rig, files } = saved(durability);
     const [first] = used(files);
-    const next = rig.next(cut(files, first, FILE_BYTES / 2)).start();
+    const next = rig.next(cut(files, first, 1800)).start();
     expect(next.recovery.rotFrames).toBeGreaterThan(0);
+    expect(next.recovery.notes.join('\n')).toMatch(new RegExp(`${first} is damaged between \\d+ and 1800: `));
     expect(next.found.size).toBe(COUNT - next.recovery.rotFrames);
   });
 
