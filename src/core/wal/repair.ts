@@ -46,7 +46,7 @@ export function repairDirectory(
   }
   for (const { name, kind, number } of found) {
     if (kind === 'spare') {
-      if (spares.length < sparesMax && sizeOf(disk, name) === fileBytes) spares.push(name);
+      if (spares.length < sparesMax && durableBytes(disk, name) === fileBytes) spares.push(name);
       else disk.remove(name);
     } else if (kind === 'log' && !fold.logs.includes(number) && !fold.blank.includes(number)) disk.remove(name);
     else if (kind === 'image' && manifest.image?.number !== number) disk.remove(name);
@@ -120,11 +120,12 @@ function syncWhole(disk: Disk, name: string): number {
   }
 }
 
-function sizeOf(disk: Disk, name: string): number {
-  const file = disk.open(name, false);
+/** The size of a spare: a kill while it was made may have left it in the page cache only. -1, and it is no spare, if it can not be synced. */
+function durableBytes(disk: Disk, name: string): number {
   try {
-    return disk.size(file);
-  } finally {
-    disk.close(file);
+    return syncWhole(disk, name);
+  } catch (error) {
+    if (error instanceof DiskError) return -1;
+    throw error;
   }
 }

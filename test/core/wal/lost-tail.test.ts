@@ -1,5 +1,6 @@
 /** Log files that were cut short or went missing: what a crash cannot leave is told as a loss, what it can leave is not. */
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../src/core/base/random.js';
 import { isSound, surveyDirectory } from '../../../src/core/wal/survey.js';
 import { FaultyDisk, type Files } from './pitfalls/faulty-disk.js';
 import { POLICIES, type Policy, Rig } from './pitfalls/rig.js';
@@ -124,3 +125,43 @@ it('a log without a file in the middle is damaged, and what stands behind it is 
   expect(survey.fold.notes.join('\n')).toMatch(/before log-\d+: 4 batches that were durable are lost/);
   expect(rig.next(without(files, second)).start().found.size).toBe(COUNT - survey.fold.rotFrames);
 });
+
+it.each(POLICIES)(
+  'a kill while the first file is made, and a loss of power later, cut nothing short, under %s',
+  (durability) => {
+    for (let kill = 1, killed = true; killed; kill++) {
+      const disk = new FaultyDisk();
+      // A file is made in several writes, and so is its size.
+      disk.options.shortCalls = new Random(5);
+      const rig = new Rig(disk, { durability });
+      killed = killedAt(rig, kill);
+      disk.kill();
+      const next = new Rig(disk, { durability }, [], undefined, 2).start();
+      next.write('key', 700);
+      if (durability === 'off') next.pass(15);
+      else next.turn();
+      disk.crashStates(1000, next.random, (files) => {
+        const { rotFrames, notes } = next.next(files, 3).start().recovery;
+        expect(rotFrames, `killed at ${kill}: ${notes}`).toBe(0);
+      });
+    }
+  },
+);
+
+/** Whether the start got as far as change `kill` of the disk, and ended there. */
+function killedAt(rig: Rig, kill: number): boolean {
+  const end = new Error('killed');
+  let changes = 0;
+  rig.disk.observe = () => {
+    if (++changes === kill) throw end;
+  };
+  try {
+    rig.start();
+    return false;
+  } catch (error) {
+    if (error !== end) throw error;
+    return true;
+  } finally {
+    rig.disk.observe = null;
+  }
+}

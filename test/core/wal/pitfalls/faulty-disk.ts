@@ -293,8 +293,9 @@ export class FaultyDisk implements Disk {
    * exception from either, and seeded samples, `most` in all.
    */
   crashStates(most: number, random: Random, visit: (files: Files) => void): void {
-    const inodes = [...new Set([...this.durableNames.values(), ...this.names.values()])];
     const bounds = [this.nameChoices()];
+    const everyName = Array.from({ length: bounds[0] }, (_, choice) => [...this.chosenNames(choice).values()]);
+    const inodes = [...new Set(everyName.flat())];
     for (const inode of inodes) {
       bounds.push(inode.sizes.length + 1);
       for (const versions of inode.sectors.values()) bounds.push(versions.length + (this.options.garbled ? 2 : 1));
