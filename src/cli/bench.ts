@@ -2,7 +2,6 @@
  * `hearsay bench`: Hearsay against redis-server on this machine, in one run. It checks the flags and leaves the run to
  * cluster/bench/run.ts. `hearsay bench-child ROLE SPEC` is what that run starts as processes of their own.
  */
-import { dirname } from 'node:path';
 import { allCaseNames, chooseCases } from '../../cluster/bench/cases.js';
 import type { InProcessSpec } from '../../cluster/bench/in-process.js';
 import { runLoad } from '../../cluster/bench/load.js';
@@ -13,7 +12,7 @@ import { type BenchDoors, runBench } from '../../cluster/bench/run.js';
 import { readTrace } from '../../cluster/bench/trace.js';
 import { benchInProcess } from './bench-node.js';
 import { replayPlan } from './bench-replay.js';
-import { directoryProblem, fileProblem } from './places.js';
+import { directoryProblem, placeProblem } from './places.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
@@ -66,7 +65,7 @@ function problemsOfPlaces(flags: Readonly<Record<string, unknown>>): string[] {
   const problems: string[] = [];
   for (const flag of ['json', 'svg']) {
     const file = fileOf(flags[flag]);
-    const problem = file === null ? null : (directoryProblem(dirname(file)) ?? fileProblem(file));
+    const problem = file === null ? null : placeProblem(file);
     if (problem !== null) problems.push(`--${flag}: ${problem}`);
   }
   const directory = fileOf(flags.report);

@@ -107,8 +107,9 @@ function parsed(words: readonly string[], problems: string[]) {
 /** Shrinking takes minutes: that its plan can be written is seen before. */
 function checkPlace(file: string, problems: string[]): void {
   try {
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new Error('is a directory');
-    accessSync(dirname(file), constants.W_OK);
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats?.isDirectory()) throw new Error('is a directory');
+    accessSync(stats === undefined ? dirname(file) : file, constants.W_OK);
   } catch (error) {
     problems.push(`--plan: ${file} can not be written: ${(error as Error).message}`);
   }

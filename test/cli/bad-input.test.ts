@@ -1,10 +1,20 @@
 /** Verbs given what they can not use: one line each that names it, exit code 2 for wrong words and 1 for what failed, at once. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.js';
-import { MUTATIONS } from '../../src/sim/main.js';
+import { placeProblem } from '../../src/cli/places.js';
+import { MUTATIONS, simulate } from '../../src/sim/main.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-bad-'));
 const file = join(place, 'file');
@@ -14,6 +24,8 @@ beforeAll(() => {
   mkdirSync(folder);
 });
 afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+const silentDoors = { out: () => {}, complain: () => {}, isRead: () => false };
 
 async function run(words: string, outFailure: NodeJS.ErrnoException | null = null) {
   const texts = { out: '', error: '' };
@@ -67,6 +79,15 @@ describe('wrong usage', () => {
     const { code, out, error } = await run(words);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(error.split('\n')).toEqual([expect.stringContaining(`hearsay: ${line}`), '']);
+  });
+
+  it('is no file that can be written where it stands, whatever its directory', () => {
+    const closed = join(place, 'closed');
+    mkdirSync(closed);
+    writeFileSync(join(closed, 'file'), '');
+    chmodSync(closed, 0o555);
+    for (const each of [join(closed, 'file'), '/dev/null']) expect(placeProblem(each)).toBeNull();
+    expect(simulate(['--from', '1', '--to', '1', '--plan', '/dev/null'], silentDoors)).toBe(0);
   });
 
   it('of one flag among several leaves nothing behind', async () => {
