@@ -148,8 +148,6 @@ export interface Judgement {
   prefix: boolean;
   /** Whether the disk may have lost more than a crash can; then a loss must be reported. */
   damaged?: boolean;
-  /** Whether nothing is left that could tell of the loss: one copy can not know then. */
-  silent?: boolean;
 }
 
 /** Starts from `files` what `rig` left behind, holds it to the promise, writes on, and starts once more. */
@@ -161,8 +159,7 @@ export function judge(rig: Rig, files: Files, asked: Judgement, context = ''): R
   assertWritten(next, where);
   const lost = missing(next, promised);
   if (asked.damaged) {
-    if (lost.length > 0 && !asked.silent && rotFrames === 0 && tornTailBytes === 0)
-      fail(`${lost} are lost and not a word`, where);
+    if (lost.length > 0 && rotFrames === 0 && tornTailBytes === 0) fail(`${lost} are lost and not a word`, where);
   } else {
     if (lost.length > 0) fail(`${lost} are lost`, where);
     if (rotFrames > 0) fail('a crash is taken for rot', where);
