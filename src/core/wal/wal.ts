@@ -328,6 +328,7 @@ export class Wal {
       budgetBytes: this.budget,
       logFiles: this.files.count,
       spares: this.files.spareCount,
+      filesRolled: this.files.rolls,
       filesRecycled: this.files.recycled,
       keptBytes: this.memory.keptBytes,
       imageRecords: this.manifest.image?.records ?? 0,
@@ -358,7 +359,7 @@ export class Wal {
     folded();
     const { fileBytes } = this.options;
     this.budget = this.budgetBytes(fold.imageBytes);
-    const sparesMax = Math.ceil(this.budget / fileBytes);
+    const { sparesMax } = this;
     const { logs, spares, nextNumber } = repairDirectory(this.disk, manifest, fold, { fileBytes, sparesMax });
     const rewritten = this.rewrite(manifest, fold, nextNumber);
     const made = { madeFrom: nextNumber + rewritten.length, madeBytes: fileBytes };
@@ -589,7 +590,12 @@ export class Wal {
     this.memory.release(walBatch - 1);
     this.advanceDurable();
     if (previous !== null) this.checkpoint.removeImage(previous.number);
-    this.files.retire(walStart, Math.ceil(this.budget / this.options.fileBytes));
+    this.files.retire(walStart, this.sparesMax);
+  }
+
+  /** Files that the log goes through from one checkpoint to the next: its budget, and parts of a file at both ends. */
+  private get sparesMax(): number {
+    return Math.ceil(this.budget / this.options.fileBytes) + 2;
   }
 
   private refuseForRoom(): void {

@@ -357,6 +357,33 @@ describe('a checkpoint', () => {
     expect(bench.wal.stats().spares).toBeLessThanOrEqual(4);
   });
 
+  it('uses as many files again as it goes through, when it grows by half of its budget while an image is copied', () => {
+    const bench = new Bench({ durability: 'interval', fileBytes: 4096, checkpointMinBytes: 32_768 }).start();
+    let id = 1;
+    const grow = (bytes: number) => {
+      for (const end = bench.wal.stats().logBytes + bytes; bench.wal.stats().logBytes < end; ) {
+        bench.turn([id++], 500);
+        bench.pass(2);
+      }
+    };
+    const cycle = () => {
+      while (!bench.wal.wantsCheckpoint(0)) grow(500);
+      bench.wal.beginCheckpoint();
+      const bytes = record(id - 1);
+      bench.wal.checkpointRecord(bytes, 0, bytes.length);
+      grow(16_384);
+      bench.wal.endCheckpoint();
+      for (let step = 0; step < 20 && bench.wal.checkpointing; step++) bench.pass(10);
+      bench.pass(50);
+    };
+    for (let round = 0; round < 3; round++) cycle();
+    const before = bench.wal.stats();
+    for (let round = 0; round < 5; round++) cycle();
+    const { filesRolled, filesRecycled } = bench.wal.stats();
+    expect(filesRolled - before.filesRolled).toBeGreaterThan(30);
+    expect(filesRecycled - before.filesRecycled).toBe(filesRolled - before.filesRolled);
+  });
+
   it('bounds the directory over many starts and checkpoints', () => {
     const bench = new Bench({ fileBytes: 4096, checkpointMinBytes: 16_384 });
     for (let life = 0; life < 40; life++) {
