@@ -2,10 +2,11 @@
  * What a process and its children have used, as the kernel counts it: processor time, proportional memory, bytes written to disk.
  * Cases read it before and after a run. Guarded: all threads and children count; a process that is gone counts as nothing.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 
 /** Of the clock that /proc counts by; Linux has shown 100 to programs on every architecture in use. */
 const CLOCK_TICKS_PER_SECOND = 100;
+const SECTOR_BYTES = 512;
 
 /** A process and everything below it that lives. */
 export function processTree(pid: number): number[] {
@@ -43,6 +44,32 @@ export function diskWriteBytes(pid: number): number {
   let bytes = 0;
   for (const member of processTree(pid)) bytes += numberAfter(contentOf(`/proc/${member}/io`), 'write_bytes:');
   return bytes;
+}
+
+/**
+ * Bytes that the device under a directory has written since the system started, whoever asked for it; null where the device is not known,
+ * as under an overlay. A process's own count is of whole folios of the page cache, however little of each is new.
+ */
+export function deviceWriteBytes(directory: string): number | null {
+  const [major, minor] = deviceNumbers(statSync(directory).dev);
+  const sectors = sectorsWritten(contentOf('/proc/diskstats'), major, minor);
+  return sectors === null ? null : sectors * SECTOR_BYTES;
+}
+
+/** Field 10 of the line of /proc/diskstats for a device; null if it has none. Its sectors are of 512 bytes, whatever the device's are. */
+export function sectorsWritten(diskstats: string, major: number, minor: number): number | null {
+  for (const line of diskstats.split('\n')) {
+    const fields = line.trim().split(/\s+/);
+    if (Number(fields[0]) === major && Number(fields[1]) === minor && fields.length >= 10) return Number(fields[9]);
+  }
+  return null;
+}
+
+/** Major and minor number of a device, as glibc packs them into one. */
+export function deviceNumbers(dev: number): [major: number, minor: number] {
+  const major = (Math.floor(dev / 2 ** 8) & 0xfff) + Math.floor(dev / 2 ** 44) * 0x1000;
+  const minor = (dev & 0xff) + (Math.floor(dev / 2 ** 20) & 0xffffff) * 0x100;
+  return [major, minor];
 }
 
 /** The number behind the first line that begins so; 0 if there is none. */

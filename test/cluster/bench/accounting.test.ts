@@ -1,7 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { cpuTicksOf, numberAfter, processTree, pssBytes } from '../../../cluster/bench/accounting.js';
+import {
+  cpuTicksOf,
+  deviceNumbers,
+  numberAfter,
+  processTree,
+  pssBytes,
+  sectorsWritten,
+} from '../../../cluster/bench/accounting.js';
 import { Children } from '../../../cluster/bench/processes.js';
 
 test('processor time is that of the process and of children it waited for, whatever its name holds', () => {
@@ -13,6 +21,26 @@ test('processor time is that of the process and of children it waited for, whate
 test('a line of /proc is found by its beginning', () => {
   expect(numberAfter('Rss: 1 kB\nPss:   24 kB\nPss_Dirty: 7 kB', 'Pss:')).toBe(24);
   expect(numberAfter('Rss: 1 kB', 'Pss:')).toBe(0);
+});
+
+test('what a device has written is found by its numbers, in sectors', () => {
+  const diskstats = [
+    ' 253       0 zram0 1 0 8 0 2 0 16 0 0 0 0',
+    ' 254       0 vda 35 1 4096 9 71 2 8192 7 0 4 16',
+    '',
+  ].join('\n');
+  expect(sectorsWritten(diskstats, 254, 0)).toBe(8192);
+  expect(sectorsWritten(diskstats, 254, 1)).toBeNull();
+  expect(sectorsWritten('', 254, 0)).toBeNull();
+});
+
+test('the numbers of a device are those that the system names', () => {
+  const mount = readFileSync('/proc/self/mountinfo', 'latin1')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .findLast((fields) => fields[4] === '/proc');
+  expect(deviceNumbers(statSync('/proc').dev).join(':')).toBe(mount?.[2]);
+  expect(deviceNumbers(2 ** 44 * 3 + 2 ** 20 * 5 + 0x2a7)).toEqual([3 * 0x1000 + 2, 5 * 0x100 + 0xa7]);
 });
 
 test('a process is seen with its children, and one that is gone takes no memory', async () => {
