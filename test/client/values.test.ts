@@ -21,7 +21,7 @@ const scalar = fc.oneof(
   fc.boolean(),
   fc.constant(null),
   fc.constant(undefined),
-  fc.date({ noInvalidDate: false }),
+  fc.date({ noInvalidDate: true }),
   fc.uint8Array().map((value) => Buffer.from(value)),
   fc.float64Array(),
   fc.int16Array(),
@@ -58,6 +58,12 @@ describe('values', () => {
       ),
       { numRuns: 500 },
     );
+  });
+
+  it('keep a date that is none, which no comparison calls equal to another', () => {
+    const back = there([new Date(Number.NaN)]) as Date[];
+    expect(back[0]).toBeInstanceOf(Date);
+    expect(back[0]?.getTime()).toBeNaN();
   });
 
   it('keep a field named __proto__ without touching a prototype', () => {
