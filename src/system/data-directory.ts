@@ -1,16 +1,15 @@
 /**
  * A data directory before anything is read from it: made, and held by one process. The disk (disk.ts) opens its own through this,
  * and the command line asks here before it empties one or starts several nodes on them.
- * Guarded: one process per directory. The lock is a listening socket in Linux's abstract namespace, named by device and inode,
- * which the kernel takes back when the process dies, however it dies; elsewhere it is a file with the id of a process, void when
- * that process is gone. Making a directory ends, wherever it is asked for.
+ * Guarded: one process per directory. The lock is a name made of device and inode (name-lock.ts); where there are no such locks it is a
+ * file with the id of a process, void when that process is gone. Making a directory ends, wherever it is asked for.
  */
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { HearsayError } from '../core/base/errors.js';
+import { HAS_NAME_LOCKS, lockName } from './name-lock.js';
 
-/** File that names the holder, for people; where there are no abstract sockets it is the lock itself. */
+/** File that names the holder, for people; where there are no locks of names it is the lock itself. */
 export const LOCK_NAME = 'lock';
 
 export interface DirectoryLock {
@@ -39,25 +38,18 @@ export function makeDirectory(path: string, mode = 0o777): void {
 
 /** Holds a directory that is there for as long as this process lives. Throws HearsayError DATADIR when another process does. */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
-  if (process.platform === 'linux') return lockBySocket(resolve(path));
-  assertFree(resolve(path));
-  return { release: () => Promise.resolve() };
-}
-
-function lockBySocket(directory: string): Promise<DirectoryLock> {
+  const directory = resolve(path);
+  if (!HAS_NAME_LOCKS) {
+    assertFree(directory);
+    return { release: () => Promise.resolve() };
+  }
   const { dev, ino } = statSync(directory, { bigint: true });
-  return new Promise((done, fail) => {
-    const server = createServer((socket) => socket.destroy());
-    server.unref();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      fail(error.code === 'EADDRINUSE' ? inUse(directory, holder(directory)) : error);
-    });
-    const release = () => new Promise<void>((released) => server.close(() => released()));
-    server.listen({ path: `\0hearsay-${dev}-${ino}` }, () => done({ release }));
-  });
+  const lock = await lockName(`${dev}-${ino}`);
+  if (lock === null) throw inUse(directory, holder(directory));
+  return lock;
 }
 
-/** Without abstract sockets: the process that the lock file names must be gone. */
+/** Without locks of names: the process that the lock file names must be gone. */
 function assertFree(directory: string): void {
   const pid = holder(directory);
   if (pid === 0 || pid === process.pid) return;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { lockFile } from '../../src/cli/file-lock.js';
-import { main } from '../../src/cli/main.js';
+import { runVerb } from './run.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-backup-'));
 const folder = join(place, 'folder');
@@ -15,20 +15,7 @@ writeFileSync(text, 'no backup at all');
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 async function run(...words: string[]): Promise<{ code: number; error: string }> {
-  let error = '';
-  const code = await main([...words, '--port', '1'], {
-    terminal: {
-      out: () => {},
-      error: (line) => {
-        error += line;
-      },
-      environment: {},
-      interactive: false,
-      launcher: null,
-      outFailure: () => null,
-      onStopSignal: () => {},
-    },
-  });
+  const { code, error } = await runVerb([...words, '--port', '1']);
   return { code, error };
 }
 

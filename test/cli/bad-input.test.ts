@@ -12,9 +12,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../src/cli/main.js';
 import { placeProblem } from '../../src/cli/places.js';
 import { MUTATIONS, simulate } from '../../src/sim/main.js';
+import { runVerb } from './run.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-bad-'));
 const file = join(place, 'file');
@@ -27,25 +27,8 @@ afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 const silentDoors = { out: () => {}, complain: () => {}, isRead: () => false };
 
-async function run(words: string, outFailure: NodeJS.ErrnoException | null = null) {
-  const texts = { out: '', error: '' };
-  const code = await main(words.split(' '), {
-    terminal: {
-      out: (text) => {
-        texts.out += text;
-      },
-      error: (text) => {
-        texts.error += text;
-      },
-      environment: {},
-      interactive: false,
-      launcher: join(place, 'no launcher'),
-      outFailure: () => outFailure,
-      onStopSignal: () => {},
-    },
-  });
-  return { code, ...texts };
-}
+const run = (words: string, outFailure: NodeJS.ErrnoException | null = null) =>
+  runVerb(words.split(' '), { launcher: join(place, 'no launcher'), outFailure: () => outFailure });
 
 describe('wrong usage', () => {
   it.each([

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { lineOf } from '../../src/cli/export.js';
-import { main } from '../../src/cli/main.js';
+import { runVerb } from './run.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-export-'));
 const servers: Server[] = [];
@@ -71,23 +71,7 @@ function wordsIn(text: string): { words: string[]; length: number } | null {
 }
 
 async function exported(...words: string[]): Promise<{ code: number; keys: string[]; error: string }> {
-  let out = '';
-  let error = '';
-  const code = await main(['export', ...words], {
-    terminal: {
-      out: (text) => {
-        out += text;
-      },
-      error: (text) => {
-        error += text;
-      },
-      environment: {},
-      interactive: false,
-      launcher: null,
-      outFailure: () => null,
-      onStopSignal: () => {},
-    },
-  });
+  const { code, out, error } = await runVerb(['export', ...words]);
   const keys = out.split('\n').filter(Boolean);
   return { code, keys: keys.map((line) => String((JSON.parse(line) as { key: string }).key)), error };
 }

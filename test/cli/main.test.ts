@@ -5,45 +5,23 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { clusterOptions } from '../../src/cli/cluster.js';
 import { settingsMarkdown } from '../../src/cli/help.js';
-import { main } from '../../src/cli/main.js';
 import { settingFlags } from '../../src/cli/settings.js';
-import { type Terminal, UsageError } from '../../src/cli/terminal.js';
+import { UsageError } from '../../src/cli/terminal.js';
 import { SETTINGS } from '../../src/core/config.js';
 import { environmentOf, flagOf } from '../../src/core/setting.js';
 import { encodeBackupHeader } from '../../src/core/wal/backup-file.js';
+import { notingTerminal, runVerb } from './run.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-cli-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-interface Run {
-  code: number;
-  out: string;
-  error: string;
-}
+const LAUNCHER = 'bin/hearsay.js';
 
-function terminalFor(environment: Record<string, string>): Terminal & { texts: { out: string; error: string } } {
-  const texts = { out: '', error: '' };
-  return {
-    texts,
-    out: (text) => {
-      texts.out += text;
-    },
-    error: (text) => {
-      texts.error += text;
-    },
-    environment,
-    interactive: false,
-    launcher: 'bin/hearsay.js',
-    outFailure: () => null,
-    onStopSignal: () => {},
-  };
-}
+const run = (words: string, environment: Record<string, string> = {}) =>
+  runVerb(words.split(' ').filter(Boolean), { environment, launcher: LAUNCHER });
 
-async function run(words: string, environment: Record<string, string> = {}): Promise<Run> {
-  const terminal = terminalFor(environment);
-  const code = await main(words.split(' ').filter(Boolean), { terminal });
-  return { code, ...terminal.texts };
-}
+const terminalFor = (environment: Record<string, string>) =>
+  notingTerminal({ out: '', error: '' }, { environment, launcher: LAUNCHER });
 
 describe('the command line', () => {
   it('prints help for nothing, as wrong usage', async () => {

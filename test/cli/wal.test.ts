@@ -2,30 +2,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { main } from '../../src/cli/main.js';
-import type { Terminal } from '../../src/cli/terminal.js';
 import { Bench } from '../core/wal/harness.js';
+import { runVerb } from './run.js';
 
 const place = mkdtempSync(join(tmpdir(), 'hearsay-wal-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-async function run(...words: string[]): Promise<{ code: number; out: string; error: string }> {
-  const texts = { out: '', error: '' };
-  const terminal: Terminal = {
-    out: (text) => {
-      texts.out += text;
-    },
-    error: (text) => {
-      texts.error += text;
-    },
-    environment: {},
-    interactive: false,
-    launcher: null,
-    outFailure: () => null,
-    onStopSignal: () => {},
-  };
-  return { code: await main(words, { terminal }), ...texts };
-}
+const run = (...words: string[]) => runVerb(words);
 
 /** A directory with three durable batches, as a node leaves it that was killed. */
 function directory(name: string): string {
