@@ -35,6 +35,10 @@ export interface LocalClusterOptions {
   environment?: readonly string[];
   password: string | null;
   readyLimitMs?: number;
+  /** Further flags of one node, by its index: they go before those for every node. */
+  flagsOf?: (index: number) => readonly string[];
+  /** Told every line that a node says, shown or not. */
+  onLine?: (node: LocalNode, line: string) => void;
 }
 
 export type PrintLine = (line: string) => void;
@@ -95,6 +99,7 @@ export class LocalCluster {
     child.stdin.on('error', () => {});
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
+        this.options.onLine?.(node, line);
         const shown = logLine(line, verbose);
         if (shown !== null) this.print(`${node.name} | ${shown}`);
       });
@@ -119,6 +124,7 @@ export class LocalCluster {
     const others = this.nodes.filter((other) => other !== node).map((other) => `${host}:${other.gossipPort}`);
     return [
       ...flags,
+      ...(this.options.flagsOf?.(this.nodes.indexOf(node)) ?? []),
       ...['--id', node.name, '--bind', host, '--port', String(node.port), '--gossip-port', String(node.gossipPort)],
       ...['--data', resolve(node.dataDirectory)],
       ...(others.length > 0 ? ['--join', others.join(',')] : []),

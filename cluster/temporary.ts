@@ -3,7 +3,7 @@
  * killed, paused and started again by index. Facts about it are awaited with a bound, never slept for.
  * Guarded: `stop` ends every process and removes the folder, whatever happened before.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from './free-ports.js';
@@ -22,6 +22,12 @@ export interface TemporaryClusterOptions {
   /** Program and words that run one node; flags follow. */
   command: readonly string[];
   flags?: readonly string[];
+  /** Settings that have no flag: every node reads them from one file. */
+  settings?: Readonly<Record<string, string | number | boolean>>;
+  /** Further flags of one node, by its index: they go before those for every node. */
+  flagsOf?: (index: number) => readonly string[];
+  /** Told every line that a node says. */
+  onLine?: (node: LocalNode, line: string) => void;
 }
 
 export type Status = Record<string, ProbeReply>;
@@ -43,6 +49,8 @@ export class TemporaryCluster {
   static async start(options: TemporaryClusterOptions, print: (line: string) => void): Promise<TemporaryCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'hearsay-'));
     const port = await freePorts(HOST, options.nodes * 2);
+    const settingsFile = join(directory, 'settings.json');
+    await writeFile(settingsFile, JSON.stringify(options.settings ?? {}), { mode: 0o600 });
     const local = new LocalCluster(
       {
         nodes: options.nodes,
@@ -52,8 +60,10 @@ export class TemporaryCluster {
         dataDirectory: directory,
         verbose: false,
         command: options.command,
-        flags: options.flags ?? [],
+        flags: ['--config', settingsFile, ...(options.flags ?? [])],
         password: null,
+        flagsOf: options.flagsOf,
+        onLine: options.onLine,
       },
       print,
     );

@@ -86,7 +86,15 @@ export class HearsayNode implements Machine {
   private nextSketchAtMs = 0;
   private nextJoinWarningMs = 0;
   private stuckSinceMs = Number.POSITIVE_INFINITY;
-  readonly stats = { packets: 0, packetsMalformed: 0, packetsForeign: 0, packetsUnknownSender: 0, turns: 0 };
+  readonly stats = {
+    packets: 0,
+    packetsMalformed: 0,
+    packetsForeign: 0,
+    packetsUnknownSender: 0,
+    packetBytes: 0,
+    peerBytes: 0,
+    turns: 0,
+  };
 
   constructor(
     private readonly ports: Ports,
@@ -260,6 +268,7 @@ export class HearsayNode implements Machine {
   datagramArrived(bytes: Buffer, host: string, port: number): void {
     if (this.stopped) return;
     this.stats.packets++;
+    this.stats.packetBytes += bytes.length;
     const reader = this.packetReader;
     const refusal = reader.open(bytes, this.rooms.peers.clusterId);
     if (refusal !== null) {
@@ -301,6 +310,7 @@ export class HearsayNode implements Machine {
   streamBytes(stream: StreamId, bytes: Buffer, start: number, end: number): void {
     if (this.stopped) return;
     if (this.sessions.bytes(stream, bytes, start, end)) return;
+    this.stats.peerBytes += end - start;
     this.rooms.peers.bytes(stream, bytes, start, end);
     for (let frame = this.rooms.peers.nextFrame(stream); frame !== null; frame = this.rooms.peers.nextFrame(stream)) {
       this.frameArrived(frame.kind, frame.body, frame.actor);

@@ -9,7 +9,8 @@ export interface Faults {
   /**
    * The words after HEARSAY.FAULT:
    * `DROP|DELAY|DUP|REORDER peer IN|OUT|BOTH value [DATAGRAMS|STREAMS]`, `STALL ms`, `CLOCK offset-ms`, `LIST`,
-   * `CLEAR [peer]`. The value is a percentage, ms for DELAY; 0 lifts the fault. Returns lines.
+   * `CLEAR [peer]`. The value is a percentage, ms for DELAY; 0 lifts the fault. `LOSE key` never comes here: the machine
+   * does it itself. Returns lines.
    */
   run(words: string[]): string[];
   /**

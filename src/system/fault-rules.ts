@@ -51,7 +51,7 @@ export class FaultRules {
     const [kindWord, peer, wayWord, valueWord, carrierWord] = words;
     if (words.length < 4 || words.length > 5)
       throw wrong(
-        'say LIST, CLEAR [PEER], STALL ms, CLOCK ms, or DROP|DELAY|DUP|REORDER PEER|* IN|OUT|BOTH VALUE [DATAGRAMS|STREAMS]',
+        'say LIST, CLEAR [PEER], STALL ms, CLOCK ms, LOSE key, or DROP|DELAY|DUP|REORDER PEER|* IN|OUT|BOTH VALUE [DATAGRAMS|STREAMS]',
       );
     const kind = oneOf(kindWord, ['DROP', 'DELAY', 'DUP', 'REORDER'] as const);
     const way = oneOf(wayWord, ['IN', 'OUT', 'BOTH'] as const);

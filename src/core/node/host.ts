@@ -18,6 +18,7 @@ import type {
 } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import type { NodeConfig } from '../config.js';
+import { partitionOf } from '../partitions/slots.js';
 import { recordIsExpired } from '../record/expiry.js';
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
 import { Waiters } from '../replication/waiters.js';
@@ -28,7 +29,7 @@ import { clusterIdentity, hexIdOf } from './identity.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 import { SnapshotDesk } from './snapshot-desk.js';
-import { nodeStatus } from './status.js';
+import { type ArrivalStats, nodeStatus } from './status.js';
 import { clusterView } from './view.js';
 
 export const HEARSAY_VERSION = '0.1.0';
@@ -38,7 +39,7 @@ export interface HostParts {
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
-  readonly packets: { packets: number; packetsMalformed: number; packetsForeign: number; packetsUnknownSender: number };
+  readonly packets: ArrivalStats;
   readonly startedAtMs: number;
 }
 
@@ -228,7 +229,21 @@ export class NodeHost implements CommandHost {
     if (this.ports.faults === null) {
       throw new HearsayError('ERR', 'fault injection is off: start the node with --enable-fault-injection on loopback');
     }
+    if (words.length === 2 && words[0].toUpperCase() === 'LOSE') return [this.loseKey(words[1])];
     return this.ports.faults.run(words);
+  }
+
+  /** A key leaves the memory of this node alone, without a tombstone and untold: what a lost page or a bug would do. */
+  private loseKey(word: string): string {
+    const { store } = this.parts;
+    const key = Buffer.from(word, 'utf8');
+    const partition = partitionOf(key, 0, key.length, this.config.partitions);
+    const hash = store.hasher.hash(key, 0, key.length);
+    if (!store.find(partition, hash, key, 0, key.length)) {
+      throw new HearsayError('ERR', 'fault: this node does not hold the key');
+    }
+    store.remove(partition, hash, key, 0, key.length);
+    return 'OK';
   }
 }
 

@@ -22,6 +22,17 @@ import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 
+/** What has come in from other nodes. */
+export interface ArrivalStats {
+  packets: number;
+  packetsMalformed: number;
+  packetsForeign: number;
+  packetsUnknownSender: number;
+  /** Payload bytes of datagrams, and bytes of peer streams. */
+  packetBytes: number;
+  peerBytes: number;
+}
+
 export interface StatusParts {
   config: NodeConfig;
   settings: HostSettings;
@@ -45,7 +56,7 @@ export interface StatusParts {
   boot: number;
   upMs: number;
   nowMs: number;
-  packets: { packets: number; packetsMalformed: number; packetsForeign: number; packetsUnknownSender: number };
+  packets: ArrivalStats;
 }
 
 /** A round of anti-entropy with every live peer found nothing within this time: converged. */
@@ -150,6 +161,8 @@ export function nodeStatus(parts: StatusParts): Status {
     repair_records_queued: antiEntropy.queues.size,
     partitions_handed_off: antiEntropy.stats.handedOff,
     packets_received: parts.packets.packets,
+    packet_bytes_received: parts.packets.packetBytes,
+    peer_stream_bytes_received: parts.packets.peerBytes,
     packets_malformed: parts.packets.packetsMalformed,
     packets_foreign: parts.packets.packetsForeign,
     packets_unknown_sender: parts.packets.packetsUnknownSender,
