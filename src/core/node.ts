@@ -142,7 +142,8 @@ export class HearsayNode implements Machine {
     });
     const { nodeId } = this.state;
     const { store, wal, state, random, commandStats, mutations } = this;
-    this.rooms = openRooms(ports, config, { store, wal, state, random, commandStats, mutations });
+    const nowMs = this.monotonicMs;
+    this.rooms = openRooms(ports, config, { store, wal, state, random, commandStats, mutations, nowMs });
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
       store,
@@ -174,9 +175,13 @@ export class HearsayNode implements Machine {
     );
     for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0, this.rooms.ring.ring);
     this.state.hints = [];
-    this.rooms.ring.joinSelf();
-    this.rooms.ownership.begin(config.join.length === 0 || this.rooms.ring.hasOthers, this.monotonicMs);
-    this.rooms.ownership.refresh(this.monotonicMs, this.state.restarted);
+    const { ring } = this.rooms;
+    ring.joinSelf(nowMs);
+    if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
+    // Whoever gave its place up, and comes back, is a newcomer: what it held is with others.
+    const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
+    this.rooms.ownership.begin(knows, nowMs);
+    this.rooms.ownership.refresh(nowMs, this.state.restarted && ring.hadPlace);
     this.rooms.ownership.tick(this.monotonicMs);
     ports.log.debug('node started', {
       id: nodeId,
@@ -359,7 +364,10 @@ export class HearsayNode implements Machine {
     }
     if (kind === FRAME_RING) {
       // Taken from a member that membership has not met yet, too: it is the first thing said on a stream.
-      this.rooms.ring.arrived(body, this.rooms.membership);
+      this.rooms.ring.arrived(body, this.rooms.membership, this.monotonicMs);
+      if (this.rooms.ring.isForgotten) {
+        this.fatal ??= new HearsayError('CONFIG', forgottenLine(this.id, this.config.data));
+      }
       this.refreshRing();
       return;
     }
@@ -616,4 +624,8 @@ export class HearsayNode implements Machine {
     if (this.mutations.has('tombstone-dropped-at-once')) return Number.MAX_SAFE_INTEGER;
     return (this.wallMs - this.config.tombstoneGraceMs) * HLC_TICKS;
   }
+}
+
+function forgottenLine(id: string, data: string): string {
+  return `the cluster was told to forget ${id}: what it holds may bring deleted keys back; start it with an empty data directory in place of ${data}, and it joins as new`;
 }

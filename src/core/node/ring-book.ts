@@ -1,7 +1,8 @@
 /**
  * The ring as this node keeps it: joined from what peers say, written to the log so that a restart places keys as before, and
  * told to whoever holds another one. The spine feeds it frames and asks it to announce.
- * Guarded: this node is in its own ring while it runs; a member leaves it only after `memberGraceMs` of death or absence.
+ * Guarded: this node is in its own ring while it runs, unless it leaves or was forgotten; another member loses its place only
+ * after `memberGraceMs` of death or absence, by its own word, or by an operator's.
  */
 import { decodeControl, encodeControl } from '../gossip/codec.js';
 import { FRAME_RING } from '../gossip/frames.js';
@@ -14,6 +15,8 @@ import type { Wal } from '../wal/wal.js';
 
 const CHECK_INTERVAL_MS = 1000;
 const RECORDS_PER_FRAME_MAX = 4096;
+/** A node with an empty directory takes the name of a forgotten one; it hears of that within this time of its start. */
+const NEWCOMER_MS = 60_000;
 
 export class RingBook {
   readonly ring = new Ring();
@@ -23,12 +26,17 @@ export class RingBook {
   private readonly absentSinceMs = new Map<string, number>();
   private changed = true;
   private nextCheckAtMs = 0;
+  private leaving = false;
+  private newcomerUntilMs: number;
+  /** Whether this node had a place when it ended last: what it holds is then what it is to hold. */
+  readonly hadPlace: boolean;
 
   constructor(
     private readonly wal: Wal,
     private readonly selfId: string,
     private readonly zone: string,
     recovered: readonly Buffer[],
+    nowMs: number,
   ) {
     for (const bytes of recovered) {
       const value = decodeControl(bytes, recordKeyEnd(bytes, 0), recordEnd(bytes, 0));
@@ -38,6 +46,9 @@ export class RingBook {
       const address = value[1];
       if (typeof address === 'string' && address !== '') this.addressOf.set(record.id, address);
     }
+    const mine = this.ring.get(selfId);
+    this.hadPlace = mine?.state === 'in';
+    this.newcomerUntilMs = mine === undefined ? nowMs + NEWCOMER_MS : nowMs;
   }
 
   /** Last known gossip addresses of other members of the ring: contact points beside the configured ones. */
@@ -53,22 +64,55 @@ export class RingBook {
     return this.ring.records().some((record) => record.id !== this.selfId && record.state === 'in');
   }
 
+  /** Whether an operator had the cluster forget this node: it may not go on, nor start again from what it holds. */
+  get isForgotten(): boolean {
+    return this.ring.get(this.selfId)?.state === 'forgotten';
+  }
+
+  /** Whether this node is giving its place up for good. */
+  get isLeaving(): boolean {
+    return this.leaving;
+  }
+
+  /** Ids of the members without whose word nothing deleted may be forgotten, this node included: alive, silent or dead. */
+  idsWithSay(): string[] {
+    return this.ring.idsWithSay();
+  }
+
   /** Takes this node's place, or takes it again after others had given it up. */
-  joinSelf(): void {
-    const mine = this.ring.records().find((record) => record.id === this.selfId);
-    if (mine !== undefined && mine.state === 'in' && mine.zone === this.zone) return;
+  joinSelf(nowMs: number): void {
+    const mine = this.ring.get(this.selfId);
+    if (this.leaving || (mine?.state === 'in' && mine.zone === this.zone)) return;
+    if (mine?.state === 'forgotten' && nowMs >= this.newcomerUntilMs) return;
     this.join({ id: this.selfId, zone: this.zone, weight: 1, state: 'in', version: (mine?.version ?? 0) + 1 });
   }
 
+  /** Gives this node's place up; the others move in, and are handed what it holds. */
+  leaveSelf(): void {
+    if (this.leaving) return;
+    this.leaving = true;
+    const version = (this.ring.get(this.selfId)?.version ?? 0) + 1;
+    this.join({ id: this.selfId, zone: this.zone, weight: 1, state: 'left', version });
+  }
+
+  /** Ends a dead member's place and its say. False if that is so already. */
+  forget(id: string, zone: string): boolean {
+    const held = this.ring.get(id);
+    if (held?.state === 'forgotten') return false;
+    const version = (held?.version ?? 0) + 1;
+    this.join({ id, zone: held?.zone ?? zone, weight: held?.weight ?? 1, state: 'forgotten', version });
+    return true;
+  }
+
   /** A peer's ring. */
-  arrived(body: Buffer, membership: Membership): void {
+  arrived(body: Buffer, membership: Membership, nowMs: number): void {
     const value = decodeControl(body, 0, body.length);
     if (value === null || value.length > RECORDS_PER_FRAME_MAX) return;
     for (const item of value) {
       const record = decodeRingRecord(item);
       if (record !== null) this.join(record);
     }
-    this.joinSelf();
+    this.joinSelf(nowMs);
     for (const member of membership.members()) this.remember(member);
   }
 
@@ -77,7 +121,7 @@ export class RingBook {
     const address = `${member.host}:${member.port}`;
     if (this.addressOf.get(member.id) === address) return;
     this.addressOf.set(member.id, address);
-    const record = this.ring.records().find((held) => held.id === member.id);
+    const record = this.ring.get(member.id);
     if (record !== undefined) this.write(record);
   }
 

@@ -50,6 +50,7 @@ export interface RoomParts {
   readonly random: Random;
   readonly commandStats: CommandStats;
   readonly mutations: ReadonlySet<string>;
+  readonly nowMs: number;
 }
 
 export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
@@ -71,7 +72,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     partitions: config.partitions,
     random: random,
   });
-  const ring = new RingBook(wal, nodeId, config.zone, state.ring);
+  const ring = new RingBook(wal, nodeId, config.zone, state.ring, parts.nowMs);
   const membership = new Membership(
     { log: ports.log },
     {

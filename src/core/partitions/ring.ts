@@ -4,9 +4,20 @@
  * `hash()`, so that two nodes with different rings notice and exchange records.
  * Guarded: join is the maximum of one total order (version, state, zone, weight), so rings that saw the same records in any
  * order, any number of times, are equal. Suspicion and death are no business of the ring; a slow node keeps its place.
+ *
+ *     state       place   say over what may be forgotten   comes from
+ *     in          yes     yes                              the member itself
+ *     out         no      yes                              whoever saw it dead past the grace
+ *     left        no      no                               the member itself, once others hold what it held
+ *     forgotten   no      no                               an operator
  */
 import { assert } from '../base/assert.js';
 import { crc32 } from '../base/crc32.js';
+
+export type RingState = 'in' | 'out' | 'left' | 'forgotten';
+
+/** States in the order of their rank at equal versions, which is also their number on the wire. */
+const RING_STATES: readonly RingState[] = ['in', 'out', 'left', 'forgotten'];
 
 export interface RingRecord {
   id: string;
@@ -14,7 +25,7 @@ export interface RingRecord {
   zone: string;
   /** Relative share of partitions, in (0, 1024]. */
   weight: number;
-  state: 'in' | 'out';
+  state: RingState;
   /** Raised by whoever changes the record. */
   version: number;
 }
@@ -34,14 +45,14 @@ const RECORDS_MAX = 4096;
 /** Order of two records of one id: negative, 0 or positive as left is before, equal to or after right. */
 export function compareRingRecords(left: RingRecord, right: RingRecord): number {
   if (left.version !== right.version) return left.version - right.version;
-  if (left.state !== right.state) return left.state === 'out' ? 1 : -1;
+  if (left.state !== right.state) return RING_STATES.indexOf(left.state) - RING_STATES.indexOf(right.state);
   if (left.zone !== right.zone) return left.zone < right.zone ? -1 : 1;
   return left.weight - right.weight;
 }
 
-/** A record as it travels: `[id, zone, weight, state 0 in or 1 out, version]`. */
+/** A record as it travels: `[id, zone, weight, number of the state, version]`. */
 export function encodeRingRecord(record: RingRecord): readonly unknown[] {
-  return [record.id, record.zone, record.weight, record.state === 'out' ? 1 : 0, record.version];
+  return [record.id, record.zone, record.weight, RING_STATES.indexOf(record.state), record.version];
 }
 
 /** A record from outside, or null if any field is not what it must be. */
@@ -51,15 +62,15 @@ export function decodeRingRecord(value: unknown): RingRecord | null {
   if (typeof id !== 'string' || id.length === 0 || id.length > RING_NAME_LENGTH_MAX) return null;
   if (typeof zone !== 'string' || zone.length > RING_NAME_LENGTH_MAX) return null;
   if (typeof weight !== 'number' || !(weight > 0) || weight > RING_WEIGHT_MAX) return null;
-  if (state !== 0 && state !== 1) return null;
+  if (typeof state !== 'number' || RING_STATES[state] === undefined) return null;
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 0) return null;
-  return { id, zone, weight, state: state === 1 ? 'out' : 'in', version };
+  return { id, zone, weight, state: RING_STATES[state], version };
 }
 
 export class Ring {
   /** Records refused because the ring was full of members that are in. */
   refused = 0;
-  /** Records of members that are out, forgotten to make room. */
+  /** Records of members without a place, let go to make room. */
   forgotten = 0;
   private readonly byId = new Map<string, RingRecord>();
   private readonly recordsMax: number;
@@ -102,6 +113,13 @@ export class Ring {
       .map(({ id, zone, weight }) => ({ id, zone, weight }));
   }
 
+  /** Ids of those without whom nothing may be forgotten: everybody with a place, and who lost it by mere silence. */
+  idsWithSay(): string[] {
+    return this.records()
+      .filter((record) => record.state === 'in' || record.state === 'out')
+      .map(({ id }) => id);
+  }
+
   /** 32 bits over the members that are in: equal rings have equal hashes whatever their history. */
   hash(): number {
     if (this.cachedHash < 0) {
@@ -112,11 +130,11 @@ export class Ring {
     return this.cachedHash;
   }
 
-  /** Forgets the record that has been out longest by version; false if every member is in. */
+  /** Lets go of a record of somebody without a place, the lowest version first; false if every member is in. */
   private makeRoom(): boolean {
     let oldest: RingRecord | null = null;
     for (const record of this.records()) {
-      if (record.state === 'out' && (oldest === null || record.version < oldest.version)) oldest = record;
+      if (record.state !== 'in' && (oldest === null || record.version < oldest.version)) oldest = record;
     }
     if (oldest === null) return false;
     this.byId.delete(oldest.id);

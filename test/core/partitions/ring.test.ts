@@ -6,13 +6,14 @@ import {
   encodeRingRecord,
   Ring,
   type RingRecord,
+  type RingState,
 } from '../../../src/core/partitions/ring.js';
 
 const record: fc.Arbitrary<RingRecord> = fc.record({
   id: fc.constantFrom('a', 'b', 'c'),
   zone: fc.constantFrom('', 'x', 'y'),
   weight: fc.constantFrom(1, 2),
-  state: fc.constantFrom('in', 'out'),
+  state: fc.constantFrom('in', 'out', 'left', 'forgotten'),
   version: fc.integer({ min: 0, max: 3 }),
 });
 
@@ -22,7 +23,7 @@ function ringOf(records: readonly RingRecord[], max?: number): Ring {
   return ring;
 }
 
-const member = (id: string, version = 1, state: 'in' | 'out' = 'in'): RingRecord => ({
+const member = (id: string, version = 1, state: RingState = 'in'): RingRecord => ({
   id,
   zone: '',
   weight: 1,
@@ -50,6 +51,14 @@ describe('Ring', () => {
         if (compareRingRecords(left, other) === 0) expect(other).toEqual(left);
       }),
     );
+  });
+
+  it('gives a say to who has a place or lost it by silence, not to who left or was forgotten', () => {
+    const ring = ringOf([member('a'), member('b', 2, 'out'), member('c', 2, 'left'), member('d', 2, 'forgotten')]);
+    expect(ring.idsWithSay()).toEqual(['a', 'b']);
+    expect(ring.members().map(({ id }) => id)).toEqual(['a']);
+    ring.join(member('b', 2, 'forgotten'));
+    expect(ring.idsWithSay()).toEqual(['a']);
   });
 
   it('lets the higher version win, and out over in at equal versions', () => {
@@ -99,7 +108,7 @@ describe('Ring', () => {
       [2, 0],
       [2, Number.NaN],
       [2, 1025],
-      [3, 2],
+      [3, 4],
       [4, -1],
       [4, 0.5],
       [4, '1'],

@@ -1,0 +1,93 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeControl } from '../../../src/core/gossip/codec.js';
+import type { Membership } from '../../../src/core/membership/membership.js';
+import { RingBook } from '../../../src/core/node/ring-book.js';
+import { encodeRingRecord, type RingRecord, type RingState } from '../../../src/core/partitions/ring.js';
+import type { Wal } from '../../../src/core/wal/wal.js';
+
+let logged: Buffer[] = [];
+const wal = {
+  append: (bytes: Buffer, start: number, end: number) => logged.push(Buffer.from(bytes.subarray(start, end))) > 0,
+} as unknown as Wal;
+const nobody = { members: () => [], get: () => undefined } as unknown as Membership;
+
+const record = (id: string, state: RingState, version: number): RingRecord => ({
+  id,
+  zone: 'z',
+  weight: 1,
+  state,
+  version,
+});
+const frame = (...records: RingRecord[]) => encodeControl(records.map(encodeRingRecord));
+const bookFrom = (recovered: readonly Buffer[], nowMs = 0) => new RingBook(wal, 'self', 'z', recovered, nowMs);
+
+describe('the ring book', () => {
+  beforeEach(() => {
+    logged = [];
+  });
+
+  it('takes its place again after others had given it up', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.arrived(frame(record('self', 'out', 4)), nobody, 500_000);
+    expect(book.ring.get('self')).toMatchObject({ state: 'in', version: 5 });
+  });
+
+  it('does not take its place again once it leaves', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.leaveSelf();
+    book.leaveSelf();
+    book.arrived(frame(record('a', 'in', 1)), nobody, 1_000);
+    expect(book.ring.get('self')).toMatchObject({ state: 'left', version: 2 });
+    expect(book.idsWithSay()).toEqual(['a']);
+  });
+
+  it('comes back after a leave as one without a place, and takes one', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.leaveSelf();
+    const again = bookFrom(logged);
+    expect(again.hadPlace).toBe(false);
+    again.joinSelf(0);
+    expect(again.ring.get('self')).toMatchObject({ state: 'in', version: 3 });
+    expect(bookFrom(logged).hadPlace).toBe(true);
+  });
+
+  it('forgets a member once, with its place and its say, and tells by the ring', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.arrived(frame(record('a', 'in', 3), record('b', 'out', 2)), nobody, 0);
+    expect(book.idsWithSay()).toEqual(['a', 'b', 'self']);
+    expect(book.forget('b', '')).toBe(true);
+    expect(book.forget('b', '')).toBe(false);
+    expect(book.forget('a', '')).toBe(true);
+    expect(book.idsWithSay()).toEqual(['self']);
+    expect(bookFrom(logged).ring.get('a')).toMatchObject({ state: 'forgotten', version: 4 });
+  });
+
+  it('does not go on, nor start again, once it was forgotten itself', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.arrived(frame(record('self', 'forgotten', 9)), nobody, 120_000);
+    expect(book.isForgotten).toBe(true);
+    const again = bookFrom(logged, 0);
+    again.joinSelf(0);
+    expect(again.isForgotten).toBe(true);
+  });
+
+  it('lets a node with an empty directory join under the name of a forgotten one', () => {
+    const book = bookFrom([], 1_000);
+    book.joinSelf(1_000);
+    book.arrived(frame(record('self', 'forgotten', 9)), nobody, 4_000);
+    expect(book.isForgotten).toBe(false);
+    expect(book.ring.get('self')).toMatchObject({ state: 'in', version: 10 });
+  });
+
+  it('refuses states it does not know', () => {
+    const book = bookFrom([]);
+    const strange = [[...encodeRingRecord(record('a', 'in', 1)).slice(0, 3), 4, 1]];
+    book.arrived(encodeControl(strange), nobody, 0);
+    expect(book.ring.get('a')).toBeUndefined();
+  });
+});
