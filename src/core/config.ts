@@ -68,6 +68,7 @@ export interface NodeConfig {
   antiEntropyIntervalMs: number;
   operationTimeoutMs: number;
   hintBytesPerPeerMax: number;
+  hintBytesMax: number;
 }
 
 export interface Violation {
@@ -155,6 +156,7 @@ export const SETTINGS: readonly Setting[] = [
   tunable('antiEntropyIntervalMs', 'ms between comparisons of what is held with one peer', 1000, 50, 600_000),
   tunable('operationTimeoutMs', 'an operation that waits for other owners gives up after this', 1000, 50, 60_000),
   bytes('hintBytesPerPeerMax', 'hints kept for one peer at most; past it anti-entropy repairs', 64 * MIB, 0, 16 * GIB),
+  bytes('hintBytesMax', 'hints kept for all peers together at most', 256 * MIB, 0, 64 * GIB),
 ];
 
 const BY_NAME = new Map(SETTINGS.map((setting) => [setting.name, setting]));

@@ -40,6 +40,7 @@ import { clusterIdentity } from './node/identity.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
+import { readAcks } from './replication/acks.js';
 import type { Peer } from './replication/peers.js';
 import { Sessions } from './session/sessions.js';
 import { Store } from './store/store.js';
@@ -199,7 +200,7 @@ export class HearsayNode implements Machine {
     this.rooms.membership.leave(this.monotonicMs);
     this.sendMembership();
     this.rooms.replicator.flush();
-    this.rooms.peers.flush();
+    this.rooms.peers.flush(this.wal.durableBatch);
     this.wal.turnEnded(this.monotonicMs);
     this.wal.close();
     for (const connection of this.sessions.all()) connection.closeAfterReplies();
@@ -235,11 +236,17 @@ export class HearsayNode implements Machine {
     this.host.waiters.settle(this.rooms.coordinator, this.monotonicMs);
     this.desk.release(released);
     this.piggyback();
-    this.rooms.peers.flush();
+    this.rooms.peers.flush(this.wal.durableBatch);
     this.sessions.flush(released);
     this.checkpointer.turnEnded();
     this.watchLog();
     this.store.prepare();
+  }
+
+  /** What must hold between turns; the simulator asks after each. */
+  assertInvariants(): void {
+    if (this.rooms === undefined) return;
+    for (const peer of this.rooms.peers.all()) peer.hints.assertInvariants();
   }
 
   tick(): void {
@@ -292,7 +299,7 @@ export class HearsayNode implements Machine {
       } else if (peer === undefined) {
         this.stats.packetsUnknownSender++;
       } else if (kind === SECTION_RECORDS) {
-        this.recordsArrived(peer, bytes, bodyStart, bodyEnd);
+        this.recordsArrived(peer, bytes, bodyStart, bodyEnd, false);
       } else if (kind === SECTION_ACKS) {
         this.acksArrived(peer, bytes, bodyStart, bodyEnd);
       }
@@ -378,7 +385,7 @@ export class HearsayNode implements Machine {
     this.rooms.membership.heard(peer.id, this.monotonicMs);
     switch (kind) {
       case FRAME_RECORDS:
-        this.recordsArrived(peer, body, 0, body.length);
+        this.recordsArrived(peer, body, 0, body.length, true);
         break;
       case FRAME_ACKS:
         this.acksArrived(peer, body, 0, body.length);
@@ -409,17 +416,16 @@ export class HearsayNode implements Machine {
     }
   }
 
-  private recordsArrived(peer: Peer, bytes: Buffer, start: number, end: number): void {
-    const received = this.rooms.replicator.receive(peer, bytes, start, end);
+  private recordsArrived(peer: Peer, bytes: Buffer, start: number, end: number, viaStream: boolean): void {
+    const received = this.rooms.replicator.receive(peer, bytes, start, end, viaStream);
     if (received.ringDiffers) this.rooms.ring.announceSoon(peer.id);
     for (const key of received.missing) this.desk.askFor(peer, key, this.rooms.clock);
   }
 
   private acksArrived(peer: Peer, bytes: Buffer, start: number, end: number): void {
-    if (end - start < 8 || bytes.readUIntLE(start, 6) !== this.state.actor) return;
-    const count = bytes.readUInt16LE(start + 6);
-    if (end - start < 8 + count * 4) return;
-    for (let at = 0; at < count; at++) this.rooms.replicator.acknowledged(peer, bytes.readUInt32LE(start + 8 + at * 4));
+    const acks = readAcks(bytes, start, end);
+    if (acks === null) this.stats.packetsMalformed++;
+    else if (acks.actor === this.state.actor) this.rooms.replicator.acknowledged(peer, acks, bytes);
   }
 
   // --- Membership and ring --------------------------------------------------------------------------------------------

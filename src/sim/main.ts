@@ -29,6 +29,7 @@ export const MUTATIONS: readonly string[] = [
   'hlc-ignores-received',
   'no-anti-entropy',
   'no-hints',
+  'hints-uncounted',
   'tombstone-dropped-at-once',
   'ttl-restarted-per-hop',
 ];

@@ -20,6 +20,8 @@ export interface SimMachine extends Machine {
   readonly stopped: boolean;
   /** Why the machine can not go on, if it says so. */
   readonly fatal: Error | null;
+  /** Throws where its books do not balance: asked at the end of every turn. */
+  assertInvariants?(): void;
 }
 
 /** A process that ended by itself: stopped when asked to, or threw. */
@@ -139,6 +141,7 @@ export class SimProcess {
       this.machine.turnStarted(nodeClock.monotonicMs(), nodeClock.wallMs());
       body();
       this.machine.turnEnded();
+      this.machine.assertInvariants?.();
       if (this.machine.stopped || this.machine.fatal !== null) {
         this.ended = true;
         exits.push({ node: host.index, life: this.options.life, error: this.machine.fatal });

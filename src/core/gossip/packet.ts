@@ -6,7 +6,7 @@
  *     22 u16 zero  24 sections: u8 kind, u8 zero, u16 length, body
  *
  * CONTROL: one control message. RECORDS: u32 message number of the link, u32 hash of the sender's ring, records end to end.
- * ACKS: the receiver's actor (6 bytes), u16 count, then the message numbers acknowledged (u32 each).
+ * ACKS: what `replication/acks.ts` says.
  */
 import { crc32 } from '../base/crc32.js';
 import { readWord, writeWord } from '../record/record.js';

@@ -69,6 +69,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     gossipPort: config.gossipPort,
     advertise: config.advertise,
     hintBytesPerPeerMax: config.hintBytesPerPeerMax,
+    hintBytesMax: config.hintBytesMax,
     partitions: config.partitions,
     random: random,
   });

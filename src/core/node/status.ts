@@ -67,15 +67,10 @@ type Status = ReturnType<CommandHost['status']>;
 export function nodeStatus(parts: StatusParts): Status {
   const { store, wal, peers, membership, ownership, antiEntropy, replicator } = parts;
   const memory = store.stats();
-  const hints = { pending: 0, created: 0, settled: 0, dropped: 0, bytes: 0 };
+  const hints = sumHints(peers.all());
   let unackedMessages = 0;
   let resent = 0;
   for (const peer of peers.all()) {
-    hints.pending += peer.hints.pending;
-    hints.created += peer.hints.created;
-    hints.settled += peer.hints.settled;
-    hints.dropped += peer.hints.dropped;
-    hints.bytes += peer.hints.bytes;
     unackedMessages += peer.link.unackedMessages;
     resent += peer.link.resent;
   }
@@ -135,9 +130,14 @@ export function nodeStatus(parts: StatusParts): Status {
     messages_abandoned: replicator.stats.messagesAbandoned,
     hints_pending: hints.pending,
     hints_created: hints.created,
-    hints_settled: hints.settled,
+    hints_delivered: hints.delivered,
+    hints_superseded: hints.superseded,
+    hints_expired: hints.expired,
     hints_dropped: hints.dropped,
     hints_bytes: hints.bytes,
+    hints_returned: replicator.stats.hintsReturned,
+    partitions_owing_repair: hints.toRepair,
+    messages_refused: replicator.stats.messagesRefused,
     operations_waiting: parts.operations.size,
     operations_timed_out: parts.operations.timeouts,
     commands_forwarded: parts.forwarding.stats.forwarded,
@@ -174,6 +174,21 @@ export function nodeStatus(parts: StatusParts): Status {
   };
 }
 
+function sumHints(peers: readonly Peer[]) {
+  const sums = { pending: 0, created: 0, delivered: 0, superseded: 0, expired: 0, dropped: 0, bytes: 0, toRepair: 0 };
+  for (const { hints, passedWallMs } of peers) {
+    sums.pending += hints.pending;
+    sums.created += hints.created;
+    sums.delivered += hints.delivered;
+    sums.superseded += hints.superseded;
+    sums.expired += hints.expired;
+    sums.dropped += hints.dropped;
+    sums.bytes += hints.bytes;
+    sums.toRepair += hints.partitionsToRepair(passedWallMs);
+  }
+  return sums;
+}
+
 function describeMember(member: Member, peer: Peer | undefined, parts: StatusParts) {
   return {
     id: member.id,
@@ -187,6 +202,14 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     rtt_ms: Math.round(member.rttMs * 1000) / 1000,
     clock_offset_ms: Math.round(member.clockOffsetMs ?? 0),
     hints_pending: peer?.hints.pending ?? 0,
+    hints_created: peer?.hints.created ?? 0,
+    hints_delivered: peer?.hints.delivered ?? 0,
+    hints_superseded: peer?.hints.superseded ?? 0,
+    hints_expired: peer?.hints.expired ?? 0,
+    hints_dropped: peer?.hints.dropped ?? 0,
+    hints_bytes: peer?.hints.bytes ?? 0,
+    hints_bytes_per_second: Math.round(peer?.pace.bytesPerSecond ?? 0),
+    partitions_owing_repair: peer?.hints.partitionsToRepair(peer.passedWallMs) ?? 0,
     unacknowledged_bytes: peer?.link.unackedBytes ?? 0,
     stream: peer === undefined || peer.connected,
     equal_seconds_ago:

@@ -204,7 +204,8 @@ export class Coordinator {
     const candidates = partition < 0 ? this.peers.all() : this.ownership.otherOwners(partition);
     let peers = 0;
     for (const peer of candidates) {
-      if (peer.state === 'dead' || peer.state === 'left' || peer.hints.pending > 0) continue;
+      if (peer.state === 'dead' || peer.state === 'left') continue;
+      if (peer.hints.pending > 0 && peer.hints.owedSince <= count) continue;
       if (peer.link.ackedThrough(this.replicator.writes) >= count) peers++;
     }
     return peers;

@@ -1,54 +1,91 @@
 /**
  * What one peer is owed: the keys of writes that could not be handed to it. The coordinator owns the entries, so a hint is a
- * reference: on delivery the key's current record is sent, and one hint stands for any number of overwrites.
- * Guarded: bounded in bytes; past the bound a hint is dropped, counted, and becomes work for anti-entropy, never a refused write.
- * created = settled + dropped + pending.
+ * reference: on delivery the key's current record is sent, and one hint stands for any number of overwrites. The replicator
+ * adds them, sends them and says what became of them; delivered is what the peer has acknowledged, never what was only sent.
+ * Guarded: created = delivered + superseded + expired + dropped + pending, at every moment; bounded in bytes per peer and, over
+ * all peers, by `HintRoom`. Past a bound a hint is dropped, and its partition is noted as owing this peer a repair.
  */
+import { assert } from '../base/assert.js';
 
 /** Rough cost of one hint beyond its key. */
-const HINT_OVERHEAD_BYTES = 96;
+const HINT_OVERHEAD_BYTES = 128;
+
+/** Bytes that the hints for all peers of a node share. */
+export class HintRoom {
+  bytes = 0;
+
+  constructor(readonly bytesMax: number) {}
+}
+
+interface Hint {
+  readonly partition: number;
+  /** The coordinator's count of writes when it was added. */
+  readonly count: number;
+  /** The link's message that carries its record now; 0 for none. */
+  message: number;
+}
 
 export class Hints {
-  /** Key as latin-1 text -> partition. Insertion order is delivery order. */
-  private readonly owed = new Map<string, number>();
-  /** The coordinator's count of writes when the oldest of what is owed now was added. */
+  /** Key as latin-1 text. Insertion order is delivery order. */
+  private readonly owed = new Map<string, Hint>();
+  /** Sent and not yet acknowledged. */
+  private readonly sent = new Map<string, Hint>();
+  /** Per partition: when a hint of it was last dropped, by the wall clock; null before the first. */
+  private droppedWallMs: Float64Array | null = null;
+  /** No hint that is pending was added before this count of writes. */
   owedSince = 0;
   bytes = 0;
   created = 0;
-  settled = 0;
+  delivered = 0;
+  /** A later write of the key took its place, or a FLUSHALL. */
+  superseded = 0;
+  /** The entry's time to live had passed. */
+  expired = 0;
+  /** No room for it, the record has left this node's memory, or the peer was forgotten. */
   dropped = 0;
 
-  constructor(private readonly bytesMax: number) {}
+  constructor(
+    private readonly bytesMax: number,
+    private readonly partitions: number,
+    private readonly room: HintRoom = new HintRoom(Number.POSITIVE_INFINITY),
+  ) {}
 
   get pending(): number {
+    return this.owed.size + this.sent.size;
+  }
+
+  /** Of these, how many may be sent now. */
+  get waiting(): number {
     return this.owed.size;
   }
 
-  /** Notes a key, at the coordinator's count of writes; true if it was not owed before and there was room. */
-  add(key: string, partition: number, count: number): boolean {
-    if (this.owed.has(key)) return false;
-    if (this.owed.size === 0) this.owedSince = count;
+  /** Owes a key, written at `count`; true if that has to be logged: it was not owed before, and there was room. */
+  add(key: string, partition: number, count: number, wallMs: number): boolean {
     this.created++;
-    const cost = key.length + HINT_OVERHEAD_BYTES;
-    if (this.bytes + cost > this.bytesMax) {
-      this.dropped++;
+    const known = this.owed.get(key) ?? this.sent.get(key);
+    if (known !== undefined) {
+      this.superseded++;
+      // What is under way is not the newest any more: its acknowledgement delivers nothing.
+      if (this.sent.delete(key)) this.owed.set(key, { partition, count: known.count, message: 0 });
       return false;
     }
+    const cost = costOf(key);
+    if (this.bytes + cost > this.bytesMax || this.room.bytes + cost > this.room.bytesMax) {
+      this.dropped++;
+      this.noteDropped(partition, wallMs);
+      return false;
+    }
+    if (this.pending === 0) this.owedSince = count;
+    else this.owedSince = Math.min(this.owedSince, count);
     this.bytes += cost;
-    this.owed.set(key, partition);
+    this.room.bytes += cost;
+    this.owed.set(key, { partition, count, message: 0 });
     return true;
   }
 
-  /** The peer has the key, or nothing is left to give. */
-  settle(key: string): void {
-    if (!this.owed.delete(key)) return;
-    this.bytes -= key.length + HINT_OVERHEAD_BYTES;
-    this.settled++;
-  }
-
-  /** Up to `count` owed keys, oldest first; they stay owed until settled. */
-  first(count: number): [key: string, partition: number][] {
-    const keys: [string, number][] = [];
+  /** Up to `count` keys to send, oldest first; they stay owed until `underWay` or an end of theirs. */
+  first(count: number): [key: string, hint: Readonly<Hint>][] {
+    const keys: [string, Hint][] = [];
     for (const entry of this.owed) {
       if (keys.length >= count) break;
       keys.push(entry);
@@ -56,7 +93,93 @@ export class Hints {
     return keys;
   }
 
-  entries(): IterableIterator<[string, number]> {
-    return this.owed.entries();
+  /** The key's record is in a message to the peer. */
+  underWay(key: string, message: number): void {
+    const hint = this.owed.get(key);
+    if (hint === undefined) return;
+    this.owed.delete(key);
+    hint.message = message;
+    this.sent.set(key, hint);
   }
+
+  /** The peer acknowledged that message; true if the key is owed no more. */
+  acknowledged(key: string, message: number): boolean {
+    if (this.sent.get(key)?.message !== message) return false;
+    this.end(key);
+    this.delivered++;
+    return true;
+  }
+
+  /** That message came to nothing: the key is owed as before. */
+  returned(key: string, message: number): void {
+    const hint = this.sent.get(key);
+    if (hint?.message !== message) return;
+    this.sent.delete(key);
+    hint.message = 0;
+    this.owed.set(key, hint);
+  }
+
+  /** Nothing is left to give: a flush took it. */
+  supersede(key: string): void {
+    if (this.end(key)) this.superseded++;
+  }
+
+  expire(key: string): void {
+    if (this.end(key)) this.expired++;
+  }
+
+  drop(key: string, wallMs: number): void {
+    const hint = this.owed.get(key) ?? this.sent.get(key);
+    if (hint === undefined || !this.end(key)) return;
+    this.dropped++;
+    this.noteDropped(hint.partition, wallMs);
+  }
+
+  /** A line of the log, met at a start: what was owed then, or an end of it, which leaves no trace in the books. */
+  recover(key: string, partition: number, owed: boolean, wallMs: number): void {
+    if (owed) {
+      if (!this.owed.has(key)) this.add(key, partition, 0, wallMs);
+    } else if (this.end(key)) this.created--;
+  }
+
+  /**
+   * Partitions that owe this peer a repair: a hint was dropped after the last comparison that found both the same had begun,
+   * `passedWallMs` per partition.
+   */
+  partitionsToRepair(passedWallMs: Float64Array): number {
+    if (this.droppedWallMs === null) return 0;
+    let count = 0;
+    for (let partition = 0; partition < this.partitions; partition++) {
+      if (this.droppedWallMs[partition] > passedWallMs[partition]) count++;
+    }
+    return count;
+  }
+
+  *entries(): IterableIterator<[key: string, partition: number]> {
+    for (const [key, { partition }] of this.owed) yield [key, partition];
+    for (const [key, { partition }] of this.sent) yield [key, partition];
+  }
+
+  assertInvariants(): void {
+    const { created, delivered, superseded, expired, dropped, pending } = this;
+    assert(created === delivered + superseded + expired + dropped + pending, 'hints: the books do not balance');
+    assert(this.bytes >= 0 && (pending > 0 || this.bytes === 0), 'hints: bytes without hints');
+    assert(this.bytes <= this.bytesMax && this.room.bytes <= this.room.bytesMax, 'hints: past their bound');
+  }
+
+  private end(key: string): boolean {
+    if (!this.owed.delete(key) && !this.sent.delete(key)) return false;
+    this.bytes -= costOf(key);
+    this.room.bytes -= costOf(key);
+    return true;
+  }
+
+  private noteDropped(partition: number, wallMs: number): void {
+    this.droppedWallMs ??= new Float64Array(this.partitions);
+    this.droppedWallMs[partition] = Math.max(this.droppedWallMs[partition], wallMs, 1);
+  }
+}
+
+function costOf(key: string): number {
+  return key.length + HINT_OVERHEAD_BYTES;
 }

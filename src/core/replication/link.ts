@@ -6,6 +6,7 @@
  */
 import { PACKET_BYTES_MAX, SECTION_BYTES_MAX } from '../gossip/packet.js';
 import { readWord, writeWord } from '../record/record.js';
+import { DurableMarks } from './acks.js';
 import type { Operation } from './operations.js';
 
 /** Message number and ring hash stand before the records. */
@@ -22,23 +23,31 @@ export interface SentMessage {
   readonly number: number;
   /** Header and records, as they stand in a section or a frame. */
   readonly body: Buffer;
-  /** The least and the greatest of the coordinator's counts of writes that its records were written at. */
-  firstCount: number;
-  lastCount: number;
+  /** The coordinator's count of writes when its first record was added; it never falls from one message to the next. */
+  readonly firstCount: number;
   sentAtMs: number;
   /** When the records were first handed in. */
   readonly bornAtMs: number;
   viaStream: boolean;
   /** Sent by datagram and not yet answered, given up or resent. */
   inFlight: boolean;
+  records: number;
   operations: Operation[] | null;
+  /** For each operation: the position of its first record in this message. */
+  operationStarts: number[] | null;
+  /** Keys whose records deliver hints. */
+  hints: string[] | null;
 }
 
 export class Link {
   /** In order of numbers. */
   private readonly sent = new Map<number, SentMessage>();
+  /** The oldest message that may be unacknowledged: none before it is. */
+  private oldestNumber: number;
   /** Goes on from the former link's, so that a late acknowledgement of that one matches nothing. */
   nextNumber: number;
+  /** What of the acknowledged is on the peer's disk. */
+  readonly durable = new DurableMarks();
   private open: SentMessage | null = null;
   private openLength = 0;
   private ready: SentMessage[] = [];
@@ -50,11 +59,17 @@ export class Link {
 
   constructor(nextNumber = 1) {
     this.nextNumber = nextNumber;
+    this.oldestNumber = nextNumber;
+  }
+
+  /** The round trip that nearly all datagrams keep within, ms. */
+  get slowRttMs(): number {
+    return this.smoothedRttMs + 3 * this.deviationMs;
   }
 
   /** Time without an acknowledgement after which a message goes by stream: max(20 ms, 2 x p99 of the round trip). */
   get resendAfterMs(): number {
-    return Math.max(RESEND_FLOOR_MS, 2 * (this.smoothedRttMs + 3 * this.deviationMs));
+    return Math.max(RESEND_FLOOR_MS, 2 * this.slowRttMs);
   }
 
   get unackedMessages(): number {
@@ -65,16 +80,26 @@ export class Link {
     return this.unackedBytes > UNACKED_BYTES_MAX;
   }
 
-  /** All writes counted up to here are acknowledged; `now` is the count of writes at this moment. */
+  /** All writes counted up to here are acknowledged; `now` is the count of writes at this moment. Constant work. */
   ackedThrough(now: number): number {
-    let through = this.open === null ? now : this.open.firstCount - 1;
-    for (const message of this.sent.values()) through = Math.min(through, message.firstCount - 1);
-    return through;
+    const oldest = this.sent.get(this.oldestNumber) ?? this.open;
+    return oldest === null ? now : oldest.firstCount - 1;
+  }
+
+  /** All writes counted up to here are acknowledged and on the peer's disk. */
+  durableThrough(now: number): number {
+    return this.durable.through(this.ackedThrough(now));
+  }
+
+  /** The number of the message that a record of this length would go into. */
+  nextNumberFor(length: number): number {
+    const { open } = this;
+    return open !== null && this.openLength + length <= open.body.length ? open.number : this.nextNumber;
   }
 
   /**
    * Takes in one record. `operation`, if any, waits for its acknowledgement; true if that makes one more message for it to
-   * wait for.
+   * wait for. `hintKey`: the record delivers the hint of that key.
    */
   add(
     bytes: Buffer,
@@ -83,6 +108,7 @@ export class Link {
     count: number,
     nowMs: number,
     operation: Operation | null,
+    hintKey: string | null = null,
   ): boolean {
     let message = this.open;
     if (message !== null && this.openLength + length > message.body.length) {
@@ -95,27 +121,36 @@ export class Link {
         number: this.nextNumber,
         body: Buffer.allocUnsafe(size),
         firstCount: count,
-        lastCount: count,
         sentAtMs: nowMs,
         bornAtMs: nowMs,
         viaStream: RECORDS_HEADER_BYTES + length > SECTION_BYTES_MAX,
         inFlight: false,
+        records: 0,
         operations: null,
+        operationStarts: null,
+        hints: null,
       };
-      this.nextNumber = (this.nextNumber + 1) >>> 0 || 1;
+      this.nextNumber = after(this.nextNumber);
       this.open = message;
       this.openLength = RECORDS_HEADER_BYTES;
     }
     bytes.copy(message.body, this.openLength, offset, offset + length);
     this.openLength += length;
-    message.lastCount = Math.max(message.lastCount, count);
-    message.firstCount = Math.min(message.firstCount, count);
     let joined = false;
     if (operation !== null) {
       message.operations ??= [];
+      message.operationStarts ??= [];
       joined = message.operations[message.operations.length - 1] !== operation;
-      if (joined) message.operations.push(operation);
+      if (joined) {
+        message.operations.push(operation);
+        message.operationStarts.push(message.records);
+      }
     }
+    if (hintKey !== null) {
+      message.hints ??= [];
+      message.hints.push(hintKey);
+    }
+    message.records++;
     if (message.viaStream) this.closeOpen();
     return joined;
   }
@@ -192,6 +227,8 @@ export class Link {
 
   private forget(message: SentMessage): void {
     this.sent.delete(message.number);
+    const end = this.open === null ? this.nextNumber : this.open.number;
+    while (this.oldestNumber !== end && !this.sent.has(this.oldestNumber)) this.oldestNumber = after(this.oldestNumber);
     this.unackedBytes -= message.body.length;
     this.landed(message);
   }
@@ -213,6 +250,11 @@ export class Link {
     this.unackedBytes += closed.body.length;
     this.ready.push(closed);
   }
+}
+
+/** Message numbers go round, and leave out 0. */
+function after(number: number): number {
+  return (number + 1) >>> 0 || 1;
 }
 
 /** Message number in the body of a RECORDS section or frame. */

@@ -14,6 +14,8 @@ export interface Operation {
   /** Owners other than this node that must have it. */
   needed: number;
   acked: number;
+  /** Of these, how many had it on their disk when they acknowledged. */
+  synced: number;
   /** The log batch that holds the local part: known once the command has run. */
   batch: number;
   readonly expiresAtMs: number;
@@ -40,6 +42,7 @@ export class Operations {
       deferred,
       needed,
       acked: 0,
+      synced: 0,
       batch,
       expiresAtMs,
       perPeer: new Map(),
@@ -55,10 +58,12 @@ export class Operations {
   }
 
   /** A message to `peerId` was acknowledged. */
-  acknowledge(operation: Operation, peerId: string): void {
+  acknowledge(operation: Operation, peerId: string, durable: boolean): void {
     const left = (operation.perPeer.get(peerId) ?? 0) - 1;
     operation.perPeer.set(peerId, left);
-    if (left === 0) operation.acked++;
+    if (left !== 0) return;
+    operation.acked++;
+    if (durable) operation.synced++;
   }
 
   /** Answers whatever has enough: acknowledgements by others, and the log here (`releasedBatch`). */

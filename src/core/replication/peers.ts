@@ -8,9 +8,11 @@ import type { StreamId } from '../../ports/streams.js';
 import type { Ports } from '../../ports/world.js';
 import type { Random } from '../base/random.js';
 import { type ControlMessage, decodeControl, encodeControl } from '../gossip/codec.js';
-import { encodeFrame, FRAME_BODY_BYTES_MAX, FRAME_HELLO, FrameReader } from '../gossip/frames.js';
-import { type ClusterId, PacketWriter, SECTION_ACKS, SECTION_BYTES_MAX, WIRE_VERSION } from '../gossip/packet.js';
-import { Hints } from './hints.js';
+import { encodeFrame, FRAME_ACKS, FRAME_BODY_BYTES_MAX, FRAME_HELLO, FrameReader } from '../gossip/frames.js';
+import { type ClusterId, PacketWriter, SECTION_ACKS, WIRE_VERSION } from '../gossip/packet.js';
+import { AckBook } from './acks.js';
+import { HintPace } from './hint-pace.js';
+import { HintRoom, Hints } from './hints.js';
 import { Link, type SentMessage, UNACKED_BYTES_MAX } from './link.js';
 
 /** Bytes of frames that may wait for one peer's stream. */
@@ -36,6 +38,7 @@ export class Peer {
   state: PeerState = 'dead';
   link = new Link();
   readonly hints: Hints;
+  readonly pace = new HintPace();
   /** Our stream to it; 0 when there is none. */
   stream: StreamId = 0;
   connected = false;
@@ -43,20 +46,18 @@ export class Peer {
   reconnectDelayMs = RECONNECT_FLOOR_MS;
   frames: Buffer[] = [];
   frameBytes = 0;
-  /** Message numbers to acknowledge in this turn. */
-  acks: number[] = [];
-  /** Message numbers to acknowledge when a log batch is durable, in order of batches. */
-  acksHeld: { batch: number; number: number }[] = [];
+  /** Messages of its to acknowledge. */
+  acks = new AckBook();
   packet: PacketWriter | null = null;
   /** When the last round of anti-entropy that found nothing to do ended, by the monotonic clock. */
   equalAtMs = Number.NEGATIVE_INFINITY;
   /** Per partition: when the last round that found it the same here and there began, by the wall clock. */
   readonly passedWallMs: Float64Array;
 
-  constructor(id: string, hintBytesMax: number, partitions: number) {
+  constructor(id: string, hintBytesMax: number, hintRoom: HintRoom, partitions: number) {
     this.id = id;
     this.passedWallMs = new Float64Array(partitions);
-    this.hints = new Hints(hintBytesMax);
+    this.hints = new Hints(hintBytesMax, partitions, hintRoom);
   }
 
   get address(): string {
@@ -82,6 +83,7 @@ export interface PeersOptions {
   gossipPort: number;
   advertise: string;
   hintBytesPerPeerMax: number;
+  hintBytesMax: number;
   partitions: number;
   random: Random;
 }
@@ -101,13 +103,16 @@ export class Peers {
   private readonly incoming = new Map<StreamId, Incoming>();
   private readonly contacts = new Map<StreamId, { frames: Buffer[]; closesAtMs: number }>();
   private list: readonly Peer[] = [];
+  private readonly hintRoom: HintRoom;
   framesDropped = 0;
   helloRefused = 0;
 
   constructor(
     private readonly ports: Ports,
     private readonly options: PeersOptions,
-  ) {}
+  ) {
+    this.hintRoom = new HintRoom(options.hintBytesMax);
+  }
 
   get clusterId(): ClusterId {
     return this.options.clusterId;
@@ -130,7 +135,7 @@ export class Peers {
   ensure(id: string): Peer {
     let peer = this.byId.get(id);
     if (peer === undefined) {
-      peer = new Peer(id, this.options.hintBytesPerPeerMax, this.options.partitions);
+      peer = new Peer(id, this.options.hintBytesPerPeerMax, this.hintRoom, this.options.partitions);
       this.byId.set(id, peer);
       this.list = [...this.byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
     }
@@ -155,8 +160,7 @@ export class Peers {
       if (this.byActor.get(peer.actor) === peer) this.byActor.delete(peer.actor);
       this.byActor.set(actor, peer);
       peer.link = new Link(peer.link.nextNumber);
-      peer.acks = [];
-      peer.acksHeld = [];
+      peer.acks = new AckBook();
       peer.packet = null;
     }
     this.disconnect(peer, false);
@@ -208,10 +212,10 @@ export class Peers {
     this.contacts.set(stream, { frames, closesAtMs: nowMs + CONTACT_LIFE_MS });
   }
 
-  /** End of turn: everything queued for every peer leaves, once each. */
-  flush(): void {
+  /** End of turn: everything queued for every peer leaves, once each. Our log is durable up to `durableBatch`. */
+  flush(durableBatch: number): void {
     for (const peer of this.list) {
-      if (peer.acks.length > 0) this.flushAcks(peer);
+      this.flushAcks(peer, durableBatch);
       if (peer.packet !== null) this.flushPacket(peer);
       if (peer.connected && peer.frames.length > 0) {
         const bytes = peer.frames.length === 1 ? peer.frames[0] : Buffer.concat(peer.frames, peer.frameBytes);
@@ -354,18 +358,11 @@ export class Peers {
     if (packet !== null && !packet.empty) this.ports.datagrams.send(peer.host, peer.port, packet.take());
   }
 
-  /** ACKS: the actor whose messages they are (6 bytes), count u16, numbers u32. */
-  private flushAcks(peer: Peer): void {
-    const perPacket = (SECTION_BYTES_MAX - 8) >>> 2;
-    for (let from = 0; from < peer.acks.length; from += perPacket) {
-      const count = Math.min(perPacket, peer.acks.length - from);
-      const body = Buffer.allocUnsafe(8 + count * 4);
-      body.writeUIntLE(peer.actor, 0, 6);
-      body.writeUInt16LE(count, 6);
-      for (let at = 0; at < count; at++) body.writeUInt32LE(peer.acks[from + at], 8 + at * 4);
+  private flushAcks(peer: Peer, durableBatch: number): void {
+    for (const body of peer.acks.takeDatagrams(peer.actor, durableBatch)) {
       this.packetFor(peer, body.length).add(SECTION_ACKS, body, 0, body.length);
     }
-    peer.acks = [];
+    for (const body of peer.acks.takeStream(peer.actor, durableBatch)) this.sendFrame(peer, FRAME_ACKS, body);
   }
 
   private hello(refusal: string): Buffer {

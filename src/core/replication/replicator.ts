@@ -33,6 +33,7 @@ import {
 } from '../record/record.js';
 import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import { type Acks, REFUSED_MAX } from './acks.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
@@ -41,12 +42,17 @@ import type { Peer, Peers } from './peers.js';
 /** A message not acknowledged for this long is given up: its records become hints. */
 const GIVE_UP_MS = 3000;
 /** Hints handed over per peer and tick while its window has room. */
-const HINTS_PER_TICK = 256;
+const HINTS_PER_TICK = 1024;
 const WINDOW_FOR_HINTS_BYTES = 1024 * 1024;
 
 export interface ReplicatorOptions {
   partitions: number;
   mutations: ReadonlySet<string>;
+}
+
+/** The key of a record as latin-1 text. */
+function keyOf(bytes: Buffer, offset: number): string {
+  return bytes.latin1Slice(recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
 }
 
 /** What became of a RECORDS message. */
@@ -59,6 +65,10 @@ export interface Received {
 export class Replicator {
   /** Writes coordinated here since the start, FLUSH included. */
   writes = 0;
+  /** Raised by whatever may let a WAIT end: acknowledgements, hints taken. */
+  progress = 0;
+  /** The count of writes at the last flush known here. */
+  private flushedAtCount = -1;
   nowMs = 0;
   wallMs = 0;
   /** Tombstones stamped before this are forgotten by everybody. */
@@ -75,6 +85,8 @@ export class Replicator {
     recordsDrifted: 0,
     recordsMalformed: 0,
     messagesAbandoned: 0,
+    messagesRefused: 0,
+    hintsReturned: 0,
   };
 
   constructor(
@@ -101,7 +113,7 @@ export class Replicator {
     for (const peer of this.ownership.otherOwners(partition)) {
       if (peer.state === 'alive' || peer.state === 'suspect') this.send(peer, bytes, offset, length, operation);
       if (peer.state === 'alive') alive++;
-      else this.hint(peer, bytes, offset, partition);
+      else this.hint(peer, bytes, offset, partition, this.writes);
     }
     if (operation !== null && alive < operation.needed) {
       for (const peer of this.ownership.fallbacks(partition, operation.needed - alive)) {
@@ -127,7 +139,7 @@ export class Replicator {
   private send(peer: Peer, bytes: Buffer, offset: number, length: number, operation: Operation | null): void {
     if (peer.link.full) {
       const type = recordType(bytes, offset);
-      if (type !== TYPE_FLUSH) this.hint(peer, bytes, offset, this.partitionOf(bytes, offset));
+      if (type !== TYPE_FLUSH) this.hint(peer, bytes, offset, this.partitionOf(bytes, offset), this.writes);
       return;
     }
     this.stats.recordsSent++;
@@ -161,7 +173,7 @@ export class Replicator {
         }
         this.abandon(peer, reachable ? this.nowMs - GIVE_UP_MS : Number.POSITIVE_INFINITY);
       }
-      if (peer.state === 'alive' && peer.connected && peer.hints.pending > 0) this.handOver(peer);
+      if (peer.state === 'alive' && peer.connected && peer.hints.waiting > 0) this.handOver(peer);
     }
   }
 
@@ -178,27 +190,76 @@ export class Replicator {
   owe(peer: Peer, messages: readonly SentMessage[]): void {
     for (const message of messages) {
       this.stats.messagesAbandoned++;
-      const body = message.body;
-      for (let at = RECORDS_HEADER_BYTES; at < body.length; at = recordEnd(body, at)) {
-        if (recordType(body, at) !== TYPE_FLUSH) this.hint(peer, body, at, this.partitionOf(body, at));
-      }
+      this.oweRecords(peer, message, null);
     }
   }
 
-  /** A peer acknowledges messages by number. */
-  acknowledged(peer: Peer, number: number): void {
-    const message = peer.link.acknowledge(number, this.nowMs);
-    if (message === null || message.operations === null) return;
-    for (const operation of message.operations) this.operations.acknowledge(operation, peer.id);
+  /** Records of a message that came to nothing become hints; those that were hints are owed as before. Null: all of them. */
+  private oweRecords(peer: Peer, message: SentMessage, positions: readonly number[] | null): void {
+    const { body, hints } = message;
+    const hinted = hints === null ? null : new Set(hints);
+    let position = 0;
+    for (let at = RECORDS_HEADER_BYTES; at < body.length; at = recordEnd(body, at)) {
+      if (positions !== null && !positions.includes(position++)) continue;
+      if (recordType(body, at) === TYPE_FLUSH) continue;
+      const key = keyOf(body, at);
+      if (hinted?.delete(key)) {
+        this.stats.hintsReturned++;
+        peer.hints.returned(key, message.number);
+      } else this.hint(peer, body, at, this.partitionOf(body, at), message.firstCount);
+    }
+    if (positions === null || hinted === null) return;
+    for (const key of hinted) this.delivered(peer, key, message.number);
+  }
+
+  /** What a peer says of messages of ours. */
+  acknowledged(peer: Peer, acks: Acks, bytes: Buffer): void {
+    const { link } = peer;
+    link.durable.durable(acks.durableBatch);
+    const durable = link.durable.isDurable(acks.batch);
+    for (let index = 0; index < acks.count; index++) {
+      const message = link.acknowledge(bytes.readUInt32LE(acks.numbersStart + index * 4), this.nowMs);
+      if (message === null) continue;
+      if (message.hints !== null) for (const key of message.hints) this.delivered(peer, key, message.number);
+      if (message.operations === null) continue;
+      for (const operation of message.operations) this.operations.acknowledge(operation, peer.id, durable);
+    }
+    for (const { number, records } of acks.refused) {
+      const message = link.acknowledge(number, this.nowMs);
+      if (message !== null) this.refused(peer, message, records, durable);
+    }
+    if (acks.count + acks.refused.length > 0) link.durable.acknowledged(link.ackedThrough(this.writes), acks.batch);
+    this.progress++;
+  }
+
+  /** A peer took a message but for some of its records: it had no room, or our clock is too far ahead for it. */
+  private refused(peer: Peer, message: SentMessage, positions: readonly number[], durable: boolean): void {
+    this.stats.messagesRefused++;
+    peer.pace.refused(this.nowMs);
+    this.oweRecords(peer, message, positions);
+    const { operations, operationStarts, records } = message;
+    if (operations === null || operationStarts === null) return;
+    for (const [index, operation] of operations.entries()) {
+      const from = operationStarts[index];
+      const to = operationStarts[index + 1] ?? records;
+      if (positions.some((position) => position >= from && position < to)) continue;
+      this.operations.acknowledge(operation, peer.id, durable);
+    }
+  }
+
+  private delivered(peer: Peer, key: string, number: number): void {
+    peer.pace.taken();
+    if (peer.hints.acknowledged(key, number)) this.logHint(peer.id, key, 0, 1);
   }
 
   /** Takes in a RECORDS message. Nothing in it is trusted: each record is verified, dated and merged for itself. */
-  receive(peer: Peer, body: Buffer, start: number, end: number): Received {
+  receive(peer: Peer, body: Buffer, start: number, end: number, viaStream: boolean): Received {
     const received: Received = { ringDiffers: false, missing: [] };
     if (end - start < RECORDS_HEADER_BYTES) return received;
     const number = recordsNumber(body, start);
     received.ringDiffers = recordsRingHash(body, start) !== this.ownership.ringHash;
-    let whole = true;
+    let refused: number[] | null = null;
+    let position = 0;
     for (let at = start + RECORDS_HEADER_BYTES; at < end; ) {
       const length = verifyRecord(body, at, end);
       if (length === 0) {
@@ -206,11 +267,18 @@ export class Replicator {
         return received;
       }
       this.stats.recordsReceived++;
-      if (!this.take(peer, body, at, length, received)) whole = false;
+      if (!this.take(peer, body, at, length, received)) {
+        refused ??= [];
+        refused.push(position);
+      }
+      position++;
       at += length;
     }
-    if (!whole) return received;
-    peer.acksHeld.push({ batch: this.wal.lastBatch, number });
+    if (refused !== null && (refused.length === received.missing.length || refused.length > REFUSED_MAX)) {
+      // Whole values were asked for: once they are here, the message that comes again is taken.
+      return received;
+    }
+    peer.acks.note(number, this.wal.lastBatch, refused, viaStream);
     return received;
   }
 
@@ -226,12 +294,7 @@ export class Replicator {
 
   /** Acknowledgements that waited for the log. */
   releaseAcks(releasedBatch: number): void {
-    for (const peer of this.peers.all()) {
-      while (peer.acksHeld.length > 0 && peer.acksHeld[0].batch <= releasedBatch) {
-        const held = peer.acksHeld.shift();
-        if (held !== undefined) peer.acks.push(held.number);
-      }
-    }
+    for (const peer of this.peers.all()) peer.acks.release(releasedBatch);
   }
 
   /** One record from a peer: merged and logged. False if it could not be kept, so that its message is not acknowledged. */
@@ -299,6 +362,7 @@ export class Replicator {
     if (hlc < this.store.flushedHlc || (hlc === this.store.flushedHlc && actor <= this.store.flushedActor)) return true;
     if (!this.wal.append(source, at, length)) return false;
     this.store.flush(hlc, actor);
+    this.flushedAtCount = this.writes;
     this.ports.log.info('flushed by a peer', { hlc });
     return true;
   }
@@ -316,6 +380,7 @@ export class Replicator {
     if (!this.wal.append(this.scratch, 0, length)) return false;
     this.writes++;
     this.store.flush(hlc, actor);
+    this.flushedAtCount = this.writes;
     this.broadcast(this.scratch, 0, operation);
     return true;
   }
@@ -327,25 +392,41 @@ export class Replicator {
   }
 
   /** Notes that a peer is owed a key, here and in the log. */
-  private hint(peer: Peer, bytes: Buffer, offset: number, partition: number): void {
-    const key = bytes.latin1Slice(recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+  private hint(peer: Peer, bytes: Buffer, offset: number, partition: number, count: number): void {
+    const key = keyOf(bytes, offset);
     if (this.options.mutations.has('no-hints')) return;
-    if (peer.hints.add(key, partition, this.writes)) this.logHint(peer.id, key, partition, 0);
+    if (peer.hints.add(key, partition, count, this.wallMs)) this.logHint(peer.id, key, partition, 0);
+    if (this.options.mutations.has('hints-uncounted')) peer.hints.created--;
   }
 
   private handOver(peer: Peer): void {
-    const { owedSince } = peer.hints;
-    for (const [key, partition] of peer.hints.first(HINTS_PER_TICK)) {
-      if (peer.link.unackedBytes > WINDOW_FOR_HINTS_BYTES) break;
-      // Settled before it is sent: if the link gives it up, it is owed again.
-      peer.hints.settle(key);
-      this.logHint(peer.id, key, partition, 1);
+    const { hints, link, pace } = peer;
+    let allowance = pace.allow(this.nowMs, link.slowRttMs);
+    if (allowance <= 0) return;
+    for (const [key, { partition, count }] of hints.first(HINTS_PER_TICK)) {
+      if (link.unackedBytes > WINDOW_FOR_HINTS_BYTES || allowance <= 0) break;
       const bytes = Buffer.from(key, 'latin1');
       const hash = this.store.hasher.hash(bytes, 0, bytes.length);
-      if (!this.store.find(partition, hash, bytes, 0, bytes.length)) continue;
+      if (!this.store.find(partition, hash, bytes, 0, bytes.length)) {
+        if (count <= this.flushedAtCount) hints.supersede(key);
+        else hints.drop(key, this.wallMs);
+        this.logHint(peer.id, key, partition, 1);
+        continue;
+      }
       const { buffer, offset } = this.store;
-      // It counts as written when the oldest hint was, so that WAIT does not take the peer for further than it is.
-      peer.link.add(buffer, offset, recordBytes(buffer, offset), owedSince, this.nowMs, null);
+      if (recordIsExpired(buffer, offset, this.wallMs)) {
+        // Nobody can read it; but it still takes the place of an older value that the peer may hold.
+        hints.expire(key);
+        this.offer(peer, buffer, offset);
+        this.logHint(peer.id, key, partition, 1);
+        continue;
+      }
+      const length = recordBytes(buffer, offset);
+      const number = link.nextNumberFor(length);
+      link.add(buffer, offset, length, this.writes, this.nowMs, null, key);
+      hints.underWay(key, number);
+      allowance -= length;
+      pace.spent(length);
       this.stats.recordsSent++;
     }
   }
@@ -371,7 +452,7 @@ export class Replicator {
   /** A member is forgotten: nothing is owed to it any more, in the log neither. */
   forgive(peer: Peer): void {
     for (const [key, partition] of [...peer.hints.entries()]) {
-      peer.hints.settle(key);
+      peer.hints.drop(key, this.wallMs);
       this.logHint(peer.id, key, partition, 1);
     }
   }
@@ -379,15 +460,16 @@ export class Replicator {
   /** A TYPE_HINT record met during recovery; one for somebody who has no place in the ring is let go. */
   recoverHint(bytes: Buffer, offset: number, ring: Ring): void {
     const valueStart = recordKeyEnd(bytes, offset);
-    const key = bytes.latin1Slice(recordKeyStart(bytes, offset), valueStart);
+    const key = keyOf(bytes, offset);
     const end = recordEnd(bytes, offset);
     if (end - valueStart < 3) return;
     const partition = bytes[valueStart] | (bytes[valueStart + 1] << 8);
     const id = bytes.latin1Slice(valueStart + 3, end);
     if (ring.get(id)?.state !== 'in') return;
     const peer = this.peers.ensure(id);
-    if (bytes[valueStart + 2] === 1) peer.hints.settle(key);
-    else if (partition < this.options.partitions) peer.hints.add(key, partition, 0);
+    if (partition < this.options.partitions) {
+      peer.hints.recover(key, partition, bytes[valueStart + 2] !== 1, this.wallMs);
+    }
   }
 
   /** Whether anything of a partition is here. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CallerOrder, type Follower } from '../../../src/core/replication/caller-order.js';
+import { HintRoom } from '../../../src/core/replication/hints.js';
 import { Peer } from '../../../src/core/replication/peers.js';
 
 const follower = (name: string): Follower => ({ name }) as unknown as Follower;
@@ -8,7 +9,7 @@ describe('the order of one connection', () => {
   it('knows what is under way per connection and partition, and where', () => {
     const order = new CallerOrder();
     const [one, other] = [{}, {}];
-    const peer = new Peer('node-b', 1000, 4);
+    const peer = new Peer('node-b', 1000, new HintRoom(0), 4);
     expect(order.ahead(one, 3)).toBeUndefined();
     order.begin(one, 3, peer);
     expect(order.ahead(one, 3)?.peer).toBe(peer);
@@ -40,8 +41,8 @@ describe('the order of one connection', () => {
   it('no longer names one place when commands went to two', () => {
     const order = new CallerOrder();
     const origin = {};
-    order.begin(origin, 0, new Peer('node-a', 1000, 4));
-    order.begin(origin, 0, new Peer('node-b', 1000, 4));
+    order.begin(origin, 0, new Peer('node-a', 1000, new HintRoom(0), 4));
+    order.begin(origin, 0, new Peer('node-b', 1000, new HintRoom(0), 4));
     expect(order.ahead(origin, 0)?.peer).toBeNull();
   });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { recordBytes, TYPE_PUT, writeRecord } from '../../../src/core/record/record.js';
-import { Hints } from '../../../src/core/replication/hints.js';
 import { Link, recordsNumber, recordsRingHash, UNACKED_BYTES_MAX } from '../../../src/core/replication/link.js';
 
 function record(key: string, valueBytes: number): Buffer {
@@ -25,7 +24,7 @@ describe('a link', () => {
     expect(recordsNumber(ready[0].body, 0)).toBe(1);
     expect(recordsRingHash(ready[0].body, 0)).toBe(0xabcdef01);
     expect(ready[0].firstCount).toBe(1);
-    expect(ready[0].lastCount).toBe(5);
+    expect(ready[0].records).toBe(5);
     expect(link.takeReady(0, 0)).toHaveLength(0);
   });
 
@@ -55,6 +54,23 @@ describe('a link', () => {
     link.acknowledge(3, 2);
     expect(link.ackedThrough(3)).toBe(3);
     expect(link.unackedBytes).toBe(0);
+  });
+
+  it('answers through which write at a constant cost: the oldest message that is left is the first asked', () => {
+    const link = new Link(0xfffffffe);
+    for (let count = 1; count <= 6; count++) {
+      add(link, `k${count}`, count);
+      link.takeReady(1, 0);
+    }
+    const numbers = [0xfffffffe, 0xffffffff, 1, 2, 3, 4];
+    for (const index of [1, 2, 4]) link.acknowledge(numbers[index], 1);
+    expect(link.ackedThrough(6)).toBe(0);
+    link.acknowledge(numbers[0], 1);
+    expect(link.ackedThrough(6)).toBe(3);
+    link.acknowledge(numbers[3], 1);
+    expect(link.ackedThrough(6)).toBe(5);
+    link.acknowledge(numbers[5], 1);
+    expect(link.ackedThrough(9)).toBe(9);
   });
 
   it('sends a message that is not answered in time by stream, once', () => {
@@ -100,35 +116,5 @@ describe('a link', () => {
     }
     expect(link.unackedBytes).toBeGreaterThan(UNACKED_BYTES_MAX);
     expect(link.unackedBytes).toBeLessThan(UNACKED_BYTES_MAX + 1_100_000);
-  });
-});
-
-describe('hints', () => {
-  it('stand once for any number of writes to a key, and account for every one', () => {
-    const hints = new Hints(10_000);
-    expect(hints.add('a', 1, 1)).toBe(true);
-    expect(hints.add('a', 1, 1)).toBe(false);
-    expect(hints.add('b', 2, 1)).toBe(true);
-    expect(hints.first(10)).toEqual([
-      ['a', 1],
-      ['b', 2],
-    ]);
-    hints.settle('a');
-    hints.settle('a');
-    expect(hints.created).toBe(hints.settled + hints.dropped + hints.pending);
-    expect(hints.pending).toBe(1);
-  });
-
-  it('are dropped and counted past their bytes, and room comes back as they are settled', () => {
-    const hints = new Hints(300);
-    expect(hints.add('a', 0, 1)).toBe(true);
-    expect(hints.add('b', 0, 1)).toBe(true);
-    expect(hints.add('c', 0, 1)).toBe(true);
-    expect(hints.add('d', 0, 1)).toBe(false);
-    expect(hints.dropped).toBe(1);
-    for (const key of ['a', 'b', 'c']) hints.settle(key);
-    expect(hints.bytes).toBe(0);
-    expect(hints.add('d', 0, 1)).toBe(true);
-    expect(hints.created).toBe(hints.settled + hints.dropped + hints.pending);
   });
 });

@@ -2,9 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { HybridClock, hlcFromMs } from '../../../src/core/base/hlc.js';
 import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
-import type { Operations } from '../../../src/core/replication/operations.js';
+import { readAcks } from '../../../src/core/replication/acks.js';
+import { HintRoom } from '../../../src/core/replication/hints.js';
+import { Operations } from '../../../src/core/replication/operations.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
-import type { Peer, Peers } from '../../../src/core/replication/peers.js';
+import { Peer, type Peers } from '../../../src/core/replication/peers.js';
 import { Replicator } from '../../../src/core/replication/replicator.js';
 import { Store } from '../../../src/core/store/store.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
@@ -14,7 +16,7 @@ import { silent } from '../wal/harness.js';
 const NOW_MS = 1_700_000_000_000;
 const DRIFT_MS = 500;
 
-function bench() {
+function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Operations } = {}) {
   const store = new Store({
     memoryBytesMax: 1 << 20,
     segmentBytes: 4096,
@@ -24,12 +26,13 @@ function bench() {
   });
   store.wallMs = NOW_MS;
   const clock = new HybridClock(0, DRIFT_MS);
-  const wal = { hasRoom: () => true, append: () => true } as unknown as Wal;
+  const hasRoom = options.hasRoom ?? (() => true);
+  const wal = { hasRoom, append: () => true, lastBatch: 3 } as unknown as Wal;
   const ownership = { owns: () => true } as unknown as Ownership;
-  const options = { partitions: 1, mutations: new Set<string>() };
-  const unused = {} as unknown as Operations;
+  const settings = { partitions: 1, mutations: new Set<string>() };
+  const operations = options.operations ?? new Operations();
   const peers = { all: () => [] } as unknown as Peers;
-  const replicator = new Replicator({ log: silent }, store, wal, clock, ownership, peers, unused, options);
+  const replicator = new Replicator({ log: silent }, store, wal, clock, ownership, peers, operations, settings);
   replicator.wallMs = NOW_MS;
   const adopt = (bytes: Buffer) => replicator.adopt({} as unknown as Peer, bytes, 0, bytes.length);
   return { clock, replicator, store, adopt };
@@ -60,5 +63,71 @@ describe('a record from a peer', () => {
       expect(store.keys(0)).toBe(0);
       expect(clock.stamp(NOW_MS)).toBeLessThan(ahead);
     }
+  });
+});
+
+describe('a message of which a peer has no room for some records', () => {
+  const LONG = 'x'.repeat(300);
+
+  /** Sends a short record, a long one and a short one in one message, which the other side has no room for beyond 200 bytes. */
+  function exchange() {
+    const operations = new Operations();
+    const sender = bench({ operations });
+    const receiver = bench({ hasRoom: (bytes) => bytes < 200 });
+    const peer = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1);
+    const origin = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+    const deferred = { reply: {}, done: () => {} } as unknown as Parameters<Operations['begin']>[0];
+    const begun = ['short', LONG, 'brief'].map((value, index) => {
+      const operation = operations.begin(deferred, 1, 0, 1000);
+      const bytes = record({ hlc: hlcFromMs(NOW_MS) + index }, `k${index}`, value);
+      if (peer.link.add(bytes, 0, bytes.length, index + 1, 0, operation)) operations.expect(operation, peer.id);
+      return operation;
+    });
+    const [message] = peer.link.takeReady(0, 0);
+    receiver.replicator.receive(origin, message.body, 0, message.body.length, false);
+    origin.acks.release(3);
+    const [body] = origin.acks.takeDatagrams(1, 0);
+    const acks = readAcks(body, 0, body.length);
+    if (acks === null) throw new Error('no acks');
+    sender.replicator.writes = 3;
+    sender.replicator.acknowledged(peer, acks, body);
+    return { sender, receiver, peer, begun };
+  }
+
+  it('is acknowledged for the others, whose operations go on', () => {
+    const { receiver, begun, peer } = exchange();
+    expect(receiver.store.keys(0)).toBe(2);
+    expect(begun.map((operation) => operation.acked)).toEqual([1, 0, 1]);
+    expect(peer.link.unackedMessages).toBe(0);
+  });
+
+  it('leaves one hint behind, which is not handed over before the peer was left alone for a while', () => {
+    const { sender, peer } = exchange();
+    expect([...peer.hints.entries()].map(([key]) => key)).toEqual(['k1']);
+    expect(sender.replicator.stats.messagesRefused).toBe(1);
+    expect(peer.pace.allow(500, 1)).toBe(0);
+    expect(peer.pace.allow(1500, 1)).toBeGreaterThan(0);
+  });
+
+  it('gives a hint that it carried back, and counts those that were taken as delivered', () => {
+    const sender = bench();
+    const receiver = bench({ hasRoom: (bytes) => bytes < 200 });
+    const peer = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1);
+    const origin = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+    for (const [index, value] of ['short', LONG].entries()) {
+      const bytes = record({ hlc: hlcFromMs(NOW_MS) + index }, `k${index}`, value);
+      peer.hints.add(`k${index}`, 0, 1, NOW_MS);
+      peer.hints.underWay(`k${index}`, peer.link.nextNumberFor(bytes.length));
+      peer.link.add(bytes, 0, bytes.length, 1, 0, null, `k${index}`);
+    }
+    const [message] = peer.link.takeReady(0, 0);
+    receiver.replicator.receive(origin, message.body, 0, message.body.length, false);
+    origin.acks.release(3);
+    const [body] = origin.acks.takeDatagrams(1, 0);
+    const acks = readAcks(body, 0, body.length);
+    if (acks === null) throw new Error('no acks');
+    sender.replicator.acknowledged(peer, acks, body);
+    expect(peer.hints).toMatchObject({ created: 2, delivered: 1, pending: 1, waiting: 1 });
+    peer.hints.assertInvariants();
   });
 });
