@@ -169,6 +169,7 @@ export class HearsayNode implements Machine {
     this.checkpointer = new Checkpointer(
       this.store,
       this.wal,
+      this.rooms.frontiers,
       this.rooms.peers,
       this.rooms.ring,
       this.rooms.replicator,

@@ -5,6 +5,7 @@
  * Guarded: a slice has at most so many bytes and records that it takes well below a millisecond.
  */
 import { recordBytes, recordEnd, TYPE_FLUSH, writeRecord } from '../record/record.js';
+import type { Frontiers } from '../replication/frontier.js';
 import type { Peers } from '../replication/peers.js';
 import type { Replicator } from '../replication/replicator.js';
 import type { Store } from '../store/store.js';
@@ -38,6 +39,7 @@ export class Checkpointer {
   constructor(
     private readonly store: Store,
     private readonly wal: Wal,
+    private readonly frontiers: Frontiers,
     private readonly peers: Peers,
     private readonly ring: RingBook,
     private readonly replicator: Replicator,
@@ -94,6 +96,13 @@ export class Checkpointer {
     }
   }
 
+  private noteFrontier(): void {
+    if (!this.frontiers.isNotable(this.partition)) return;
+    const note = this.frontiers.encode(this.partition);
+    this.copiedBytes += note.length;
+    this.wal.checkpointRecord(note, 0, note.length);
+  }
+
   private copy(bytesMax: number, stepsMax: number): void {
     const { wal, store } = this;
     const until = this.copiedBytes + bytesMax;
@@ -105,6 +114,8 @@ export class Checkpointer {
         wal.endCheckpoint();
         return;
       }
+      // Before its records: what is noted as seen now is among them, or will be under a later one of its key.
+      if (this.fromHash === 0) this.noteFrontier();
       if (store.mayHoldAny(this.partition)) {
         steps++;
         this.fromHash = store.scanAll(this.partition, this.fromHash, RECORDS_PER_STEP, this.visit);

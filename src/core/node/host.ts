@@ -207,6 +207,7 @@ export class NodeHost implements CommandHost {
       membership: this.rooms.membership,
       ownership: this.rooms.ownership,
       antiEntropy: this.rooms.antiEntropy,
+      frontiers: this.rooms.frontiers,
       replicator: this.rooms.replicator,
       loader: this.rooms.loader,
       operations: this.rooms.operations,

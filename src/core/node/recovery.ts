@@ -22,15 +22,17 @@ import {
   recordType,
   TYPE_EXPIRY,
   TYPE_FLUSH,
+  TYPE_FRONTIER,
   TYPE_HINT,
   TYPE_LOSSY,
   TYPE_PUT,
   TYPE_RING,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
+import { Frontiers } from '../replication/frontier.js';
 import { formatBytes } from '../setting.js';
 import type { Store } from '../store/store.js';
-import { MERGE_REFUSED } from '../store/store.js';
+import { MERGE_MISSING, MERGE_REFUSED } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { type ClusterIdentity, describeCluster, describeClusterId } from './identity.js';
 import { recoverLossy } from './lossy-note.js';
@@ -47,6 +49,8 @@ export interface NodeState {
   maxHlc: number;
   /** Whether there was anything before this start. */
   restarted: boolean;
+  /** What the log proves to have been seen. */
+  frontiers: Frontiers;
   /** TYPE_HINT records in order, one a buffer. */
   hints: Buffer[];
   /** TYPE_RING records in order, one a buffer. */
@@ -64,7 +68,8 @@ export function recoverNode(
   const hints: Buffer[] = [];
   const ring: Buffer[] = [];
   const unknown = { records: 0 };
-  const loader = new Loader(store, config);
+  const frontiers = new Frontiers(config.partitions);
+  const loader = new Loader(store, frontiers, config);
   const visit = (bytes: Buffer, offset: number, length: number): void => {
     switch (recordType(bytes, offset)) {
       case TYPE_PUT:
@@ -79,6 +84,9 @@ export function recoverNode(
       case TYPE_LOSSY:
         store.endLoad();
         recoverLossy(store, config.partitions, bytes, offset);
+        break;
+      case TYPE_FRONTIER:
+        frontiers.recover(bytes, offset);
         break;
       case TYPE_HINT:
         hints.push(Buffer.from(bytes.subarray(offset, offset + length)));
@@ -110,6 +118,7 @@ export function recoverNode(
   const actor = options.keepActor && known.actor !== 0 ? known.actor : random.actor();
   const boot = known.boot + 1;
   wal.setState({ nodeId, clusterId: identity.clusterIdText, boot, actor });
+  frontiers.begin(actor);
   if (boot > 1) {
     log.info('recovered', {
       records: recovery.records,
@@ -121,7 +130,7 @@ export function recoverNode(
     });
   }
   for (const note of recovery.notes) log.warn('recovery', { note });
-  return { nodeId, actor, boot, maxHlc: recovery.maxHlc, restarted: boot > 1, hints, ring };
+  return { nodeId, actor, boot, maxHlc: recovery.maxHlc, restarted: boot > 1, frontiers, hints, ring };
 }
 
 /** Brings records into the store, and answers for those that do not fit. */
@@ -132,6 +141,7 @@ class Loader {
 
   constructor(
     private readonly store: Store,
+    private readonly frontiers: Frontiers,
     private readonly config: NodeConfig,
   ) {}
 
@@ -145,9 +155,17 @@ class Loader {
     const end = recordKeyEnd(bytes, offset);
     const partition = partitionOf(bytes, start, end, this.config.partitions);
     const hash = store.hasher.hash(bytes, start, end);
-    if (store.load(partition, hash, bytes, offset) !== MERGE_REFUSED) return;
+    const outcome = store.load(partition, hash, bytes, offset);
+    if (outcome === MERGE_MISSING) return;
+    if (outcome !== MERGE_REFUSED) {
+      this.frontiers.note(partition, bytes, offset);
+      return;
+    }
     const hlc = recordHlc(bytes, offset);
-    if (compareVersions(hlc, recordActor(bytes, offset), store.flushedHlc, store.flushedActor) <= 0) return;
+    if (compareVersions(hlc, recordActor(bytes, offset), store.flushedHlc, store.flushedActor) <= 0) {
+      this.frontiers.note(partition, bytes, offset);
+      return;
+    }
     if (recordType(bytes, offset) === TYPE_EXPIRY && !isExpiryRecord(bytes, offset)) return;
     this.refused++;
     this.refusedBytes += recordBytes(bytes, offset) + RECORD_OVERHEAD_BYTES;

@@ -13,6 +13,7 @@ import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
 import { Coordinator } from '../replication/coordinator.js';
 import { Forwarding } from '../replication/forwarding.js';
+import type { Frontiers } from '../replication/frontier.js';
 import { Loader } from '../replication/loader.js';
 import { LocalKeyspace } from '../replication/local-keyspace.js';
 import { Operations } from '../replication/operations.js';
@@ -32,6 +33,7 @@ export interface Rooms {
   readonly ring: RingBook;
   readonly membership: Membership;
   readonly ownership: Ownership;
+  readonly frontiers: Frontiers;
   readonly operations: Operations;
   readonly order: CallerOrder;
   readonly replicator: Replicator;
@@ -55,7 +57,7 @@ export interface RoomParts {
 
 export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
   const { store, wal, state, random, commandStats, mutations } = parts;
-  const { nodeId, actor } = state;
+  const { nodeId, actor, frontiers } = state;
   const identity = clusterIdentity(config);
   const operations = new Operations();
   const order = new CallerOrder();
@@ -104,14 +106,11 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     partitions: config.partitions,
     replicas: config.replicas,
   });
-  const replicator = new Replicator({ log: ports.log }, store, wal, clock, ownership, peers, operations, {
+  const replicator = new Replicator({ log: ports.log }, store, wal, clock, ownership, peers, operations, frontiers, {
     ...options,
   });
-  const local = new LocalKeyspace({ distinct: ports.distinct }, store, wal, clock, replicator, {
-    partitions: config.partitions,
-    actor,
-  });
-  const loader = new Loader({ distinct: ports.distinct }, store, wal, clock, ownership, replicator, {
+  const local = new LocalKeyspace({ distinct: ports.distinct }, store, wal, clock, replicator, frontiers, { actor });
+  const loader = new Loader({ distinct: ports.distinct }, store, wal, clock, ownership, replicator, frontiers, {
     partitions: config.partitions,
   });
   const forwarding = new Forwarding(
@@ -152,7 +151,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     commandStats,
   );
   reads.attach(coordinator);
-  const antiEntropy = new AntiEntropy(store, ownership, peers, replicator, {
+  const antiEntropy = new AntiEntropy(store, ownership, peers, replicator, frontiers, {
     ...options,
     intervalMs: config.antiEntropyIntervalMs,
     random: random,
@@ -163,6 +162,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     ring,
     membership,
     ownership,
+    frontiers,
     operations,
     order,
     replicator,

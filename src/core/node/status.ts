@@ -11,6 +11,7 @@ import type { Membership } from '../membership/membership.js';
 import type { AntiEntropy } from '../replication/anti-entropy.js';
 import type { CallerOrder } from '../replication/caller-order.js';
 import type { Forwarding } from '../replication/forwarding.js';
+import type { Frontiers } from '../replication/frontier.js';
 import type { Loader } from '../replication/loader.js';
 import type { LocalKeyspace } from '../replication/local-keyspace.js';
 import type { Operations } from '../replication/operations.js';
@@ -42,6 +43,7 @@ export interface StatusParts {
   membership: Membership;
   ownership: Ownership;
   antiEntropy: AntiEntropy;
+  frontiers: Frontiers;
   replicator: Replicator;
   loader: Loader;
   operations: Operations;
@@ -68,6 +70,7 @@ export function nodeStatus(parts: StatusParts): Status {
   const { store, wal, peers, membership, ownership, antiEntropy, replicator } = parts;
   const memory = store.stats();
   const hints = sumHints(peers.all());
+  const frontier = parts.frontiers.stats();
   let unackedMessages = 0;
   let resent = 0;
   for (const peer of peers.all()) {
@@ -159,6 +162,9 @@ export function nodeStatus(parts: StatusParts): Status {
     repair_records_wanted: antiEntropy.stats.wanted,
     repair_records_dropped: antiEntropy.queues.dropped,
     repair_records_queued: antiEntropy.queues.size,
+    frontier_actors: frontier.actors,
+    frontier_gaps: frontier.ranges,
+    frontier_dropped: frontier.dropped,
     partitions_handed_off: antiEntropy.stats.handedOff,
     packets_received: parts.packets.packets,
     packet_bytes_received: parts.packets.packetBytes,

@@ -40,6 +40,8 @@ export const TYPE_HINT = 16;
 export const TYPE_RING = 17;
 /** Local to one node's images: the partitions that have evicted; no key, value = one bit each. */
 export const TYPE_LOSSY = 18;
+/** Local to one node's log and images: what it has seen of a partition, actor by actor; no key. */
+export const TYPE_FRONTIER = 19;
 
 /** Times this, rounded down: the high word of an integer below 2^53. A power of two, so the product is exact. */
 const HIGH_WORD = 1 / 0x100000000;

@@ -3,7 +3,8 @@
  * offsets. All little endian.
  *
  *     ROOTS   0 u32 ring hash   4 f64 HLC, 12 f64 actor of the flush   20 u16 count   22 u16 zero
- *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root
+ *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root, u32 low, u32 high of its frontier,
+ *             f64 floor
  *     LEAVES  0 u16 partition   2 u8 flags   3 u8[5] zero   8 256 x (u32 low, u32 high)
  *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32 counts of the first three lists   20 u16 each:
  *             partitions that the sender owns and is not ready for; that it hands over; that differ and wait for another round;
@@ -18,7 +19,7 @@ import { type Version, versionOf } from './requests.js';
 
 export const LEAVES = 256;
 export const ROOTS_HEADER_BYTES = 24;
-export const ROOT_BYTES = 12;
+export const ROOT_BYTES = 28;
 export const LIST_HEADER_BYTES = 4;
 export const LEAF_HEADER_BYTES = 8;
 export const ENTRY_BYTES = 36;

@@ -27,6 +27,7 @@ import {
 } from '../record/record.js';
 import { MERGE_APPLIED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { Frontiers } from './frontier.js';
 import { UNACKED_BYTES_MAX } from './link.js';
 import { countDistinct, logRefusal } from './local-keyspace.js';
 import type { Ownership } from './ownership.js';
@@ -46,6 +47,7 @@ export class Loader {
     private readonly clock: HybridClock,
     private readonly ownership: Ownership,
     private readonly replicator: Replicator,
+    private readonly frontiers: Frontiers,
     private readonly options: { partitions: number },
   ) {}
 
@@ -114,7 +116,7 @@ export class Loader {
     }
     switch (this.store.merge(partition, hash, bytes, at)) {
       case MERGE_APPLIED:
-        this.wal.append(bytes, at, length);
+        if (this.wal.append(bytes, at, length)) this.frontiers.note(partition, bytes, at);
         this.replicator.writes++;
         this.replicator.spread(bytes, at, partition, null);
         if (!known) countDistinct(this.ports.distinct, hash);
@@ -122,6 +124,7 @@ export class Loader {
         break;
       case MERGE_STALE:
       case MERGE_EQUAL:
+        this.frontiers.note(partition, bytes, at);
         loaded.stale++;
         break;
       case MERGE_MISSING:

@@ -29,6 +29,7 @@ import {
 } from '../record/record.js';
 import { MERGE_APPLIED, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { Frontiers } from './frontier.js';
 import type { Operation } from './operations.js';
 import type { Replicator } from './replicator.js';
 
@@ -48,7 +49,6 @@ export class LocalKeyspace implements Keyspace {
   private focusEnd = 0;
   private partition = 0;
   private hash = 0;
-  private readonly sequences: Float64Array;
   private readonly scratch = Buffer.alloc(SCRATCH_BYTES);
   private readonly version = Buffer.alloc(16);
   private readonly fields: RecordFields;
@@ -59,9 +59,9 @@ export class LocalKeyspace implements Keyspace {
     private readonly wal: Wal,
     private readonly clock: HybridClock,
     private readonly replicator: Replicator,
-    options: { partitions: number; actor: number },
+    private readonly frontiers: Frontiers,
+    options: { actor: number },
   ) {
-    this.sequences = new Float64Array(options.partitions);
     this.fields = {
       type: 0,
       hlc: 0,
@@ -168,7 +168,11 @@ export class LocalKeyspace implements Keyspace {
     const fields = this.fields;
     fields.type = type;
     fields.hlc = this.clock.stamp(this.wallMs);
-    fields.sequence = ++this.sequences[this.partition];
+    const { frontiers, partition } = this;
+    const sequence = ++frontiers.sequences[partition];
+    fields.sequence = sequence;
+    frontiers.stamps[partition] = fields.hlc;
+    frontiers.recent[frontiers.recentAt(partition, sequence)] = this.hash;
   }
 
   private write(

@@ -34,6 +34,7 @@ import {
 import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { type Acks, REFUSED_MAX } from './acks.js';
+import type { Frontiers } from './frontier.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
@@ -97,6 +98,7 @@ export class Replicator {
     private readonly ownership: Ownership,
     private readonly peers: Peers,
     private readonly operations: Operations,
+    private readonly frontiers: Frontiers,
     private readonly options: ReplicatorOptions,
   ) {
     this.foreignTouched = new Uint8Array(options.partitions);
@@ -331,13 +333,16 @@ export class Replicator {
     ) {
       // Forgotten here on purpose: all owners have passed it.
       this.stats.recordsStale++;
+      this.frontiers.note(partition, bytes, offset);
       return true;
     }
     const outcome = this.store.merge(partition, hash, bytes, offset);
     if (outcome === MERGE_APPLIED) {
       this.stats.recordsApplied++;
       if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
-      return this.wal.append(bytes, offset, length);
+      if (!this.wal.append(bytes, offset, length)) return false;
+      this.frontiers.note(partition, bytes, offset);
+      return true;
     }
     if (outcome === MERGE_MISSING) {
       received.missing.push(Buffer.from(bytes.subarray(keyStart, keyEnd)));
@@ -345,14 +350,29 @@ export class Replicator {
     }
     if (outcome === MERGE_REFUSED) {
       this.stats.recordsRefused++;
-      return this.store.flushedHlc >= hlc;
+      if (this.store.flushedHlc < hlc) return false;
+      this.frontiers.note(partition, bytes, offset);
+      return true;
     }
     this.stats.recordsStale++;
+    this.frontiers.note(partition, bytes, offset);
     // The value that won here has expired, so no digest speaks of it: the sender would keep its older one for ever.
     if (outcome === MERGE_STALE && recordIsExpired(this.store.buffer, this.store.offset, this.wallMs)) {
       this.offer(peer, this.store.buffer, this.store.offset);
     }
     return true;
+  }
+
+  /** Everything of a partition was dropped here: what was seen of it is no longer held, the log's notes of it neither. */
+  noteCleared(partition: number): void {
+    this.frontiers.clear(partition, this.clock.last);
+    this.noteFrontier(partition);
+  }
+
+  /** Says in the log how far the frontier of a partition is, behind the records that it speaks of. */
+  noteFrontier(partition: number): void {
+    const note = this.frontiers.encode(partition);
+    this.wal.append(note, 0, note.length);
   }
 
   /** A flush from a peer, or learnt with its roots. True if it is known now. */

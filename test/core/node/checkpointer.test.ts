@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Checkpointer } from '../../../src/core/node/checkpointer.js';
 import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { recordKeyEnd, recordKeyStart } from '../../../src/core/record/record.js';
+import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
@@ -29,6 +30,7 @@ function imageOf(shelf: Shelf): string[] {
   const checkpointer = new Checkpointer(
     shelf.store,
     wal as unknown as Wal,
+    new Frontiers(PARTITIONS),
     ...rooms,
     {} as unknown as Replicator,
     PARTITIONS,

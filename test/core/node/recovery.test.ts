@@ -7,6 +7,7 @@ import { recoverNode } from '../../../src/core/node/recovery.js';
 import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { recordKeyEnd, recordKeyStart, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
+import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
 import { Store } from '../../../src/core/store/store.js';
@@ -33,6 +34,7 @@ class Machine {
   private readonly random = new Random(7);
   readonly disk: SimDisk;
   private pending: (() => void)[] = [];
+  frontiers = new Frontiers(PARTITIONS);
 
   constructor() {
     this.disk = new SimDisk(
@@ -73,7 +75,15 @@ class Machine {
   checkpointStore(): void {
     const peers = { all: () => [] } as unknown as Peers;
     const ring = { dump: () => {} } as unknown as RingBook;
-    const checkpointer = new Checkpointer(this.store, this.wal, peers, ring, {} as Replicator, PARTITIONS);
+    const checkpointer = new Checkpointer(
+      this.store,
+      this.wal,
+      this.frontiers,
+      peers,
+      ring,
+      {} as Replicator,
+      PARTITIONS,
+    );
     const { checkpoints } = this.wal.stats();
     this.wal.wantsCheckpoint = () => true;
     for (let turn = 0; turn < 1000 && this.wal.stats().checkpoints === checkpoints; turn++) {
@@ -103,7 +113,7 @@ class Machine {
     const whole = { ...config, eviction, maxMemory } as unknown as NodeConfig;
     const identity = { ...clusterIdentity(whole), clusterIdText: '' };
     const parts = { store: this.store, wal: this.wal, log: silent };
-    recoverNode(parts, whole, identity, this.random, { keepActor: false });
+    this.frontiers = recoverNode(parts, whole, identity, this.random, { keepActor: false }).frontiers;
   }
 
   /** The type of the record that stands for an id; 0 for none. */

@@ -12,6 +12,7 @@ import {
   TYPE_TOMBSTONE,
   writeRecord,
 } from '../../../src/core/record/record.js';
+import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { Loader } from '../../../src/core/replication/loader.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
@@ -77,9 +78,16 @@ function bench(eviction: StoreOptions['eviction'] = 'none') {
   };
   const distinct = { add: () => {}, estimate: () => 0, registers: () => Buffer.alloc(0), merge: () => true };
   const clock = new HybridClock(0, 500);
-  const loader = new Loader({ distinct }, store, wal, clock, ownership, replicator as unknown as Replicator, {
-    partitions: PARTITIONS,
-  });
+  const loader = new Loader(
+    { distinct },
+    store,
+    wal,
+    clock,
+    ownership,
+    replicator as unknown as Replicator,
+    new Frontiers(PARTITIONS),
+    { partitions: PARTITIONS },
+  );
   loader.wallMs = NOW_MS;
   const load = (...records: Buffer[]) => {
     const bytes = Buffer.concat([Buffer.from('odd'), ...records]);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HybridClock, hlcFromMs } from '../../../src/core/base/hlc.js';
 import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { readAcks } from '../../../src/core/replication/acks.js';
+import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { HintRoom } from '../../../src/core/replication/hints.js';
 import { Operations } from '../../../src/core/replication/operations.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
@@ -32,7 +33,9 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   const settings = { partitions: 1, mutations: new Set<string>() };
   const operations = options.operations ?? new Operations();
   const peers = { all: () => [] } as unknown as Peers;
-  const replicator = new Replicator({ log: silent }, store, wal, clock, ownership, peers, operations, settings);
+  const frontiers = new Frontiers(1);
+  const ports = { log: silent };
+  const replicator = new Replicator(ports, store, wal, clock, ownership, peers, operations, frontiers, settings);
   replicator.wallMs = NOW_MS;
   const adopt = (bytes: Buffer) => replicator.adopt({} as unknown as Peer, bytes, 0, bytes.length);
   return { clock, replicator, store, adopt };

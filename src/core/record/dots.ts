@@ -1,0 +1,15 @@
+/**
+ * The dots of a record: which writes it stands for. Frontiers ask it of every record that is taken in, and of every record that a
+ * catch-up walk may ship. Guarded: a record without a dot (a flush, a record local to one log) names none, so it is never taken for seen.
+ * An expiry change folded into its value has left its dot behind: it is known by the version of the expiry alone.
+ */
+import { recordActor, recordHlc, recordSequence } from './record.js';
+
+/** One write: who stamped it, its number in its partition, and its stamp. */
+export type DotVisitor = (actor: number, sequence: number, hlc: number) => void;
+
+/** Visits the dots that the record at `offset` stands for. */
+export function forEachDot(bytes: Buffer, offset: number, visit: DotVisitor): void {
+  const sequence = recordSequence(bytes, offset);
+  if (sequence !== 0) visit(recordActor(bytes, offset), sequence, recordHlc(bytes, offset));
+}

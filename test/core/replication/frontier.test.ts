@@ -1,0 +1,145 @@
+/** What a node says it has seen: of others' writes, of its own, after a restart, and after it dropped what it held. */
+import { describe, expect, it } from 'vitest';
+import { Frontiers, recentCountFor } from '../../../src/core/replication/frontier.js';
+import { Vector } from '../../../src/core/replication/vector.js';
+import { record } from '../record/records.js';
+
+const SELF = 900;
+const OTHER = 5;
+
+function frontiers(partitions = 2): Frontiers {
+  const all = new Frontiers(partitions);
+  all.begin(SELF);
+  return all;
+}
+
+function write(all: Frontiers, partition: number, hlc: number): number {
+  all.stamps[partition] = hlc;
+  return ++all.sequences[partition];
+}
+
+function restarted(notes: Buffer[], actor = 901): Frontiers {
+  const all = new Frontiers(2);
+  for (const note of notes) all.recover(note, 0);
+  all.begin(actor);
+  return all;
+}
+
+describe('the frontiers of a node', () => {
+  it('cover what was noted and what this node wrote, in the partition it belongs to', () => {
+    const all = frontiers();
+    all.note(1, record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key'), 0);
+    const sequence = write(all, 0, 20);
+    expect(all.covers(1, OTHER, 1)).toBe(true);
+    expect(all.covers(0, OTHER, 1)).toBe(false);
+    expect(all.covers(0, SELF, sequence)).toBe(true);
+    expect(all.covers(0, SELF, sequence + 1)).toBe(false);
+  });
+
+  it('take a record without a dot for nothing seen', () => {
+    const all = frontiers();
+    all.note(0, record({ actor: OTHER, sequence: 0 }, 'key'), 0);
+    expect(all.of(0).count).toBe(0);
+  });
+
+  it('come back from notes, this node as an ended actor among the others', () => {
+    const all = frontiers();
+    all.note(0, record({ actor: OTHER, sequence: 4, hlc: 10 }, 'key'), 0);
+    write(all, 0, 20);
+    write(all, 0, 21);
+    all.raiseFloor(0, 3);
+    const back = restarted([all.encode(0)]);
+    expect(back.covers(0, SELF, 2)).toBe(true);
+    expect(back.covers(0, OTHER, 4)).toBe(true);
+    expect(back.covers(0, OTHER, 3)).toBe(false);
+    expect(back.floor(0)).toBe(3);
+  });
+
+  it('forget what was cleared, own writes too, and ignore notes from before', () => {
+    const all = frontiers();
+    write(all, 0, 20);
+    all.note(0, record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key'), 0);
+    const before = all.encode(0);
+    all.clear(0, 30);
+    expect(all.covers(0, SELF, 1)).toBe(false);
+    expect(all.covers(0, OTHER, 1)).toBe(false);
+    write(all, 0, 40);
+    expect(all.covers(0, SELF, 2)).toBe(true);
+    expect(all.covers(0, SELF, 1)).toBe(false);
+    const after = all.encode(0);
+    for (const notes of [
+      [before, after],
+      [after, before],
+    ]) {
+      const back = restarted(notes);
+      expect(back.covers(0, OTHER, 1)).toBe(false);
+      expect(back.covers(0, SELF, 1)).toBe(false);
+      expect(back.covers(0, SELF, 2)).toBe(true);
+    }
+  });
+
+  it('learn of own writes from before a clearing again when they come back', () => {
+    const all = frontiers();
+    write(all, 0, 20);
+    all.clear(0, 30);
+    write(all, 0, 40);
+    all.note(0, record({ actor: SELF, sequence: 1, hlc: 20 }, 'key'), 0);
+    expect(all.of(0).throughs[0]).toBe(2);
+  });
+
+  it('know a record as covered by its dot and by the version of its expiry, or by the floor', () => {
+    const all = frontiers();
+    const vector = new Vector();
+    const plain = record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key');
+    const touched = record(
+      { actor: OTHER, sequence: 1, hlc: 10, expireAtMs: 99, expiryHlc: 30, expiryActor: 6 },
+      'key',
+    );
+    expect(all.isCovered(vector, plain, 0)).toBe(false);
+    vector.add(OTHER, 1, 10);
+    expect(all.isCovered(vector, plain, 0)).toBe(true);
+    expect(all.isCovered(vector, touched, 0)).toBe(false);
+    vector.add(6, 1, 30);
+    expect(all.isCovered(vector, touched, 0)).toBe(true);
+    const floored = new Vector();
+    floored.floor = 10;
+    expect(all.isCovered(floored, plain, 0)).toBe(true);
+    expect(all.isCovered(floored, touched, 0)).toBe(false);
+    expect(all.isCovered(floored, record({ actor: OTHER, sequence: 0, hlc: 11 }, 'key'), 0)).toBe(false);
+  });
+
+  it('let go of ended actors once the floor covers them, so that restarts leave nothing behind', () => {
+    const all = frontiers();
+    for (let boot = 1; boot <= 200; boot++) {
+      all.note(0, record({ actor: 1000 + boot, sequence: 1, hlc: boot * 10 }, 'key'), 0);
+      all.raiseFloor(0, boot * 10 - 15);
+      all.mark((actor) => actor === 1000 + boot);
+      expect(all.of(0).count).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it('keep an actor that lives, whatever the floor', () => {
+    const all = frontiers();
+    all.note(0, record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key'), 0);
+    all.raiseFloor(0, 1000);
+    all.mark((actor) => actor === OTHER);
+    expect(all.covers(0, OTHER, 1)).toBe(true);
+  });
+
+  it('remember the keys of recent writes within 1 MiB, at least 64 a partition', () => {
+    expect(recentCountFor(256)).toBe(1024);
+    expect(recentCountFor(1024)).toBe(256);
+    expect(recentCountFor(16384)).toBe(64);
+    const all = frontiers(256);
+    expect(all.recentAt(3, 5)).toBe(all.recentAt(3, 5 + 1024));
+    expect(all.recentAt(3, 5)).not.toBe(all.recentAt(4, 5));
+  });
+
+  it('ignore a note that is malformed or of a partition that there is not', () => {
+    const all = frontiers(8);
+    write(all, 7, 10);
+    const foreign = all.encode(7);
+    const back = restarted([foreign, record({ type: 19 }, '', 'short')]);
+    expect(back.stats()).toEqual({ actors: 0, ranges: 0, dropped: 0 });
+  });
+});
