@@ -10,6 +10,9 @@ export const HEALTH_SCORE_MAX = 7;
 /** Independent confirmations after which a suspicion is as short as it gets. */
 export const CONFIRMATIONS_WANTED = 2;
 
+/** From this score on a node doubts itself more than the silent: it suspects, and leaves it to others to call dead. */
+export const DOUBTFUL_SCORE = 2;
+
 const RETRANSMIT_MULTIPLIER = 4;
 const NACK_SHARE = 0.8;
 const RTT_P99_MULTIPLIER = 4;

@@ -145,7 +145,7 @@ export class Membership {
     for (const { member, silentHelpers } of this.prober.tick(nowMs, this.health.score)) {
       this.probeFailed(member, silentHelpers);
     }
-    if (this.suspicions.size > 0 && nowMs >= this.deathsHeldUntilMs) this.view.declareDeaths(nowMs);
+    if (this.suspicions.size > 0 && nowMs >= this.deathsHeldUntilMs) this.view.declareDeaths(nowMs, this.health.score);
     if (this.suspicions.size > 0 && nowMs >= this.nextAppealMs) this.appeal();
     if (nowMs >= this.nextPushPullMs) this.exchange();
     if (this.contacts.tick(nowMs, this.roster.aliveCount === 1 || !this.joined)) this.retryOneDead();
@@ -315,7 +315,8 @@ export class Membership {
 
   private probeFailed(member: Held, silentHelpers: number): void {
     this.counters.probesFailed++;
-    if (silentHelpers > 0) this.health.worse(1);
+    // Once per suspect: that helpers stay silent in every appeal to it is no more news about us.
+    if (silentHelpers > 0 && member.state === 'alive') this.health.worse(1);
     // The suspect is told first: it alone can refute.
     if (this.view.accuse(member, this.nowMs)) {
       this.send(member, update(recordOf(member, this.nowMs), this.self.id), false);

@@ -206,10 +206,17 @@ export class Prober {
         this.end(probe);
         if (probe.member.lastHeardMs > probe.startMs) continue;
         if (failures === NO_FAILURES) failures = [];
-        failures.push({ member: probe.member, silentHelpers: probe.helpers.size });
+        failures.push({ member: probe.member, silentHelpers: this.silentHelpers(probe) });
       } else if (nowMs >= probe.directDeadlineMs && !probe.askedHelpers) this.askHelpers(probe, nowMs);
     }
     return failures;
+  }
+
+  /** A helper that is suspected by now was silent for a reason of its own. */
+  private silentHelpers(probe: Probe): number {
+    let silent = 0;
+    for (const id of probe.helpers) if (this.roster.get(id)?.state === 'alive') silent++;
+    return silent;
   }
 
   private askHelpers(probe: Probe, nowMs: number): void {

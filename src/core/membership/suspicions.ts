@@ -2,9 +2,26 @@
  * The suspicions under way: who is accused since when and by whom. Membership opens, confirms and closes them, and asks on
  * each tick which are overdue; the timeouts are those of formulas.ts, computed from who is there now.
  * Guarded: time in which we stood still counts for nobody; only accusers who probed themselves confirm; a suspect that is
- * still heard is not overdue. One per member at most, so the roster's bound holds here. Lifeguard, section IV.B.
+ * still heard is not overdue; a node that does badly itself waits the longest time there is, whoever confirms, so that others
+ * judge before it, and it still comes to a judgement where there are no others. One per member at most, so the roster's bound holds here. Lifeguard, section IV.B.
  */
-import { CONFIRMATIONS_WANTED, confirmationsPossible, suspicionMinMs, suspicionTimeoutMs } from './formulas.js';
+import {
+  CONFIRMATIONS_WANTED,
+  confirmationsPossible,
+  DOUBTFUL_SCORE,
+  suspicionMinMs,
+  suspicionTimeoutMs,
+} from './formulas.js';
+
+/** What a deadline depends on beside the suspicion itself. */
+export interface Bench {
+  /** Members that are alive, this one included. */
+  aliveCount: number;
+  /** Members alive or suspected, this one included. */
+  liveCount: number;
+  /** This node's own. */
+  healthScore: number;
+}
 
 export interface SuspicionOptions {
   probeIntervalMs: number;
@@ -53,15 +70,17 @@ export class Suspicions {
     for (const suspicion of this.byId.values()) suspicion.startMs += gapMs;
   }
 
-  /** When the suspect is to be declared dead, with `aliveCount` members alive (this one included) of `liveCount`. */
-  deadlineMs(id: string, lastHeardMs: number, aliveCount: number, liveCount: number): number {
+  /** When the suspect is to be declared dead by this node. */
+  deadlineMs(id: string, lastHeardMs: number, { aliveCount, liveCount, healthScore }: Bench): number {
     const suspicion = this.byId.get(id);
     if (suspicion === undefined) return Number.POSITIVE_INFINITY;
     const { suspicionMultiplier, probeIntervalMs, suspicionFloorMs, suspicionMaxFactor } = this.options;
     const minMs = suspicionMinMs(suspicionMultiplier, liveCount, probeIntervalMs, suspicionFloorMs);
     const possible = confirmationsPossible(aliveCount - 1);
     const confirmations = Math.max(0, suspicion.accusers.size - 1);
-    const timeoutMs = suspicionTimeoutMs(minMs, minMs * suspicionMaxFactor, confirmations, possible);
+    const maxMs = minMs * suspicionMaxFactor;
+    const doubtful = healthScore >= DOUBTFUL_SCORE;
+    const timeoutMs = doubtful ? maxMs : suspicionTimeoutMs(minMs, maxMs, confirmations, possible);
     return Math.max(suspicion.startMs + timeoutMs, lastHeardMs + minMs);
   }
 

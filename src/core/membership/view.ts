@@ -126,12 +126,13 @@ export class View {
   }
 
   /** Declares the suspects dead that are overdue. */
-  declareDeaths(nowMs: number): void {
+  declareDeaths(nowMs: number, healthScore: number): void {
     for (const id of [...this.suspicions.ids()]) {
       const member = this.roster.get(id);
       if (member === undefined) continue;
       const { aliveCount, liveCount } = this.roster;
-      if (nowMs < this.suspicions.deadlineMs(id, member.lastHeardMs, aliveCount, liveCount)) continue;
+      const bench = { aliveCount, liveCount, healthScore };
+      if (nowMs < this.suspicions.deadlineMs(id, member.lastHeardMs, bench)) continue;
       this.adopt(member, { ...recordOf(member, nowMs), state: 'dead', ageMs: 0 }, '', nowMs);
     }
   }

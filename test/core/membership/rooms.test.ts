@@ -110,18 +110,30 @@ describe('Roster', () => {
 });
 
 describe('Suspicions', () => {
+  const bench = (aliveCount: number, liveCount: number, healthScore = 0) => ({ aliveCount, liveCount, healthScore });
   const options = { probeIntervalMs: 1000, suspicionMultiplier: 4, suspicionFloorMs: 5000, suspicionMaxFactor: 6 };
   const silent = Number.NEGATIVE_INFINITY;
 
   it('are long with one accuser of three members, and short with two', () => {
     const suspicions = new Suspicions(options);
     suspicions.open('c', 'a', 100);
-    expect(suspicions.deadlineMs('c', silent, 2, 3)).toBe(30_100);
+    expect(suspicions.deadlineMs('c', silent, bench(2, 3))).toBe(30_100);
     expect(suspicions.confirm('c', 'a')).toBe(false);
     expect(suspicions.confirm('c', 'b')).toBe(true);
-    expect(suspicions.deadlineMs('c', silent, 2, 3)).toBe(5_100);
+    expect(suspicions.deadlineMs('c', silent, bench(2, 3))).toBe(5_100);
     expect(suspicions.confirm('c', 'd')).toBe(true);
     expect(suspicions.confirm('c', 'e')).toBe(false);
+  });
+
+  it('last the longest for a node that does badly itself, whoever confirms', () => {
+    const suspicions = new Suspicions(options);
+    suspicions.open('c', 'a', 0);
+    for (const accuser of ['b', 'd']) suspicions.confirm('c', accuser);
+    expect([0, 1, 2, 7].map((score) => suspicions.deadlineMs('c', silent, bench(4, 5, score)))).toEqual([
+      5_000, 5_000, 30_000, 30_000,
+    ]);
+    suspicions.open('b', 'a', 0);
+    expect(suspicions.deadlineMs('b', silent, bench(1, 2, 2))).toBe(30_000);
   });
 
   it('do not count hearsay without an accuser as evidence', () => {
@@ -129,18 +141,18 @@ describe('Suspicions', () => {
     suspicions.open('c', '', 0);
     expect(suspicions.confirm('c', '')).toBe(false);
     expect(suspicions.confirm('c', 'a')).toBe(true);
-    expect(suspicions.deadlineMs('c', silent, 2, 3)).toBe(30_000);
+    expect(suspicions.deadlineMs('c', silent, bench(2, 3))).toBe(30_000);
   });
 
   it('wait while the loop stood still and while the suspect is heard', () => {
     const suspicions = new Suspicions(options);
     suspicions.open('b', 'a', 0);
-    expect(suspicions.deadlineMs('b', silent, 1, 2)).toBe(5_000);
+    expect(suspicions.deadlineMs('b', silent, bench(1, 2))).toBe(5_000);
     suspicions.postpone(3_000);
-    expect(suspicions.deadlineMs('b', silent, 1, 2)).toBe(8_000);
-    expect(suspicions.deadlineMs('b', 7_000, 1, 2)).toBe(12_000);
+    expect(suspicions.deadlineMs('b', silent, bench(1, 2))).toBe(8_000);
+    expect(suspicions.deadlineMs('b', 7_000, bench(1, 2))).toBe(12_000);
     suspicions.close('b');
-    expect(suspicions.deadlineMs('b', silent, 1, 2)).toBe(Number.POSITIVE_INFINITY);
+    expect(suspicions.deadlineMs('b', silent, bench(1, 2))).toBe(Number.POSITIVE_INFINITY);
   });
 });
 
