@@ -460,8 +460,7 @@ export class HearsayNode implements Machine {
     }
   }
 
-  private applyChange({ member, from, to, restarted }: MemberChange): void {
-    const now = this.monotonicMs;
+  private applyChange({ member, to, restarted }: MemberChange): void {
     if (to === null) {
       this.rooms.replicator.forgive(this.rooms.peers.ensure(member.id));
       this.rooms.peers.remove(member.id);
@@ -472,14 +471,12 @@ export class HearsayNode implements Machine {
     const { actor, address } = peer;
     const owed = this.rooms.peers.rebind(peer, member.actor, member.host, member.port);
     peer.state = to;
+    peer.udpBlocked = member.udpBlocked;
     this.rooms.replicator.owe(peer, owed);
     if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);
     if (restarted) {
-      this.rooms.ownership.memberChanged(member.id, false, now);
       this.rooms.antiEntropy.peerRestarted(peer);
     }
-    if (to !== 'alive') this.rooms.ownership.memberChanged(member.id, false, now);
-    else if (from !== 'alive' || restarted) this.rooms.ownership.memberChanged(member.id, true, now);
     if (to === 'dead' || to === 'left') {
       this.rooms.replicator.abandon(peer, Number.POSITIVE_INFINITY);
       this.peerLost(peer);
@@ -499,10 +496,11 @@ export class HearsayNode implements Machine {
     for (const { host, port, message, viaStream, memberId } of this.rooms.membership.drainOutgoing()) {
       const body = encodeControl(message);
       const peer = memberId === null ? undefined : this.rooms.peers.get(memberId);
-      if (viaStream) {
+      // What is too large for a datagram, or would not arrive in one, never waits for one.
+      if (viaStream || body.length > SECTION_BYTES_MAX) {
         if (peer !== undefined && peer.stream !== 0) this.rooms.peers.sendFrame(peer, FRAME_CONTROL, body);
         else this.rooms.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
-      } else if (peer !== undefined && peer.host === host && peer.port === port && body.length <= SECTION_BYTES_MAX) {
+      } else if (peer !== undefined && peer.host === host && peer.port === port) {
         this.rooms.peers.packetFor(peer, body.length).add(SECTION_CONTROL, body, 0, body.length);
       } else {
         this.rooms.peers.sendTo(host, port, SECTION_CONTROL, body);
@@ -515,7 +513,7 @@ export class HearsayNode implements Machine {
     if (!this.rooms.membership.hasRumors) return;
     for (const peer of this.rooms.peers.all()) {
       const packet = peer.packet;
-      if (packet === null) continue;
+      if (packet === null || peer.udpBlocked) continue;
       for (const update of this.rooms.membership.takeUpdates(packet.room)) {
         const body = encodeControl(update);
         if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);

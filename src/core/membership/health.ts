@@ -14,6 +14,8 @@ export class Health {
   /** Smoothed lateness of ticks, ms; acks carry it. */
   loopLagMs = 0;
   stalls = 0;
+  /** How long the latest stall took by the clock that ran through it. */
+  pausedMs = 0;
   private readonly tickIntervalMs: number;
   private lastTickMs: number | null = null;
   private lastWallMs = 0;
@@ -35,6 +37,7 @@ export class Health {
     this.loopLagMs += lagMs > this.loopLagMs ? lagMs - this.loopLagMs : LAG_SMOOTHING * (lagMs - this.loopLagMs);
     if (gapMs <= stallThresholdMs(this.tickIntervalMs) && sleptMs <= SLEPT_MS) return 0;
     this.stalls++;
+    this.pausedMs = Math.max(gapMs, sleptMs);
     return gapMs;
   }
 

@@ -35,6 +35,8 @@ export interface Member {
   readonly loopLagMs: number;
   /** Monotonic ms of the latest authentic traffic; -Infinity if none yet. */
   readonly lastHeardMs: number;
+  /** Its probes are answered, but never straight back by datagram: what is meant for it goes by stream. */
+  readonly udpBlocked: boolean;
 }
 
 /** A member as the rooms of membership hold it. */
@@ -42,6 +44,10 @@ export type Held = { -readonly [Field in keyof Member]: Member[Field] } & {
   offsets: number[];
   /** When it was last told directly how it is held. */
   toldMs: number;
+  /** Probes in a row that were answered another way than straight back by datagram. */
+  datagramMisses: number;
+  /** When the address that others say it has now was last asked. */
+  claimMs: number;
 };
 
 /** The part of a member that travels. `ageMs`: how long the sender has held the state. */
@@ -59,8 +65,11 @@ export interface MemberRecord {
   ageMs: number;
 }
 
+/** In bytes of UTF-8, so that every message about a member fits one datagram. */
 export const ID_LENGTH_MAX = 128;
 const HOST_LENGTH_MAX = 255;
+/** Probes in a row answered only by stream or through helpers, after which a link counts as closed to datagrams. */
+const DATAGRAM_MISSES_MAX = 3;
 const ACTOR_END = 2 ** 48;
 const COUNTER_END = 2 ** 40;
 const WEIGHT_MAX = 1024;
@@ -89,8 +98,11 @@ export function holdRecord(record: MemberRecord, nowMs: number): Held {
     clockOffsetMs: null,
     loopLagMs: 0,
     lastHeardMs: Number.NEGATIVE_INFINITY,
+    udpBlocked: false,
     offsets: [],
     toldMs: Number.NEGATIVE_INFINITY,
+    datagramMisses: 0,
+    claimMs: Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -159,8 +171,35 @@ export function noteRoundTrip(held: Held, rttMs: number, peerWallMs: number, wal
   held.clockOffsetMs = median(held.offsets);
 }
 
+/** An answer came straight back by datagram. True if that is news. */
+export function noteDatagram(held: Held): boolean {
+  held.datagramMisses = 0;
+  if (!held.udpBlocked) return false;
+  held.udpBlocked = false;
+  return true;
+}
+
+/** An answer came, but not by datagram. True if the link counts as closed to datagrams from now on. */
+export function noteDatagramMiss(held: Held): boolean {
+  if (held.udpBlocked || ++held.datagramMisses < DATAGRAM_MISSES_MAX) return false;
+  held.udpBlocked = true;
+  return true;
+}
+
+/** Text whose length in bytes of UTF-8 lies within the bounds. */
 export function isText(value: unknown, lengthMin: number, lengthMax: number): value is string {
-  return typeof value === 'string' && value.length >= lengthMin && value.length <= lengthMax;
+  if (typeof value !== 'string' || value.length < lengthMin || value.length > lengthMax) return false;
+  return utf8Bytes(value) <= lengthMax;
+}
+
+/** Bytes of a text as UTF-8; a surrogate counts three, so that a pair is never too few. */
+export function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+  }
+  return bytes;
 }
 
 /** An integer in [first, end). */

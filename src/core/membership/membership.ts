@@ -8,8 +8,10 @@
  */
 import type { Log } from '../../ports/log.js';
 import { Contacts } from './contacts.js';
+import { Flaps } from './flaps.js';
 import { deathHoldMs, median, pushPullPeriodMs, retransmitLimit, suspicionMinMs } from './formulas.js';
 import { Health } from './health.js';
+import { Journal } from './journal.js';
 import { type Held, holdRecord, type Member, type MemberRecord, recordOf } from './member.js';
 import {
   ACK,
@@ -19,6 +21,7 @@ import {
   type ControlMessage,
   decodeControl,
   FORWARDED_ACK,
+  GOSSIP_BYTES,
   NACK,
   PING,
   PING_REQUEST,
@@ -42,16 +45,20 @@ import { type MemberChange, View } from './view.js';
 
 const RUMORS_MAX = 4_096;
 const OUTGOING_MAX = 8_192;
-/** Updates per gossip message, in bytes, so that they fit one datagram with whatever frames them. */
-const GOSSIP_BYTES = 1_000;
 const GOSSIP_TO_DEAD_MS = 30_000;
 const EXPIRY_INTERVAL_MS = 10_000;
 const TELL_INTERVAL_MS = 1_000;
 /** Expected number of members that probe a suspect on hearing of it, and in each interval after. */
 const SECOND_OPINIONS = 4;
+/** Members whose link is closed to datagrams that are asked again in each interval. */
+const CLOSED_LINKS_TRIED = 8;
+/** An address that a member is said to have moved to is asked this often at most. */
+const CLAIM_INTERVAL_MS = 1_000;
 
 export class Membership {
   readonly self: Member;
+  /** Who is held back after having been away. */
+  readonly flaps = new Flaps();
   private readonly log: Log;
   private readonly options: MembershipOptions;
   private readonly health: Health;
@@ -61,8 +68,17 @@ export class Membership {
   private readonly suspicions: Suspicions;
   private readonly prober: Prober;
   private readonly contacts: Contacts;
-  private readonly counters = { malformed: 0, misdirected: 0, told: 0, probesFailed: 0, pushPulls: 0, ownEcho: 0 };
+  private readonly counters = {
+    malformed: 0,
+    misdirected: 0,
+    told: 0,
+    probesFailed: 0,
+    pushPulls: 0,
+    ownEcho: 0,
+    claimsAsked: 0,
+  };
   private readonly view: View;
+  private readonly journal: Journal;
   private joined: boolean;
   private nowMs = 0;
   private started = false;
@@ -71,6 +87,7 @@ export class Membership {
   private nextPushPullMs = 0;
   private nextExpiryMs = 0;
   private nextAppealMs = 0;
+  private nextLinkTrialMs = 0;
 
   constructor(ports: { log: Log }, options: MembershipOptions) {
     this.log = ports.log;
@@ -81,10 +98,11 @@ export class Membership {
     this.health = new Health(options.tickIntervalMs);
     this.roster = new Roster(own, options.membersMax);
     this.suspicions = new Suspicions(options);
-    this.prober = new Prober(this.outbox, this.roster, options);
+    this.prober = new Prober(this.outbox, this.roster, this.flaps, options);
     this.contacts = new Contacts(options.contactPoints, options.seedRetryMs, random);
     const rooms = { roster: this.roster, suspicions: this.suspicions, rumors: this.rumors };
     this.view = new View(rooms, options.tombstoneMs);
+    this.journal = new Journal({ log: this.log, flaps: this.flaps }, own);
     this.joined = this.contacts.points.length === 0;
   }
 
@@ -118,6 +136,18 @@ export class Membership {
     return this.health.score;
   }
 
+  /** Live members that datagrams do not get to, or not back from. */
+  get udpBlockedCount(): number {
+    let count = 0;
+    for (const member of this.roster.members()) if (member.udpBlocked && !isGone(member.state)) count++;
+    return count;
+  }
+
+  /** No datagram of ours comes to anything, though there are others: it is this node that is cut off from UDP, or two are. */
+  get isUdpBlocked(): boolean {
+    return this.udpBlockedCount > 0 && this.udpBlockedCount === this.roster.liveCount - 1;
+  }
+
   /** Another process runs under our id and was first: this one has to end. null otherwise. */
   get duplicateId(): Readonly<MemberRecord> | null {
     return this.view.duplicate;
@@ -140,6 +170,7 @@ export class Membership {
     if (!this.started) this.start(nowMs);
     const stalledMs = this.health.ticked(nowMs, wallMs);
     if (stalledMs > 0) this.stalled(stalledMs);
+    this.flaps.tick(nowMs);
     if (nowMs >= this.nextGossipMs) this.gossip();
     if (this.self.state === 'left') return;
     for (const { member, silentHelpers } of this.prober.tick(nowMs, this.health.score)) {
@@ -147,6 +178,7 @@ export class Membership {
     }
     if (this.suspicions.size > 0 && nowMs >= this.deathsHeldUntilMs) this.view.declareDeaths(nowMs, this.health.score);
     if (this.suspicions.size > 0 && nowMs >= this.nextAppealMs) this.appeal();
+    if (nowMs >= this.nextLinkTrialMs) this.tryClosedLinks();
     if (nowMs >= this.nextPushPullMs) this.exchange();
     if (this.contacts.tick(nowMs, this.roster.aliveCount === 1 || !this.joined)) this.retryOneDead();
     if (nowMs >= this.nextExpiryMs) {
@@ -250,7 +282,7 @@ export class Membership {
   /** Steps of members since the last call, in order. */
   drainChanges(): MemberChange[] {
     const changes = this.view.drainChanges();
-    for (const change of changes) this.report(change);
+    for (const change of changes) this.journal.step(change, this.nowMs);
     return changes;
   }
 
@@ -285,6 +317,8 @@ export class Membership {
       acksLate: this.prober.answeredLate,
       relaysDropped: this.prober.relaysDropped,
       healthScore: this.health.score,
+      heldBack: this.flaps.heldBack,
+      udpBlocked: this.udpBlockedCount,
       loopLagMs: Math.round(this.health.loopLagMs),
       stalls: this.health.stalls,
     };
@@ -310,6 +344,8 @@ export class Membership {
     this.prober.voidInFlight(this.nowMs, this.health.score);
     const minMs = suspicionMinMs(suspicionMultiplier, liveCount, probeIntervalMs, suspicionFloorMs);
     this.deathsHeldUntilMs = this.nowMs + deathHoldMs(liveCount, probeIntervalMs, this.health.score, minMs);
+    // Others may have given us up meanwhile: we say that we are there, and hear what became of them.
+    if (this.health.pausedMs >= suspicionFloorMs) this.nextPushPullMs = this.nowMs;
     this.log.warn('event loop stalled', { gapMs: Math.round(gapMs), healthScore: this.health.score });
   }
 
@@ -332,6 +368,15 @@ export class Membership {
     for (const id of this.suspicions.ids()) {
       const suspect = this.roster.get(id);
       if (suspect !== undefined && this.isSecondOpinion()) this.prober.appeal(suspect, this.nowMs, this.health.score);
+    }
+  }
+
+  /** Links closed to datagrams are tried again and again: one answer opens them. */
+  private tryClosedLinks(): void {
+    this.nextLinkTrialMs = this.nowMs + this.options.probeIntervalMs;
+    const closed = (member: Held) => member.udpBlocked && !isGone(member.state);
+    for (const member of this.roster.sample(CLOSED_LINKS_TRIED, this.options.random, closed)) {
+      this.prober.appeal(member, this.nowMs, this.health.score);
     }
   }
 
@@ -380,18 +425,23 @@ export class Membership {
       this.health.worse(1);
     }
     const answer = ack(probe.sequence, wallMs, this.health.loopLagMs, recordOf(this.self, this.nowMs));
-    this.outbox.send(fromHost, fromPort, answer, viaStream, probe.sender.id);
+    const { host, port } = probe.sender;
+    this.outbox.send(viaStream ? host : fromHost, viaStream ? port : fromPort, answer, viaStream, probe.sender.id);
+    // Behind a translation of addresses one of the two gets there: where it came from, or where it says it is.
+    if (!viaStream && (host !== fromHost || port !== fromPort)) this.outbox.send(host, port, answer, false, null);
   }
 
   private acked(answer: Ack, viaStream: boolean, wallMs: number): void {
-    if (answer.kind === FORWARDED_ACK) this.learn(answer.sender, '');
+    if (answer.kind === FORWARDED_ACK) this.learn(answer.sender, '', false);
     else this.meet(answer.sender, answer.sender.host, answer.sender.port);
-    if (this.prober.answered(answer, viaStream, this.nowMs, wallMs)) this.health.better();
+    const { ours, linkChanged } = this.prober.answered(answer, viaStream, this.nowMs, wallMs, this.health.score);
+    if (ours) this.health.better();
+    if (linkChanged !== null) this.view.linkChanged(linkChanged);
   }
 
   private updated({ record, accuser }: Update): void {
     if (record.id === this.self.id) this.view.applyOwn(record, this.joined, this.nowMs);
-    else this.learn(record, accuser);
+    else this.learn(record, accuser, false);
   }
 
   private exchanged(list: PushPull): void {
@@ -406,8 +456,10 @@ export class Membership {
     this.meet(sender, sender.host, sender.port);
     for (const record of list.records) {
       if (record.id === this.self.id) this.view.applyOwn(record, this.joined, this.nowMs);
-      else if (record.id !== sender.id) this.learn(record, '');
+      else if (record.id !== sender.id) this.learn(record, '', false);
     }
+    // Streams work, then: whether datagrams do is found out at once.
+    if (!this.joined) this.probeSoon(sender.id, this.nowMs);
     this.joined = true;
     if (isRequest) this.outbox.send(sender.host, sender.port, this.wholeList(PUSH_PULL_REPLY), true, sender.id);
   }
@@ -415,7 +467,7 @@ export class Membership {
   /** A member speaks for itself: it is heard, and told directly if we hold a later word about it. */
   private meet(record: MemberRecord, host: string, port: number): void {
     if (record.id === this.self.id) return;
-    this.learn(record, '');
+    this.learn(record, '', true);
     const held = this.roster.get(record.id);
     if (held === undefined) return;
     if (held.actor === record.actor) held.lastHeardMs = this.nowMs;
@@ -427,13 +479,32 @@ export class Membership {
     this.outbox.send(host, port, update(recordOf(held, this.nowMs), ''), false, held.id);
   }
 
-  private learn(record: MemberRecord, accuser: string): void {
+  /** `direct`: the member said it itself. */
+  private learn(record: MemberRecord, accuser: string, direct: boolean): void {
+    if (!direct && this.isDoubtfulMove(record)) return;
     const verdict = this.view.apply(record, accuser, this.nowMs);
     if (verdict !== 'newer' && verdict !== 'unknown') return;
     const member = this.roster.get(record.id);
     if (member === undefined || isGone(member.state)) return;
     this.prober.include(member.id);
     if (member.state === 'suspect' && this.isSecondOpinion()) this.probeSoon(member.id, this.nowMs);
+  }
+
+  /**
+   * A member that speaks to us from one address is said by others to live a later life at another. It may be so, and then it
+   * will say so itself when asked there; hearsay alone does not move it.
+   */
+  private isDoubtfulMove(record: MemberRecord): boolean {
+    const held = this.roster.get(record.id);
+    if (held === undefined || held.state !== 'alive' || record.state !== 'alive' || record.boot <= held.boot)
+      return false;
+    if (held.host === record.host && held.port === record.port) return false;
+    if (this.nowMs - held.lastHeardMs > this.options.probeIntervalMs) return false;
+    if (this.nowMs - held.claimMs < CLAIM_INTERVAL_MS) return true;
+    held.claimMs = this.nowMs;
+    this.counters.claimsAsked++;
+    this.prober.verify(record, this.nowMs);
+    return true;
   }
 
   /** What we sent ourselves, through a contact point that stands for this node too. */
@@ -447,15 +518,6 @@ export class Membership {
   }
 
   private send(member: Held, message: ControlMessage, viaStream: boolean): void {
-    this.outbox.send(member.host, member.port, message, viaStream, member.id);
-  }
-
-  private report({ member, from, to, restarted, moved }: MemberChange): void {
-    const { id, host, port } = member;
-    const fields: Record<string, unknown> = { id, to: to ?? 'forgotten' };
-    if (from === null || moved) fields.address = `${host}:${port}`;
-    if (from !== null && from !== to) fields.from = from;
-    if (restarted) fields.restarted = true;
-    this.log.info('member', fields);
+    this.outbox.send(member.host, member.port, message, viaStream || member.udpBlocked, member.id);
   }
 }

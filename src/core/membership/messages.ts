@@ -4,7 +4,7 @@
  * Guarded: nothing from outside is used before its type and range were checked; what does not fit is null, and counted by
  * the caller. Elements past those known here are ignored, so that later versions may append.
  */
-import { decodeRecord, encodeRecord, ID_LENGTH_MAX, isCount, isText, type MemberRecord } from './member.js';
+import { decodeRecord, encodeRecord, ID_LENGTH_MAX, isCount, isText, type MemberRecord, utf8Bytes } from './member.js';
 import { MEMBER_STATES, type MemberState, rankOf } from './precedence.js';
 
 export type ControlMessage = readonly unknown[];
@@ -71,6 +71,9 @@ export interface PushPull {
 
 export type Control = Ping | Ack | PingRequest | Nack | Update | PushPull;
 
+/** No message about one member is longer, in bytes as msgpack: it fits a datagram with whatever frames and seals it. */
+export const GOSSIP_BYTES = 1_000;
+
 const SEQUENCE_END = 2 ** 32;
 const BUDGET_MS_MAX = 60_000;
 const LIST_MAX = 4096;
@@ -113,11 +116,11 @@ export function pushPull(
   return [kind, encodeRecord(sender), records.map(encodeRecord)];
 }
 
-/** At most this many bytes as msgpack: strings as UTF-8 of three bytes a unit, numbers as nine. */
+/** At most this many bytes as msgpack: strings as UTF-8, numbers as nine. */
 export function messageBytesMax(message: ControlMessage): number {
   let bytes = 5;
   for (const element of message) {
-    if (typeof element === 'string') bytes += 5 + element.length * 3;
+    if (typeof element === 'string') bytes += 5 + utf8Bytes(element);
     else if (Array.isArray(element)) bytes += messageBytesMax(element);
     else bytes += 9;
   }

@@ -6,8 +6,9 @@
  * SWIM, section 4.3 (round-robin); Lifeguard, section IV.A (nacks, health).
  */
 import type { Random } from '../base/random.js';
+import type { Flaps } from './flaps.js';
 import { directTimeoutMs, nackAfterMs, scaledByHealth } from './formulas.js';
-import { type Held, noteRoundTrip, recordOf } from './member.js';
+import { type Held, type MemberRecord, noteDatagram, noteDatagramMiss, noteRoundTrip, recordOf } from './member.js';
 import { ACK, type Ack, forwardedAck, type Nack, nack, type PingRequest, ping, pingRequest } from './messages.js';
 import type { Outbox } from './outbox.js';
 import { isGone } from './precedence.js';
@@ -18,6 +19,14 @@ export interface ProberOptions {
   probeTimeoutMs: number;
   indirectProbes: number;
   random: Random;
+}
+
+/** What an ack said. */
+export interface Answered {
+  /** It answers a probe of ours. */
+  ours: boolean;
+  /** The member whose link opened or closed to datagrams by it; null if none did. */
+  linkChanged: Held | null;
 }
 
 /** A probe that nobody answered. */
@@ -59,6 +68,7 @@ export class Prober {
   relaysDropped = 0;
   private readonly outbox: Outbox;
   private readonly roster: Roster;
+  private readonly flaps: Flaps;
   private readonly options: ProberOptions;
   private readonly probes = new Map<number, Probe>();
   private readonly probeOf = new Map<string, Probe>();
@@ -67,9 +77,10 @@ export class Prober {
   private nextProbeMs: number | null = null;
   private sequence: number;
 
-  constructor(outbox: Outbox, roster: Roster, options: ProberOptions) {
+  constructor(outbox: Outbox, roster: Roster, flaps: Flaps, options: ProberOptions) {
     this.outbox = outbox;
     this.roster = roster;
+    this.flaps = flaps;
     this.options = options;
     this.sequence = options.random.uint32();
   }
@@ -112,28 +123,41 @@ export class Prober {
   }
 
   /**
-   * An ack arrived. True if it answers a probe of ours; one that answers a relay is passed on.
-   * The round trip counts only if it came straight back by datagram.
+   * An ack arrived; one that answers a relay is passed on. The round trip counts only if it came straight back by datagram.
+   * Where only the stream answers, the member is asked again at once, until it is known whether datagrams get there.
    */
-  answered(answer: Ack, viaStream: boolean, nowMs: number, wallMs: number): boolean {
+  answered(answer: Ack, viaStream: boolean, nowMs: number, wallMs: number, healthScore: number): Answered {
+    const direct = answer.kind === ACK && !viaStream;
+    const asked = direct ? this.roster.byActor(answer.sender.actor) : undefined;
+    const opened = asked !== undefined && noteDatagram(asked) ? asked : null;
     const relay = this.relays.get(answer.sequence);
     if (relay !== undefined && answer.kind === ACK && relay.targetId === answer.sender.id) {
       this.relays.delete(answer.sequence);
       this.outbox.send(relay.host, relay.port, forwardedAck(relay.requesterSequence, answer), false, null);
-      return false;
+      return { ours: false, linkChanged: opened };
     }
     const probe = this.probes.get(answer.sequence);
     if (probe === undefined || probe.member.actor !== answer.sender.actor) {
       this.answeredLate++;
-      return false;
+      return { ours: false, linkChanged: opened };
     }
+    const { member } = probe;
     this.end(probe);
-    if (answer.kind === ACK) {
-      probe.member.loopLagMs = answer.loopLagMs;
-      if (!viaStream && !probe.repeated)
-        noteRoundTrip(probe.member, Math.max(0, nowMs - probe.startMs), answer.wallMs, wallMs);
+    if (answer.kind === ACK) member.loopLagMs = answer.loopLagMs;
+    if (direct && !probe.repeated) {
+      noteRoundTrip(member, Math.max(0, nowMs - probe.startMs), answer.wallMs, wallMs);
     }
-    return true;
+    if (direct || member.udpBlocked) return { ours: true, linkChanged: opened };
+    const closed = noteDatagramMiss(member);
+    if (!closed && viaStream) this.launch(member, nowMs, healthScore, true);
+    return { ours: true, linkChanged: closed ? member : null };
+  }
+
+  /** Pings an address that a member is said to have moved to; if it answers, it speaks for itself. */
+  verify(claim: MemberRecord, nowMs: number): void {
+    const message = ping(this.nextSequence(), claim, recordOf(this.roster.self, nowMs));
+    this.outbox.send(claim.host, claim.port, message, false, null);
+    this.outbox.send(claim.host, claim.port, message, true, null);
   }
 
   nacked(refusal: Nack): void {
@@ -195,6 +219,8 @@ export class Prober {
     this.probes.set(probe.sequence, probe);
     this.probeOf.set(member.id, probe);
     this.sendPing(probe, nowMs, false);
+    // The datagram is a question about the link; the member answers by stream.
+    if (member.udpBlocked) this.sendPing(probe, nowMs, true);
     this.sent++;
   }
 
@@ -221,11 +247,10 @@ export class Prober {
 
   private askHelpers(probe: Probe, nowMs: number): void {
     probe.askedHelpers = true;
-    const helpers = this.roster.sample(
-      this.options.indirectProbes,
-      this.options.random,
-      (member) => member.state === 'alive' && member !== probe.member,
-    );
+    const { indirectProbes, random } = this.options;
+    const mayHelp = (member: Held) => member.state === 'alive' && member !== probe.member && !member.udpBlocked;
+    const steady = this.roster.sample(indirectProbes, random, (other) => mayHelp(other) && !this.flaps.isOut(other.id));
+    const helpers = steady.length > 0 ? steady : this.roster.sample(indirectProbes, random, mayHelp);
     const { self } = this.roster;
     const request = pingRequest(probe.sequence, probe.member.id, probe.deadlineMs - nowMs, recordOf(self, nowMs));
     for (const helper of helpers) {

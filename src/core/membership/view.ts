@@ -125,6 +125,11 @@ export class View {
     return true;
   }
 
+  /** A member's link opened or closed to datagrams: a step without a change of state. */
+  linkChanged(member: Held): void {
+    this.note(member, member.state, member.actor, false);
+  }
+
   /** Declares the suspects dead that are overdue. */
   declareDeaths(nowMs: number, healthScore: number): void {
     for (const id of [...this.suspicions.ids()]) {

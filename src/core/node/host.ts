@@ -205,6 +205,7 @@ export class NodeHost implements CommandHost {
       wal: this.parts.wal,
       peers: this.rooms.peers,
       membership: this.rooms.membership,
+      ring: this.rooms.ring.ring,
       ownership: this.rooms.ownership,
       antiEntropy: this.rooms.antiEntropy,
       frontiers: this.rooms.frontiers,

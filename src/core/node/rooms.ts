@@ -101,7 +101,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     },
   );
   const options = { partitions: config.partitions, mutations: mutations };
-  const ownership = new Ownership(ring.ring, peers, {
+  const ownership = new Ownership(ring.ring, peers, membership.flaps, {
     selfId: nodeId,
     partitions: config.partitions,
     replicas: config.replicas,

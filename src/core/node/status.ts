@@ -8,6 +8,7 @@ import type { CommandHost, HostSettings } from '../commands/host.js';
 import type { NodeConfig } from '../config.js';
 import type { Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
+import type { Ring } from '../partitions/ring.js';
 import type { AntiEntropy } from '../replication/anti-entropy.js';
 import type { CallerOrder } from '../replication/caller-order.js';
 import type { Forwarding } from '../replication/forwarding.js';
@@ -41,6 +42,7 @@ export interface StatusParts {
   wal: Wal;
   peers: Peers;
   membership: Membership;
+  ring: Ring;
   ownership: Ownership;
   antiEntropy: AntiEntropy;
   frontiers: Frontiers;
@@ -98,6 +100,7 @@ export function nodeStatus(parts: StatusParts): Status {
     log_refusal: wal.refusal ?? '',
     members_alive: membership.aliveCount,
     members_known: membership.members().length,
+    udp_blocked: membership.isUdpBlocked,
     partitions_owned: partitionsOwned,
     partitions_catching_up: ownership.unready,
     keys: memory.keys,
@@ -202,9 +205,13 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     address: `${member.host}:${member.respPort}`,
     gossip: `${member.host}:${member.port}`,
     zone: member.zone,
+    place: parts.ring.get(member.id)?.state ?? 'none',
     self: peer === undefined,
     boot: member.boot,
     incarnation: member.incarnation,
+    udp_blocked: peer === undefined ? parts.membership.isUdpBlocked : member.udpBlocked,
+    flaps: Math.round(parts.membership.flaps.penaltyOf(member.id, parts.nowMs) * 10) / 10,
+    held_back_seconds: Math.ceil(parts.membership.flaps.reentryInMs(member.id, parts.nowMs) / 1000),
     rtt_ms: Math.round(member.rttMs * 1000) / 1000,
     clock_offset_ms: Math.round(member.clockOffsetMs ?? 0),
     hints_pending: peer?.hints.pending ?? 0,

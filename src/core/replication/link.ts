@@ -155,8 +155,11 @@ export class Link {
     return joined;
   }
 
-  /** The messages completed since the last call, marked with the ring they were sent under; each goes out now. */
-  takeReady(ringHash: number, nowMs: number): SentMessage[] {
+  /**
+   * The messages completed since the last call, marked with the ring they were sent under; each goes out now, `byStream` where
+   * datagrams are known not to arrive.
+   */
+  takeReady(ringHash: number, nowMs: number, byStream: boolean): SentMessage[] {
     this.closeOpen();
     const messages = this.ready;
     if (messages.length === 0) return messages;
@@ -166,7 +169,7 @@ export class Link {
       writeWord(message.body, 4, ringHash);
       message.sentAtMs = nowMs;
       if (!message.viaStream) {
-        if (this.datagramsInFlight >= DATAGRAMS_IN_FLIGHT_MAX) message.viaStream = true;
+        if (byStream || this.datagramsInFlight >= DATAGRAMS_IN_FLIGHT_MAX) message.viaStream = true;
         else {
           message.inFlight = true;
           this.datagramsInFlight++;

@@ -7,6 +7,7 @@
  * here, and reads ask others first. After a restart that lasts until the first exchange with an owner, or one second.
  */
 import { mix32 } from '../base/hash.js';
+import type { Flaps } from '../membership/flaps.js';
 import { type Placement, place } from '../partitions/placement.js';
 import type { Ring } from '../partitions/ring.js';
 import { slotMap } from '../partitions/slot-map.js';
@@ -16,15 +17,6 @@ import type { Peer, Peers } from './peers.js';
 export const CATCH_UP_MS = 1000;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
-/** A member that was out re-enters the slot map after this time steadily alive; doubled each time it flaps. */
-export const REENTRY_FLOOR_MS = 5000;
-export const REENTRY_CEILING_MS = 60_000;
-
-interface SlotMapStanding {
-  out: boolean;
-  reentryAtMs: number;
-  delayMs: number;
-}
 
 interface PeerReport {
   readonly unready: ReadonlySet<number>;
@@ -48,7 +40,7 @@ export class Ownership {
   private readonly place: Int16Array;
   private readonly ready: Uint8Array;
   private readonly readyAtMs: Float64Array;
-  private readonly standings = new Map<string, SlotMapStanding>();
+  private flapsVersion = 0;
   private primaries: Uint16Array = new Uint16Array(0);
   /** Per peer: what it last said of its partitions. */
   private readonly reports = new Map<string, PeerReport>();
@@ -65,6 +57,7 @@ export class Ownership {
   constructor(
     private readonly ring: Ring,
     private readonly peers: Peers,
+    private readonly flaps: Flaps,
     private readonly options: OwnershipOptions,
   ) {
     this.place = new Int16Array(options.partitions).fill(-1);
@@ -170,12 +163,7 @@ export class Ownership {
         else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition)) this.markReady(partition);
       }
     }
-    for (const [id, standing] of this.standings) {
-      if (standing.out && nowMs >= standing.reentryAtMs && this.peers.get(id)?.state === 'alive') {
-        standing.out = false;
-        this.refreshSlotMap();
-      }
-    }
+    if (this.flaps.version !== this.flapsVersion) this.refreshSlotMap();
   }
 
   /**
@@ -225,28 +213,8 @@ export class Ownership {
       .slice(0, count);
   }
 
-  /** A member was suspected, died or left: it leaves the slot map at once. Alive again: it re-enters after a steady while. */
-  memberChanged(id: string, alive: boolean, nowMs: number): void {
-    let standing = this.standings.get(id);
-    if (standing === undefined) {
-      standing = { out: false, reentryAtMs: 0, delayMs: REENTRY_FLOOR_MS };
-      this.standings.set(id, standing);
-    }
-    if (!alive) {
-      if (standing.out && standing.reentryAtMs === Number.POSITIVE_INFINITY) return;
-      if (nowMs > standing.reentryAtMs + REENTRY_CEILING_MS) standing.delayMs = REENTRY_FLOOR_MS;
-      else standing.delayMs = Math.min(standing.delayMs * 2, REENTRY_CEILING_MS);
-      standing.out = true;
-      standing.reentryAtMs = Number.POSITIVE_INFINITY;
-    } else if (standing.out && standing.reentryAtMs === Number.POSITIVE_INFINITY) {
-      standing.reentryAtMs = nowMs + standing.delayMs;
-    }
-    this.refreshSlotMap();
-  }
-
   forget(id: string): void {
     this.reports.delete(id);
-    this.standings.delete(id);
   }
 
   /** Index into `placement.members` of the node that the slot map names for each partition. */
@@ -255,11 +223,10 @@ export class Ownership {
   }
 
   private refreshSlotMap(): void {
+    this.flapsVersion = this.flaps.version;
     const primaries = slotMap(this.placement, (id) => {
       if (id === this.options.selfId) return false;
-      const standing = this.standings.get(id);
-      const state = this.peers.get(id)?.state;
-      return (standing?.out ?? false) || (state !== 'alive' && state !== undefined) || state === undefined;
+      return this.flaps.isOut(id) || this.peers.get(id)?.state !== 'alive';
     });
     let same = primaries.length === this.primaries.length;
     for (let at = 0; same && at < primaries.length; at++) same = primaries[at] === this.primaries[at];

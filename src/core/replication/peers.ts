@@ -36,6 +36,8 @@ export class Peer {
   host = '';
   port = 0;
   state: PeerState = 'dead';
+  /** Datagrams do not get there, or nothing comes back: everything goes by stream. */
+  udpBlocked = false;
   link = new Link();
   readonly hints: Hints;
   readonly pace = new HintPace();
@@ -360,6 +362,7 @@ export class Peers {
 
   private flushAcks(peer: Peer, durableBatch: number): void {
     for (const body of peer.acks.takeDatagrams(peer.actor, durableBatch)) {
+      if (peer.udpBlocked && this.sendFrame(peer, FRAME_ACKS, body)) continue;
       this.packetFor(peer, body.length).add(SECTION_ACKS, body, 0, body.length);
     }
     for (const body of peer.acks.takeStream(peer.actor, durableBatch)) this.sendFrame(peer, FRAME_ACKS, body);

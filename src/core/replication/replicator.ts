@@ -155,7 +155,7 @@ export class Replicator {
     const ringHash = this.ownership.ringHash;
     for (const peer of this.peers.all()) {
       if (peer.link.unackedMessages === 0) continue;
-      for (const message of peer.link.takeReady(ringHash, this.nowMs)) {
+      for (const message of peer.link.takeReady(ringHash, this.nowMs, peer.udpBlocked)) {
         if (message.viaStream) {
           this.peers.sendFrame(peer, FRAME_RECORDS, message.body);
         } else {

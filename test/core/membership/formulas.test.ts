@@ -72,6 +72,36 @@ describe('formulas', () => {
     expect(deathHoldMs(1000, 1000, 0, 12000)).toBe(12000);
   });
 
+  it('give a finite, useful figure at every size of a cluster, the smallest first', () => {
+    const sizes = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 10, max: 1_024 }));
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 0, max: 7 }), fc.nat(1_024), (live, score, suspected) => {
+        const minMs = suspicionMinMs(4, live, 1000, 5000);
+        const possible = confirmationsPossible(Math.max(1, live - suspected) - 1);
+        const confirmed = suspicionTimeoutMs(minMs, minMs * 6, possible, possible);
+        // Whoever confirms, the longest wait is six times the shortest, and with all confirmations the shortest is reached.
+        expect(minMs).toBeGreaterThanOrEqual(5_000);
+        expect(minMs).toBeLessThanOrEqual(13_000);
+        expect(confirmed).toBeCloseTo(minMs);
+        expect(suspicionTimeoutMs(minMs, minMs * 6, 0, possible)).toBeLessThanOrEqual(minMs * 6);
+        // A rumor reaches more than one member, and an update is not repeated for ever.
+        expect(retransmitLimit(live)).toBeGreaterThanOrEqual(4);
+        expect(retransmitLimit(live)).toBeLessThanOrEqual(16);
+        // A probe that has to ask helpers leaves them time, and they answer before it ends.
+        const directMs = scaledByHealth(directTimeoutMs(300, 0, 1000), score);
+        const wholeMs = Math.max(scaledByHealth(1000, score), 2 * directMs);
+        expect(nackAfterMs(wholeMs - directMs)).toBeGreaterThanOrEqual(0.5 * directMs);
+        expect(nackAfterMs(wholeMs - directMs)).toBeLessThan(wholeMs - directMs);
+        // A hold of deaths ends, and lasts a probe at least.
+        const holdMs = deathHoldMs(live, 1000, score, minMs);
+        expect(holdMs).toBeGreaterThanOrEqual(1_000);
+        expect(holdMs).toBeLessThanOrEqual(minMs);
+        expect(pushPullPeriodMs(30_000, live)).toBeGreaterThanOrEqual(30_000);
+        expect(pushPullPeriodMs(30_000, live)).toBeLessThanOrEqual(180_000);
+      }),
+    );
+  });
+
   it('take the lower median, of nothing null', () => {
     expect([median([]), median([3]), median([9, 1]), median([5, -1, 3])]).toEqual([null, 3, 1, 3]);
   });

@@ -76,8 +76,9 @@ export class Node {
   }
 
   receive(packet: Packet): void {
+    const fromHost = this.world.seenAs.get(packet.from.host) ?? packet.from.host;
     for (const message of packet.messages) {
-      this.membership.handle(message, packet.from.host, 17000, packet.viaStream, this.world.nowMs, this.wallMs);
+      this.membership.handle(message, fromHost, 17000, packet.viaStream, this.world.nowMs, this.wallMs);
     }
     this.flush();
   }
@@ -114,6 +115,10 @@ export class World {
   streamLoss = 0;
   /** Whether nothing passes from one host to another. */
   cut: (from: string, to: string) => boolean = () => false;
+  /** Whether no datagram passes from one host to another; streams do. */
+  cutDatagrams: (from: string, to: string) => boolean = () => false;
+  /** The address that a host's datagrams seem to come from, as behind a translation of addresses. */
+  readonly seenAs = new Map<string, string>();
   packets = 0;
   private readonly arrivals = new Map<number, Packet[]>();
 
@@ -200,6 +205,7 @@ export class World {
 
   private deliver(packet: Packet): void {
     if (this.cut(packet.from.host, packet.host)) return;
+    if (!packet.viaStream && this.cutDatagrams(packet.from.host, packet.host)) return;
     for (const node of this.nodes) {
       if (node.host !== packet.host || packet.port !== 17000) continue;
       if (this.nowMs < node.stalledUntilMs) node.waiting.push(packet);

@@ -148,7 +148,9 @@ describe('Membership', () => {
     const answer = ack(control.sequence, WALL_MS + nowMs + 50, 3, peer('a'));
     const forwarded = forwardedAck(control.sequence, decodeControl(answer) as Ack);
     receive(way === 'forwarded ack' ? forwarded : answer, peer('a'), way === 'ack by stream');
-    tickFor(993);
+    tickFor(500);
+    node.heard('a', nowMs);
+    tickFor(493);
     expect(node.get('a')).toMatchObject({ state: 'alive', rttMs: way === 'ack' ? 7 : 0 });
     expect(node.stats().probesFailed).toBe(0);
   });

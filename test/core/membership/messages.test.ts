@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeControl } from '../../../src/core/gossip/codec.js';
+import { SECTION_BYTES_MAX } from '../../../src/core/gossip/packet.js';
 import type { MemberRecord } from '../../../src/core/membership/member.js';
 import {
   ACK,
   ack,
   type ControlMessage,
   decodeControl,
+  GOSSIP_BYTES,
   messageBytesMax,
   nack,
   PUSH_PULL_REPLY,
@@ -50,6 +53,28 @@ describe('control messages', () => {
       [6, 'n3', wire],
       [8, wire, [wire, wire]],
     ]);
+  });
+
+  it('about a member fit one datagram whatever its names: those that would not are refused', () => {
+    const name = (bytes: number) => fc.string({ unit: 'binary', minLength: 1, maxLength: bytes });
+    const strange = fc.record({ id: name(140), host: name(260), zone: name(140), accuser: name(140) });
+    const longest = { id: 'i'.repeat(128), host: 'h'.repeat(255), zone: 'z'.repeat(128), accuser: 'a'.repeat(128) };
+    const seen = { kept: 0 };
+    fc.assert(
+      fc.property(fc.oneof(strange, fc.constant(longest)), ({ id, host, zone, accuser }) => {
+        const other = { ...record, id, host, zone, actor: 2 ** 48 - 1, boot: 2 ** 40 - 1, incarnation: 2 ** 40 - 1 };
+        for (const message of [ping(5, other, other), ack(5, 1e12, 9, other), update(other, accuser)]) {
+          if (decodeControl(message) === null) continue;
+          seen.kept++;
+          expect(encodeControl(message).length).toBeLessThanOrEqual(messageBytesMax(message));
+          expect(messageBytesMax(message)).toBeLessThanOrEqual(GOSSIP_BYTES);
+        }
+      }),
+    );
+    expect(seen.kept).toBeGreaterThan(10);
+    expect(GOSSIP_BYTES).toBeLessThan(SECTION_BYTES_MAX);
+    expect(decodeControl(update({ ...record, id: 'ü'.repeat(65) }, ''))).toBeNull();
+    expect(decodeControl(update({ ...record, id: 'ü'.repeat(64) }, ''))).not.toBeNull();
   });
 
   it('are read back as they were written, with later elements ignored', () => {
