@@ -159,7 +159,7 @@ export class Link {
    * The messages completed since the last call, marked with the ring they were sent under; each goes out now, `byStream` where
    * datagrams are known not to arrive.
    */
-  takeReady(ringHash: number, nowMs: number, byStream: boolean): SentMessage[] {
+  takeReady(ringHash: number, nowMs: number, byStream = false): SentMessage[] {
     this.closeOpen();
     const messages = this.ready;
     if (messages.length === 0) return messages;

@@ -19,13 +19,13 @@ describe('a link', () => {
   it('packs the records of a turn into one message marked with the ring', () => {
     const link = new Link();
     for (let count = 1; count <= 5; count++) add(link, `k${count}`, count);
-    const ready = link.takeReady(0xabcdef01, 0, false);
+    const ready = link.takeReady(0xabcdef01, 0);
     expect(ready).toHaveLength(1);
     expect(recordsNumber(ready[0].body, 0)).toBe(1);
     expect(recordsRingHash(ready[0].body, 0)).toBe(0xabcdef01);
     expect(ready[0].firstCount).toBe(1);
     expect(ready[0].records).toBe(5);
-    expect(link.takeReady(0, 0, false)).toHaveLength(0);
+    expect(link.takeReady(0, 0)).toHaveLength(0);
   });
 
   it('sends a record too large for a datagram by stream, alone', () => {
@@ -33,7 +33,7 @@ describe('a link', () => {
     add(link, 'small', 1);
     add(link, 'large', 2, 0, 5000);
     add(link, 'after', 3);
-    const ready = link.takeReady(1, 0, false);
+    const ready = link.takeReady(1, 0);
     expect(ready.map((message) => message.viaStream)).toEqual([false, true, false]);
     expect(ready.map((message) => message.firstCount)).toEqual([1, 2, 3]);
   });
@@ -41,16 +41,16 @@ describe('a link', () => {
   it('knows through which write everything is acknowledged, messages out of order included', () => {
     const link = new Link();
     add(link, 'a', 1);
-    link.takeReady(1, 0, false);
+    link.takeReady(1, 0);
     add(link, 'b', 2);
-    link.takeReady(1, 0, false);
+    link.takeReady(1, 0);
     add(link, 'c', 3);
     expect(link.ackedThrough(3)).toBe(0);
     link.acknowledge(2, 1);
     expect(link.ackedThrough(3)).toBe(0);
     link.acknowledge(1, 1);
     expect(link.ackedThrough(3)).toBe(2);
-    link.takeReady(1, 1, false);
+    link.takeReady(1, 1);
     link.acknowledge(3, 2);
     expect(link.ackedThrough(3)).toBe(3);
     expect(link.unackedBytes).toBe(0);
@@ -76,7 +76,7 @@ describe('a link', () => {
   it('sends a message that is not answered in time by stream, once', () => {
     const link = new Link();
     add(link, 'a', 1);
-    link.takeReady(1, 100, false);
+    link.takeReady(1, 100);
     expect(link.takeOverdue(100 + link.resendAfterMs - 1)).toHaveLength(0);
     expect(link.takeOverdue(100 + link.resendAfterMs)).toHaveLength(1);
     expect(link.takeOverdue(10_000)).toHaveLength(0);
@@ -87,7 +87,7 @@ describe('a link', () => {
     const link = new Link();
     for (let count = 1; count <= 70; count++) {
       add(link, `k${count}`, count);
-      link.takeReady(1, 0, false);
+      link.takeReady(1, 0);
     }
     expect(link.streamMessages()).toHaveLength(6);
   });
@@ -95,9 +95,9 @@ describe('a link', () => {
   it('hands back what it gives up, and forgets acknowledgements of it', () => {
     const link = new Link();
     add(link, 'old', 1, 0);
-    link.takeReady(1, 0, false);
+    link.takeReady(1, 0);
     add(link, 'new', 2, 500);
-    link.takeReady(1, 500, false);
+    link.takeReady(1, 500);
     const abandoned = link.abandon(400);
     expect(abandoned.map((message) => message.number)).toEqual([1]);
     expect(link.acknowledge(1, 600)).toBeNull();
@@ -105,14 +105,14 @@ describe('a link', () => {
     add(link, 'open', 3, 700);
     expect(link.abandon(Number.POSITIVE_INFINITY)).toHaveLength(2);
     expect(link.unackedBytes).toBe(0);
-    expect(link.takeReady(1, 700, false)).toHaveLength(0);
+    expect(link.takeReady(1, 700)).toHaveLength(0);
   });
 
   it('says that it is full past its bound', () => {
     const link = new Link();
     for (let count = 1; !link.full; count++) {
       add(link, `k${count}`, count, 0, 1_000_000);
-      link.takeReady(1, 0, false);
+      link.takeReady(1, 0);
     }
     expect(link.unackedBytes).toBeGreaterThan(UNACKED_BYTES_MAX);
     expect(link.unackedBytes).toBeLessThan(UNACKED_BYTES_MAX + 1_100_000);
