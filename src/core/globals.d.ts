@@ -1,7 +1,7 @@
 // The subset of Buffer that the core may use: a byte type, not I/O. Everything else of Node is absent here, so that
 // reaching for it is a compile error. The root tsconfig leaves this file out and uses Node's own types.
 
-type BufferEncodingSubset = 'latin1' | 'utf8' | 'hex' | 'ascii';
+type BufferEncodingSubset = 'latin1' | 'utf8' | 'hex' | 'ascii' | 'base64url';
 
 declare class Buffer extends Uint8Array<ArrayBuffer> {
   static alloc(size: number): Buffer;

@@ -1,0 +1,218 @@
+/**
+ * Siblings: all values of a key that no later write has seen, by dotted version vectors (Preguica, Baquero, Almeida, Fonte,
+ * Goncalves, "Dotted Version Vectors", 2010). A set is what is alive, each value under the dot of its write, and a cover: every
+ * dot that is or was alive. Merge keeps a value that both sides have, or that one side has and the other does not cover.
+ * CPUT and CDEL call `write` and `remove`, the store's merge calls `join`; siblings-codec.ts makes bytes of a set.
+ *
+ * The cover is a chain of dots per (actor, birth) and a watermark. A chain is what one actor wrote upon its own copy: an actor
+ * without a copy (the key is new to it, evicted or forgotten) begins another chain at that write's sequence, so that a chain never
+ * covers a write that its actor did not know. `foldedHlc` covers every dot stamped at or below it: what the
+ * partition's floor has passed needs no chain, so chains do not grow with restarts.
+ * Guarded: join is commutative, associative and idempotent, and equal sets have equal order (sortSet): bytes agree on all owners.
+ */
+import { compareVersions } from '../record/merge.js';
+
+/** Values of one key past which a write is refused; merges may pass it, for they lose nothing. */
+export const SIBLINGS_MAX = 100;
+/** Values of one key at which a write is worth a warning. */
+export const SIBLINGS_WARNED = 25;
+/** Chains past which a write is refused. */
+export const CHAINS_MAX = 256;
+
+export interface Chain {
+  readonly actor: number;
+  /** Sequence of its first write; with the actor, the name of the chain. */
+  readonly birth: number;
+  /** Sequence of its last write. */
+  readonly through: number;
+  /** Stamp of its last write. */
+  readonly hlc: number;
+}
+
+export interface Cover {
+  /** Version of the SET, DEL or first value that these siblings stand upon: a higher one wins whole. 0 for none. */
+  readonly baseHlc: number;
+  readonly baseActor: number;
+  /** Every dot stamped at or below is covered. */
+  readonly foldedHlc: number;
+  /** By (actor, birth). */
+  readonly chains: readonly Chain[];
+}
+
+export interface Sibling {
+  /** The dot of its write. */
+  readonly actor: number;
+  readonly sequence: number;
+  readonly hlc: number;
+  /** Absolute ms, 0 for none; and the stamp of the write that set it. */
+  readonly expireAtMs: number;
+  readonly expiryHlc: number;
+  readonly value: Buffer;
+}
+
+export interface SiblingSet extends Cover {
+  /** The last writer's first. */
+  readonly siblings: readonly Sibling[];
+}
+
+/** What a write is stamped with. */
+export interface Stamp {
+  readonly hlc: number;
+  readonly actor: number;
+  readonly sequence: number;
+}
+
+export const EMPTY_SET: SiblingSet = { baseHlc: 0, baseActor: 0, foldedHlc: 0, chains: [], siblings: [] };
+
+export function covers(cover: Cover, actor: number, sequence: number, hlc: number): boolean {
+  if (hlc <= cover.foldedHlc) return true;
+  return cover.chains.some((chain) => chain.actor === actor && sequence >= chain.birth && sequence <= chain.through);
+}
+
+/** The least set that has seen all that either has. */
+export function join(left: SiblingSet, right: SiblingSet): SiblingSet {
+  const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
+  if (byBase !== 0) return byBase > 0 ? left : right;
+  const siblings: Sibling[] = [];
+  for (const sibling of left.siblings) {
+    const twin = right.siblings.find((other) => isSameDot(sibling, other));
+    if (twin !== undefined) siblings.push(laterExpiry(sibling, twin));
+    else if (!covers(right, sibling.actor, sibling.sequence, sibling.hlc)) siblings.push(sibling);
+  }
+  for (const sibling of right.siblings) {
+    if (left.siblings.some((other) => isSameDot(sibling, other))) continue;
+    if (!covers(left, sibling.actor, sibling.sequence, sibling.hlc)) siblings.push(sibling);
+  }
+  return { ...joinCovers(left, right), siblings: siblings.sort(byLastWriter) };
+}
+
+/** The cover of both; the higher base wins whole here too. */
+export function joinCovers(left: Cover, right: Cover): Cover {
+  const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
+  if (byBase !== 0) return byBase > 0 ? left : right;
+  const foldedHlc = Math.max(left.foldedHlc, right.foldedHlc);
+  const chains: Chain[] = [];
+  for (const chain of left.chains) {
+    const twin = right.chains.find((other) => isSameChain(chain, other));
+    chains.push(twin !== undefined && twin.through > chain.through ? twin : chain);
+  }
+  for (const chain of right.chains) if (!left.chains.some((other) => isSameChain(chain, other))) chains.push(chain);
+  const { baseHlc, baseActor } = left;
+  return { baseHlc, baseActor, foldedHlc, chains: chains.filter((chain) => chain.hlc > foldedHlc).sort(byName) };
+}
+
+/** The base of a set without the chains that the floor has passed: they are below the watermark then. */
+export function fold(set: SiblingSet, floorHlc: number): SiblingSet {
+  if (floorHlc <= set.foldedHlc || set.chains.every((chain) => chain.hlc > floorHlc)) return set;
+  return { ...set, foldedHlc: floorHlc, chains: set.chains.filter((chain) => chain.hlc > floorHlc) };
+}
+
+/**
+ * A CPUT: `value` takes the place of what `seen` covers, and stands beside the rest. The same bytes given again without having been
+ * seen take the place of their earlier self: a blind retry does not multiply. What has expired by `wallMs` goes too.
+ */
+export function write(
+  set: SiblingSet,
+  seen: Cover,
+  stamp: Stamp,
+  value: Buffer,
+  expireAtMs: number,
+  wallMs: number,
+): SiblingSet {
+  const left = unseen(set, seen, wallMs);
+  const added: Sibling = { ...stamp, expireAtMs, expiryHlc: stamp.hlc, value };
+  const siblings = [added, ...left.siblings.filter((sibling) => !sibling.value.equals(value))];
+  return { ...left, chains: withDot(left.chains, stamp), siblings: siblings.sort(byLastWriter) };
+}
+
+/** A CDEL: what `seen` covers is gone. A set without values is kept for its cover, as a tombstone is. */
+export function remove(set: SiblingSet, seen: Cover, wallMs: number): SiblingSet {
+  return unseen(set, seen, wallMs);
+}
+
+/** EXPIRE: the values that are here end then, whatever comes beside them. 0: they do not end. */
+export function expire(set: SiblingSet, expireAtMs: number, hlc: number): SiblingSet {
+  return { ...set, siblings: set.siblings.map((sibling) => ({ ...sibling, expireAtMs, expiryHlc: hlc })) };
+}
+
+/** When the last of its values ends; 0 if one does not, or there is none. */
+export function endsAtMs(set: SiblingSet): number {
+  let latestMs = 0;
+  for (const { expireAtMs } of set.siblings) {
+    if (expireAtMs === 0) return 0;
+    latestMs = Math.max(latestMs, expireAtMs);
+  }
+  return latestMs;
+}
+
+/** The values that have not ended. */
+export function alive(set: SiblingSet, wallMs: number): readonly Sibling[] {
+  return set.siblings.filter(({ expireAtMs }) => expireAtMs === 0 || expireAtMs > wallMs);
+}
+
+export function valueBytes(set: SiblingSet): number {
+  let bytes = 0;
+  for (const { value } of set.siblings) bytes += value.length;
+  return bytes;
+}
+
+/** A plain value as the one sibling that it is: a SET upon which siblings may be written. */
+export function lift(stamp: Stamp, value: Buffer, expireAtMs: number, expiryHlc: number): SiblingSet {
+  const { hlc, actor, sequence } = stamp;
+  return {
+    baseHlc: hlc,
+    baseActor: actor,
+    foldedHlc: 0,
+    chains: [{ actor, birth: sequence, through: sequence, hlc }],
+    siblings: [{ actor, sequence, hlc, expireAtMs, expiryHlc, value }],
+  };
+}
+
+/** Whether a set may take another write. */
+export function refusal(set: SiblingSet): 'siblings' | 'chains' | null {
+  if (set.siblings.length > SIBLINGS_MAX) return 'siblings';
+  return set.chains.length > CHAINS_MAX ? 'chains' : null;
+}
+
+/** What a context has not seen; the context's own cover is kept, for it may know of more than is here. */
+function unseen(set: SiblingSet, seen: Cover, wallMs: number): SiblingSet {
+  const knows = compareVersions(seen.baseHlc, seen.baseActor, set.baseHlc, set.baseActor);
+  // The writer saw a SET or DEL that has not come here: what it replaced is nothing to this write.
+  if (knows > 0) return { ...seen, siblings: [] };
+  const siblings = alive(set, wallMs).filter(({ actor, sequence, hlc }) => !covers(seen, actor, sequence, hlc));
+  if (knows < 0) return { ...set, siblings };
+  return { ...joinCovers(set, seen), siblings };
+}
+
+/** The chain of the write's actor grows, or begins. */
+function withDot(chains: readonly Chain[], { actor, sequence, hlc }: Stamp): Chain[] {
+  let last: Chain | null = null;
+  for (const chain of chains) if (chain.actor === actor && (last === null || chain.birth > last.birth)) last = chain;
+  const grown = { actor, birth: last?.birth ?? sequence, through: sequence, hlc };
+  return [...chains.filter((chain) => chain !== last), grown].sort(byName);
+}
+
+function laterExpiry(left: Sibling, right: Sibling): Sibling {
+  if (left.expiryHlc !== right.expiryHlc) return left.expiryHlc > right.expiryHlc ? left : right;
+  const [leftEnd, rightEnd] = [
+    left.expireAtMs || Number.POSITIVE_INFINITY,
+    right.expireAtMs || Number.POSITIVE_INFINITY,
+  ];
+  return leftEnd >= rightEnd ? left : right;
+}
+
+function isSameDot(left: Sibling, right: Sibling): boolean {
+  return left.actor === right.actor && left.sequence === right.sequence;
+}
+
+function isSameChain(left: Chain, right: Chain): boolean {
+  return left.actor === right.actor && left.birth === right.birth;
+}
+
+function byName(left: Chain, right: Chain): number {
+  return left.actor - right.actor || left.birth - right.birth;
+}
+
+function byLastWriter(left: Sibling, right: Sibling): number {
+  return right.hlc - left.hlc || right.actor - left.actor || right.sequence - left.sequence;
+}
