@@ -41,6 +41,7 @@ import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
 import { readAcks } from './replication/acks.js';
+import { DistinctKeys } from './replication/distinct-keys.js';
 import type { Peer } from './replication/peers.js';
 import { Sessions } from './session/sessions.js';
 import { Store } from './store/store.js';
@@ -50,7 +51,7 @@ import { Wal } from './wal/wal.js';
 const SWEEP_PER_TICK = 4000;
 const TOMBSTONES_PER_TICK = 1000;
 /** The sketch of distinct keys goes to one peer this often. */
-const SKETCH_INTERVAL_MS = 10_000;
+const SKETCH_INTERVAL_MS = 5_000;
 /** How long a node waits for a contact point before it says so, and how often it says it. */
 const JOIN_PATIENCE_MS = 3000;
 const JOIN_WARNING_MS = 30_000;
@@ -74,6 +75,7 @@ export class HearsayNode implements Machine {
   private readonly mutations: ReadonlySet<string>;
   private readonly store: Store;
   private readonly wal: Wal;
+  private readonly distinctKeys: DistinctKeys;
   private readonly commandStats = new CommandStats(commandTable.commands.length);
   private readonly packetReader = new PacketReader();
   private state!: NodeState;
@@ -112,6 +114,7 @@ export class HearsayNode implements Machine {
       eviction: config.eviction,
       hashKey: identity.hashKey,
     });
+    this.distinctKeys = new DistinctKeys(ports, this.store, { partitions: config.partitions });
     this.wal = new Wal(
       { disk: ports.disk, log: ports.log },
       {
@@ -138,18 +141,21 @@ export class HearsayNode implements Machine {
     const { config, ports } = this;
     const identity = clusterIdentity(config);
     this.store.wallMs = this.wallMs;
-    this.state = recoverNode({ store: this.store, wal: this.wal, log: ports.log }, config, identity, this.random, {
+    const kept = { store: this.store, wal: this.wal, log: ports.log, distinctKeys: this.distinctKeys };
+    this.state = recoverNode(kept, config, identity, this.random, {
       keepActor: this.mutations.has('actor-reused-after-restart'),
     });
     const { nodeId } = this.state;
-    const { store, wal, state, random, commandStats, mutations } = this;
+    const { store, wal, state, distinctKeys, random, commandStats, mutations } = this;
     const nowMs = this.monotonicMs;
-    this.rooms = openRooms(ports, config, { store, wal, state, random, commandStats, mutations, nowMs });
+    const parts = { store, wal, state, distinctKeys, random, commandStats, mutations, nowMs };
+    this.rooms = openRooms(ports, config, parts);
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
       store,
       wal,
       state,
+      distinctKeys,
       packets: this.stats,
       startedAtMs: this.monotonicMs,
     });
@@ -173,6 +179,8 @@ export class HearsayNode implements Machine {
       this.rooms.peers,
       this.rooms.ring,
       this.rooms.replicator,
+      this.distinctKeys,
+      this.rooms.clock,
       config.partitions,
     );
     for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0, this.rooms.ring.ring);
@@ -276,6 +284,7 @@ export class HearsayNode implements Machine {
     this.wal.tick();
     this.checkpointer.tick();
     this.sendSketch();
+    this.distinctKeys.tick();
   }
 
   datagramArrived(bytes: Buffer, host: string, port: number): void {
@@ -410,11 +419,25 @@ export class HearsayNode implements Machine {
         this.rooms.antiEntropy.wanted(peer, body);
         break;
       case FRAME_SKETCH:
-        if (!this.ports.distinct.merge(body)) this.stats.packetsMalformed++;
+        this.sketchArrived(body);
         break;
       default:
         this.stats.packetsMalformed++;
     }
+  }
+
+  /** A reset that is new here goes into the log, so that a restart does not forget it. */
+  private sketchArrived(body: Buffer): void {
+    const { clock } = this.rooms;
+    const resetHlc = DistinctKeys.resetOf(body);
+    const { taken, isNewer } =
+      Number.isNaN(resetHlc) || clock.observe(resetHlc, this.wallMs)
+        ? this.distinctKeys.merge(body)
+        : { taken: false, isNewer: false };
+    if (!taken) this.stats.packetsMalformed++;
+    if (!isNewer) return;
+    const note = this.distinctKeys.note(this.distinctKeys.resetHlc);
+    if (this.wal.hasRoom(note.length)) this.wal.append(note, 0, note.length);
   }
 
   private recordsArrived(peer: Peer, bytes: Buffer, start: number, end: number, viaStream: boolean): void {
@@ -580,7 +603,7 @@ export class HearsayNode implements Machine {
     this.nextSketchAtMs = this.monotonicMs + SKETCH_INTERVAL_MS;
     const live = this.rooms.peers.all().filter((peer) => peer.connected);
     if (live.length === 0) return;
-    this.rooms.peers.sendFrame(live[this.random.below(live.length)], FRAME_SKETCH, this.ports.distinct.registers());
+    this.rooms.peers.sendFrame(live[this.random.below(live.length)], FRAME_SKETCH, this.distinctKeys.encode());
   }
 
   // --- Helpers --------------------------------------------------------------------------------------------------------

@@ -7,8 +7,12 @@ export interface DistinctCounter {
   /** Takes in one well-mixed hash of 128 bits as four unsigned words. */
   add(word0: number, word1: number, word2: number, word3: number): void;
   estimate(): number;
+  /** Back to nothing. */
+  clear(): void;
   /** A copy of the registers. */
   registers(): Buffer;
+  /** Whether bytes are registers of this shape. */
+  fits(registers: Uint8Array): boolean;
   /** False if the bytes are not registers of this shape. */
   merge(registers: Uint8Array): boolean;
 }

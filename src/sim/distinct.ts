@@ -34,12 +34,20 @@ export class SimDistinct implements DistinctCounter {
     return Math.round(REGISTERS * Math.log(REGISTERS / zeros));
   }
 
+  clear(): void {
+    this.ranks.fill(0);
+  }
+
+  fits(registers: Uint8Array): boolean {
+    return registers.length === REGISTERS && registers.every((rank) => rank <= RANK_MAX);
+  }
+
   registers(): Buffer {
     return Buffer.from(this.ranks);
   }
 
   merge(registers: Uint8Array): boolean {
-    if (registers.length !== REGISTERS || registers.some((rank) => rank > RANK_MAX)) {
+    if (!this.fits(registers)) {
       this.refused++;
       return false;
     }

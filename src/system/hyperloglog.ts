@@ -14,7 +14,7 @@ const REGISTER_MAX = 65;
 
 export class HyperLogLogCounter implements DistinctCounter {
   mergesRefused = 0;
-  private readonly counter = hyperLogLog(PRECISION);
+  private counter = hyperLogLog(PRECISION);
   private readonly words = [0, 0, 0, 0];
 
   add(word0: number, word1: number, word2: number, word3: number): void {
@@ -36,13 +36,22 @@ export class HyperLogLogCounter implements DistinctCounter {
     return this.counter.count();
   }
 
+  clear(): void {
+    this.counter = hyperLogLog(PRECISION);
+  }
+
   registers(): Buffer {
     return Buffer.from(this.counter.output().buckets);
   }
 
-  merge(registers: Uint8Array): boolean {
+  fits(registers: Uint8Array): boolean {
     let fits = registers.length === REGISTERS;
     for (let at = 0; fits && at < REGISTERS; at++) fits = registers[at] <= REGISTER_MAX;
+    return fits;
+  }
+
+  merge(registers: Uint8Array): boolean {
+    const fits = this.fits(registers);
     if (fits) this.counter.merge({ n: PRECISION, buckets: registers });
     else this.mergesRefused++;
     return fits;

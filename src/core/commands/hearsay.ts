@@ -61,6 +61,17 @@ function digest({ host }: CommandContext, args: Args, reply: Reply): void {
   }
 }
 
+/** `[RESET]`: an estimate, or OK once they count from nothing. */
+function distinct({ host, caller }: CommandContext, args: Args, reply: Reply): void {
+  if (args.count === 1) {
+    reply.integer(host.distinctKeys());
+  } else {
+    if (args.count !== 2 || !args.equalsIgnoreCase(1, 'RESET')) throw syntaxError();
+    host.resetDistinct(caller);
+    reply.ok();
+  }
+}
+
 function explain({ host, caller }: CommandContext, args: Args, _reply: Reply): void {
   host.explain(args.buffer, args.starts[1], args.ends[1], caller);
 }
@@ -116,6 +127,14 @@ export const hearsayCommands: Command[] = [
     ...row,
     summary: 'Set how many owners must answer: ONE, QUORUM, ALL',
     run: consistency,
+  },
+  {
+    name: 'hearsay.distinct',
+    arity: -1,
+    flags: 0,
+    ...row,
+    summary: 'Estimate the distinct keys written in the cluster since the last reset',
+    run: distinct,
   },
   { name: 'hearsay.fault', arity: -2, flags: ADMIN, ...row, summary: 'Disturb traffic between nodes', run: fault },
 ];

@@ -157,6 +157,10 @@ export interface CommandHost {
   flushAll(caller: Caller): void;
   /** Answers with the number of peers that have acknowledged all of the caller's writes, once `count` have or time is up. */
   wait(count: number, timeoutMs: number, caller: Caller): void;
+  /** An estimate of the distinct keys written in the cluster since the last reset. */
+  distinctKeys(): number;
+  /** They count from nothing again, on every node. The caller's reply waits for the log. Throws NOSPACE, BUSY, DISKFAILED. */
+  resetDistinct(caller: Caller): void;
   /** Version, owners and who holds what, for HEARSAY.EXPLAIN. */
   explain(key: Buffer, start: number, end: number, caller: Caller): void;
   /** Eight bytes in hex that are equal on two nodes exactly when they hold the same live entries of the partition. */

@@ -4,7 +4,10 @@
  * Paced by the writes: the image is done before the log has grown by half its budget again, and slowly when nobody writes.
  * Guarded: a slice has at most so many bytes and records that it takes well below a millisecond.
  */
+
+import type { HybridClock } from '../base/hlc.js';
 import { recordBytes, recordEnd, TYPE_FLUSH, writeRecord } from '../record/record.js';
+import type { DistinctKeys } from '../replication/distinct-keys.js';
 import type { Frontiers } from '../replication/frontier.js';
 import type { Peers } from '../replication/peers.js';
 import type { Replicator } from '../replication/replicator.js';
@@ -43,6 +46,8 @@ export class Checkpointer {
     private readonly peers: Peers,
     private readonly ring: RingBook,
     private readonly replicator: Replicator,
+    private readonly distinctKeys: DistinctKeys,
+    private readonly clock: HybridClock,
     private readonly partitions: number,
   ) {}
 
@@ -86,6 +91,10 @@ export class Checkpointer {
       };
       writeRecord(bytes, 0, fields, empty, 0, 0, empty, 0, 0);
       wal.checkpointRecord(bytes, 0, recordEnd(bytes, 0));
+    }
+    if (!this.distinctKeys.isEmpty) {
+      const sketch = this.distinctKeys.note(this.clock.last);
+      wal.checkpointRecord(sketch, 0, sketch.length);
     }
     this.ring.dump((bytes, length) => wal.checkpointRecord(bytes, 0, length));
     for (const peer of this.peers.all()) {

@@ -18,9 +18,12 @@ import type {
 } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import type { NodeConfig } from '../config.js';
+import { FRAME_SKETCH } from '../gossip/frames.js';
 import { partitionOf } from '../partitions/slots.js';
 import { recordIsExpired } from '../record/expiry.js';
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
+import type { DistinctKeys } from '../replication/distinct-keys.js';
+import { logRefusal } from '../replication/local-keyspace.js';
 import { Waiters } from '../replication/waiters.js';
 import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
@@ -32,6 +35,9 @@ import { SnapshotDesk } from './snapshot-desk.js';
 import { type ArrivalStats, nodeStatus } from './status.js';
 import { clusterView } from './view.js';
 
+/** More than the record of a sketch takes. */
+const DISTINCT_NOTE_BYTES_MAX = 16 * 1024;
+
 export const HEARSAY_VERSION = '0.1.0';
 
 export interface HostParts {
@@ -39,6 +45,7 @@ export interface HostParts {
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
+  readonly distinctKeys: DistinctKeys;
   readonly packets: ArrivalStats;
   readonly startedAtMs: number;
 }
@@ -169,6 +176,22 @@ export class NodeHost implements CommandHost {
     else caller.holdUntilDurable(this.parts.wal.lastBatch);
   }
 
+  distinctKeys(): number {
+    return this.parts.distinctKeys.estimate();
+  }
+
+  resetDistinct(caller: Caller): void {
+    const { distinctKeys, wal } = this.parts;
+    const { clock, peers } = this.rooms;
+    if (!wal.hasRoom(DISTINCT_NOTE_BYTES_MAX)) throw logRefusal(wal);
+    distinctKeys.reset(clock.stamp(this.wallMs));
+    const note = distinctKeys.note(distinctKeys.resetHlc);
+    wal.append(note, 0, note.length);
+    caller.holdUntilDurable(wal.lastBatch);
+    const body = distinctKeys.encode();
+    for (const peer of peers.all()) if (peer.connected) peers.sendFrame(peer, FRAME_SKETCH, body);
+  }
+
   wait(count: number, timeoutMs: number, caller: Caller): void {
     const { coordinator, count: writes, partition } = caller.wrote;
     if (coordinator !== 0 && coordinator !== this.parts.state.actor) {
@@ -216,7 +239,7 @@ export class NodeHost implements CommandHost {
       reads: this.rooms.reads,
       order: this.rooms.order,
       waiters: this.waiters,
-      distinct: this.ports.distinct,
+      distinctKeys: this.parts.distinctKeys,
       vitals: this.ports.vitals,
       drifted: this.rooms.coordinator.drifted,
       upMs: this.monotonicMs - this.parts.startedAtMs,

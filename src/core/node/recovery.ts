@@ -27,12 +27,14 @@ import {
   TYPE_LOSSY,
   TYPE_PUT,
   TYPE_RING,
+  TYPE_SKETCH,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
+import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { Frontiers } from '../replication/frontier.js';
 import { formatBytes } from '../setting.js';
 import type { Store } from '../store/store.js';
-import { MERGE_MISSING, MERGE_REFUSED } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { type ClusterIdentity, describeCluster, describeClusterId } from './identity.js';
 import { recoverLossy } from './lossy-note.js';
@@ -58,18 +60,18 @@ export interface NodeState {
 }
 
 export function recoverNode(
-  parts: { store: Store; wal: Wal; log: Log },
+  parts: { store: Store; wal: Wal; log: Log; distinctKeys: DistinctKeys },
   config: NodeConfig,
   identity: ClusterIdentity,
   random: Random,
   options: { keepActor: boolean },
 ): NodeState {
-  const { store, wal, log } = parts;
+  const { store, wal, log, distinctKeys } = parts;
   const hints: Buffer[] = [];
   const ring: Buffer[] = [];
   const unknown = { records: 0 };
   const frontiers = new Frontiers(config.partitions);
-  const loader = new Loader(store, frontiers, config);
+  const loader = new Loader(store, frontiers, distinctKeys, config);
   const visit = (bytes: Buffer, offset: number, length: number): void => {
     switch (recordType(bytes, offset)) {
       case TYPE_PUT:
@@ -87,6 +89,9 @@ export function recoverNode(
         break;
       case TYPE_FRONTIER:
         frontiers.recover(bytes, offset);
+        break;
+      case TYPE_SKETCH:
+        distinctKeys.recover(bytes, offset);
         break;
       case TYPE_HINT:
         hints.push(Buffer.from(bytes.subarray(offset, offset + length)));
@@ -142,6 +147,7 @@ class Loader {
   constructor(
     private readonly store: Store,
     private readonly frontiers: Frontiers,
+    private readonly distinctKeys: DistinctKeys,
     private readonly config: NodeConfig,
   ) {}
 
@@ -156,6 +162,7 @@ class Loader {
     const partition = partitionOf(bytes, start, end, this.config.partitions);
     const hash = store.hasher.hash(bytes, start, end);
     const outcome = store.load(partition, hash, bytes, offset);
+    if (outcome === MERGE_APPLIED) this.distinctKeys.recovered(hash, bytes, offset);
     if (outcome === MERGE_MISSING) return;
     if (outcome !== MERGE_REFUSED) {
       this.frontiers.note(partition, bytes, offset);

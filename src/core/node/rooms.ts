@@ -12,6 +12,7 @@ import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
 import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
 import { Coordinator } from '../replication/coordinator.js';
+import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { Forwarding } from '../replication/forwarding.js';
 import type { Frontiers } from '../replication/frontier.js';
 import { Loader } from '../replication/loader.js';
@@ -49,6 +50,7 @@ export interface RoomParts {
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
+  readonly distinctKeys: DistinctKeys;
   readonly random: Random;
   readonly commandStats: CommandStats;
   readonly mutations: ReadonlySet<string>;
@@ -56,7 +58,7 @@ export interface RoomParts {
 }
 
 export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
-  const { store, wal, state, random, commandStats, mutations } = parts;
+  const { store, wal, state, distinctKeys, random, commandStats, mutations } = parts;
   const { nodeId, actor, frontiers } = state;
   const identity = clusterIdentity(config);
   const operations = new Operations();
@@ -106,11 +108,22 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     partitions: config.partitions,
     replicas: config.replicas,
   });
-  const replicator = new Replicator({ log: ports.log }, store, wal, clock, ownership, peers, operations, frontiers, {
-    ...options,
-  });
-  const local = new LocalKeyspace({ distinct: ports.distinct }, store, wal, clock, replicator, frontiers, { actor });
-  const loader = new Loader({ distinct: ports.distinct }, store, wal, clock, ownership, replicator, frontiers, {
+  const replicator = new Replicator(
+    { log: ports.log },
+    store,
+    wal,
+    clock,
+    ownership,
+    peers,
+    operations,
+    frontiers,
+    distinctKeys,
+    {
+      ...options,
+    },
+  );
+  const local = new LocalKeyspace(distinctKeys, store, wal, clock, replicator, frontiers, { actor });
+  const loader = new Loader(distinctKeys, store, wal, clock, ownership, replicator, frontiers, {
     partitions: config.partitions,
   });
   const forwarding = new Forwarding(

@@ -2,7 +2,6 @@
  * What a node says of itself in HEARSAY.STATUS and INFO: plain numbers read when asked, and one line a member.
  * Guarded: no key, value or secret is in it; every bounded queue stands here with its size and what it dropped.
  */
-import type { DistinctCounter } from '../../ports/distinct.js';
 import type { Vitals } from '../../ports/vitals.js';
 import type { CommandHost, HostSettings } from '../commands/host.js';
 import type { NodeConfig } from '../config.js';
@@ -11,6 +10,7 @@ import type { Membership } from '../membership/membership.js';
 import type { Ring } from '../partitions/ring.js';
 import type { AntiEntropy } from '../replication/anti-entropy.js';
 import type { CallerOrder } from '../replication/caller-order.js';
+import type { DistinctKeys } from '../replication/distinct-keys.js';
 import type { Forwarding } from '../replication/forwarding.js';
 import type { Frontiers } from '../replication/frontier.js';
 import type { Loader } from '../replication/loader.js';
@@ -53,7 +53,7 @@ export interface StatusParts {
   reads: QuorumReads;
   order: CallerOrder;
   waiters: Waiters;
-  distinct: DistinctCounter;
+  distinctKeys: DistinctKeys;
   vitals: Vitals;
   keyspace: LocalKeyspace;
   drifted: boolean;
@@ -105,7 +105,9 @@ export function nodeStatus(parts: StatusParts): Status {
     partitions_catching_up: ownership.unready,
     keys: memory.keys,
     tombstones: memory.tombstones,
-    distinct_keys: Math.round(parts.distinct.estimate()),
+    distinct_keys: parts.distinctKeys.estimate(),
+    distinct_resets: parts.distinctKeys.stats.resets,
+    distinct_sketches_refused: parts.distinctKeys.stats.refused,
     memory_bytes: memory.memoryBytes,
     memory_bytes_max: parts.config.maxMemory,
     rss_bytes: parts.vitals.rssBytes(),

@@ -42,6 +42,8 @@ export const TYPE_RING = 17;
 export const TYPE_LOSSY = 18;
 /** Local to one node's log and images: what it has seen of a partition, actor by actor; no key. */
 export const TYPE_FRONTIER = 19;
+/** Local to one node's log and images: the sketch of distinct keys; no key, value = stamp of its reset, registers. */
+export const TYPE_SKETCH = 24;
 
 /** Times this, rounded down: the high word of an integer below 2^53. A power of two, so the product is exact. */
 const HIGH_WORD = 1 / 0x100000000;

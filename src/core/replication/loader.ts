@@ -5,7 +5,6 @@
  * is stamped further ahead than the drift allowed, is counted and left; room in the log and in the links of the other owners is
  * asked for before each record, so that a restore slows down instead of turning into hints.
  */
-import type { DistinctCounter } from '../../ports/distinct.js';
 import { HearsayError } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
 import type { Loaded } from '../commands/host.js';
@@ -27,9 +26,10 @@ import {
 } from '../record/record.js';
 import { MERGE_APPLIED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { DistinctKeys } from './distinct-keys.js';
 import type { Frontiers } from './frontier.js';
 import { UNACKED_BYTES_MAX } from './link.js';
-import { countDistinct, logRefusal } from './local-keyspace.js';
+import { logRefusal } from './local-keyspace.js';
 import type { Ownership } from './ownership.js';
 import type { Replicator } from './replicator.js';
 
@@ -41,7 +41,7 @@ export class Loader {
   readonly stats = { records: 0, applied: 0, refused: 0 };
 
   constructor(
-    private readonly ports: { distinct: DistinctCounter },
+    private readonly distinctKeys: DistinctKeys,
     private readonly store: Store,
     private readonly wal: Wal,
     private readonly clock: HybridClock,
@@ -119,7 +119,7 @@ export class Loader {
         if (this.wal.append(bytes, at, length)) this.frontiers.note(partition, bytes, at);
         this.replicator.writes++;
         this.replicator.spread(bytes, at, partition, null);
-        if (!known) countDistinct(this.ports.distinct, hash);
+        if (!known && recordHlc(bytes, at) > this.distinctKeys.resetHlc) this.distinctKeys.count(hash);
         loaded.applied++;
         break;
       case MERGE_STALE:

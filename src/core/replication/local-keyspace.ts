@@ -4,9 +4,7 @@
  * Guarded: what cannot be logged or stored is refused before anything changes; every stamp is above everything seen.
  */
 
-import type { DistinctCounter } from '../../ports/distinct.js';
 import { HearsayError } from '../base/errors.js';
-import { mix32 } from '../base/hash.js';
 import type { HybridClock } from '../base/hlc.js';
 import type { EntryView, Keyspace } from '../commands/keyspace.js';
 import { slotOf } from '../partitions/slots.js';
@@ -29,6 +27,7 @@ import {
 } from '../record/record.js';
 import { MERGE_APPLIED, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { DistinctKeys } from './distinct-keys.js';
 import type { Frontiers } from './frontier.js';
 import type { Operation } from './operations.js';
 import type { Replicator } from './replicator.js';
@@ -54,7 +53,7 @@ export class LocalKeyspace implements Keyspace {
   private readonly fields: RecordFields;
 
   constructor(
-    private readonly ports: { distinct: DistinctCounter },
+    private readonly distinctKeys: DistinctKeys,
     private readonly store: Store,
     private readonly wal: Wal,
     private readonly clock: HybridClock,
@@ -188,6 +187,7 @@ export class LocalKeyspace implements Keyspace {
     const length = recordLength(keyEnd - keyStart, valueEnd - valueStart, this.fields.expireAtMs === 0 ? 0 : 1);
     if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
     const known = store.find(this.partition, this.hash, key, keyStart, keyEnd);
+    const counted = known && (type === TYPE_TOMBSTONE || this.isSinceReset(store.buffer, store.offset));
     if (!store.allocate(length, type === TYPE_TOMBSTONE, this.fields.expireAtMs)) {
       throw new HearsayError(
         'OOM',
@@ -203,13 +203,14 @@ export class LocalKeyspace implements Keyspace {
     store.publish(this.partition, this.hash);
     this.replicator.writes++;
     this.replicator.spread(buffer, offset, this.partition, this.operation);
-    if (!known) countDistinct(this.ports.distinct, this.hash);
+    if (!counted) this.distinctKeys.count(this.hash);
   }
-}
 
-/** A key new to the index: its hash goes into the sketch of distinct keys. */
-export function countDistinct(distinct: DistinctCounter, hash: number): void {
-  distinct.add(mix32(hash, 0x51ed270b), hash, mix32(hash, 0x2545f491), mix32(hash, 0x9e3779b9));
+  /** Whether the record of a key says that its key has been counted. */
+  private isSinceReset(buffer: Buffer, offset: number): boolean {
+    const { resetHlc } = this.distinctKeys;
+    return resetHlc === 0 || recordHlc(buffer, offset) > resetHlc;
+  }
 }
 
 /** Why the log takes nothing now; nothing has changed. */

@@ -34,6 +34,7 @@ import {
 import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { type Acks, REFUSED_MAX } from './acks.js';
+import type { DistinctKeys } from './distinct-keys.js';
 import type { Frontiers } from './frontier.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
 import type { Operation, Operations } from './operations.js';
@@ -99,6 +100,7 @@ export class Replicator {
     private readonly peers: Peers,
     private readonly operations: Operations,
     private readonly frontiers: Frontiers,
+    private readonly distinctKeys: DistinctKeys,
     private readonly options: ReplicatorOptions,
   ) {
     this.foreignTouched = new Uint8Array(options.partitions);
@@ -336,8 +338,12 @@ export class Replicator {
       this.frontiers.note(partition, bytes, offset);
       return true;
     }
+    const keysBefore = this.store.keyCount;
     const outcome = this.store.merge(partition, hash, bytes, offset);
     if (outcome === MERGE_APPLIED) {
+      const { resetHlc } = this.distinctKeys;
+      const isNew = this.store.keyCount > keysBefore || (resetHlc > 0 && type !== TYPE_TOMBSTONE);
+      if (isNew && hlc > resetHlc) this.distinctKeys.count(hash);
       this.stats.recordsApplied++;
       if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
       if (!this.wal.append(bytes, offset, length)) return false;

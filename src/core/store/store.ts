@@ -193,6 +193,11 @@ export class Store {
     this.snapshots = new Snapshots(this.entries, this.segments, memoryBytesMax);
   }
 
+  /** Values in the index, those included that have expired and were not swept yet. */
+  get keyCount(): number {
+    return this.entries.keys;
+  }
+
   /** Records of this version or before are refused by `merge` and unseen by `find`. */
   get flushedHlc(): number {
     return this.entries.flushedHlc;

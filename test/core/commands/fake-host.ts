@@ -163,6 +163,7 @@ export class FakeHost implements CommandHost {
     hashKey: [1, 2],
   });
   readonly snapshots = new SnapshotDesk(this, this.store);
+  distinct = 7;
   readonly waits: { count: number; timeoutMs: number }[] = [];
 
   get wallMs(): number {
@@ -283,6 +284,14 @@ export class FakeHost implements CommandHost {
   wait(count: number, timeoutMs: number, caller: Caller): void {
     this.waits.push({ count, timeoutMs });
     caller.reply.integer(2);
+  }
+
+  distinctKeys(): number {
+    return this.distinct;
+  }
+
+  resetDistinct(): void {
+    this.distinct = 0;
   }
 
   explain(key: Buffer, start: number, end: number, caller: Caller): void {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { HybridClock } from '../../../src/core/base/hlc.js';
 import { Checkpointer } from '../../../src/core/node/checkpointer.js';
 import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { recordKeyEnd, recordKeyStart } from '../../../src/core/record/record.js';
+import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
@@ -33,6 +35,8 @@ function imageOf(shelf: Shelf): string[] {
     new Frontiers(PARTITIONS),
     ...rooms,
     {} as unknown as Replicator,
+    { isEmpty: true } as unknown as DistinctKeys,
+    new HybridClock(0, 500),
     PARTITIONS,
   );
   do checkpointer.tick();

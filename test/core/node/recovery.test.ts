@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HybridClock } from '../../../src/core/base/hlc.js';
 import { Random } from '../../../src/core/base/random.js';
 import { type NodeConfig, SETTINGS } from '../../../src/core/config.js';
 import { Checkpointer } from '../../../src/core/node/checkpointer.js';
@@ -7,12 +8,14 @@ import { recoverNode } from '../../../src/core/node/recovery.js';
 import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { recordKeyEnd, recordKeyStart, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
+import { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
 import { Store } from '../../../src/core/store/store.js';
 import { Wal } from '../../../src/core/wal/wal.js';
 import { SimDisk } from '../../../src/sim/disk.js';
+import { SimDistinct } from '../../../src/sim/distinct.js';
 import { record } from '../record/records.js';
 import { silent } from '../wal/harness.js';
 
@@ -29,6 +32,7 @@ interface Entry {
 /** A directory written by one log and read by one node after another. */
 class Machine {
   store!: Store;
+  distinctKeys!: DistinctKeys;
   private wal!: Wal;
   private nowMs = 0;
   private readonly random = new Random(7);
@@ -75,6 +79,7 @@ class Machine {
   checkpointStore(): void {
     const peers = { all: () => [] } as unknown as Peers;
     const ring = { dump: () => {} } as unknown as RingBook;
+    const clock = new HybridClock(0, 500);
     const checkpointer = new Checkpointer(
       this.store,
       this.wal,
@@ -82,6 +87,8 @@ class Machine {
       peers,
       ring,
       {} as Replicator,
+      this.distinctKeys,
+      clock,
       PARTITIONS,
     );
     const { checkpoints } = this.wal.stats();
@@ -110,9 +117,11 @@ class Machine {
       eviction,
       hashKey: [1, 2],
     });
+    this.distinctKeys = new DistinctKeys({ distinct: new SimDistinct() }, this.store, { partitions: PARTITIONS });
     const whole = { ...config, eviction, maxMemory } as unknown as NodeConfig;
     const identity = { ...clusterIdentity(whole), clusterIdText: '' };
-    const parts = { store: this.store, wal: this.wal, log: silent };
+    const { wal, distinctKeys } = this;
+    const parts = { store: this.store, wal, log: silent, distinctKeys };
     this.frontiers = recoverNode(parts, whole, identity, this.random, { keepActor: false }).frontiers;
   }
 

@@ -12,6 +12,7 @@ import {
   TYPE_TOMBSTONE,
   writeRecord,
 } from '../../../src/core/record/record.js';
+import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { Loader } from '../../../src/core/replication/loader.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
@@ -76,10 +77,10 @@ function bench(eviction: StoreOptions['eviction'] = 'none') {
     tombstoneLimit: hlcFromMs(NOW_MS - 86_400_000),
     spread: (bytes: Buffer, at: number) => spread.push(bytes.toString('latin1', at + 32, at + 36)),
   };
-  const distinct = { add: () => {}, estimate: () => 0, registers: () => Buffer.alloc(0), merge: () => true };
+  const distinctKeys = { count: () => {}, resetHlc: 0 } as unknown as DistinctKeys;
   const clock = new HybridClock(0, 500);
   const loader = new Loader(
-    { distinct },
+    distinctKeys,
     store,
     wal,
     clock,

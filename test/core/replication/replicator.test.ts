@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HybridClock, hlcFromMs } from '../../../src/core/base/hlc.js';
 import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { readAcks } from '../../../src/core/replication/acks.js';
+import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { HintRoom } from '../../../src/core/replication/hints.js';
 import { Operations } from '../../../src/core/replication/operations.js';
@@ -35,7 +36,19 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   const peers = { all: () => [] } as unknown as Peers;
   const frontiers = new Frontiers(1);
   const ports = { log: silent };
-  const replicator = new Replicator(ports, store, wal, clock, ownership, peers, operations, frontiers, settings);
+  const distinctKeys = { count: () => {}, resetHlc: 0 } as unknown as DistinctKeys;
+  const replicator = new Replicator(
+    ports,
+    store,
+    wal,
+    clock,
+    ownership,
+    peers,
+    operations,
+    frontiers,
+    distinctKeys,
+    settings,
+  );
   replicator.wallMs = NOW_MS;
   const adopt = (bytes: Buffer) => replicator.adopt({} as unknown as Peer, bytes, 0, bytes.length);
   return { clock, replicator, store, adopt };

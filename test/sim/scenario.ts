@@ -1,0 +1,184 @@
+/**
+ * A cluster of simulated nodes that a test tells what to do, step by step, instead of a drawn plan: commands at a node, kills, partitions,
+ * waits for a fact with a bound. Guarded: a scenario depends on its seed and its steps alone.
+ */
+import { type Completion, SimClient } from '../../src/sim/client.js';
+import { addressOf, SimCluster } from '../../src/sim/cluster.js';
+import { hearsayFactories } from '../../src/sim/hearsay.js';
+import { CALM_NETWORK } from '../../src/sim/network.js';
+import type { Reply } from '../../src/sim/replies.js';
+import { TICK_INTERVAL_MS } from '../../src/sim/run.js';
+import { drawPlan, type Plan } from '../../src/sim/schedule.js';
+
+const COMMAND_TIMEOUT_MS = 2_000;
+const READY_BOUND_MS = 30_000;
+
+export interface ScenarioOptions {
+  seed?: number;
+  nodes?: number;
+  mutations?: ReadonlySet<string>;
+  plan?: Partial<Plan>;
+}
+
+export class Scenario {
+  readonly cluster: SimCluster;
+  readonly nodes: number;
+  private readonly clients: SimClient[] = [];
+  private readonly finished: Completion[] = [];
+  private readonly replies = new Map<number, Completion>();
+  private number = 0;
+
+  constructor(options: ScenarioOptions = {}) {
+    const { seed = 1, nodes = 3 } = options;
+    this.nodes = nodes;
+    const calm = Array.from({ length: nodes }, () => ({ offsetMs: 0, driftPpm: 0, grainMs: 1 }));
+    const drawn = { ...drawPlan(seed), nodes, durability: 'interval' as const, network: CALM_NETWORK, clocks: calm };
+    const plan: Plan = { ...drawn, turnCostMs: 0.1, receiveBufferDatagrams: 92, steps: [], ...options.plan };
+    const factories = hearsayFactories(options.mutations);
+    this.cluster = new SimCluster(
+      { createMachine: factories.createMachine(plan), createDisk: factories.createDisk },
+      {
+        seed,
+        nodes,
+        network: plan.network,
+        clocks: plan.clocks,
+        tickIntervalMs: TICK_INTERVAL_MS,
+        receiveBufferDatagrams: plan.receiveBufferDatagrams,
+        turnCostMs: plan.turnCostMs,
+      },
+    );
+    for (let node = 0; node < nodes; node++) {
+      this.cluster.start(node);
+      this.clients.push(this.clientOf(node));
+    }
+    this.untilReady();
+  }
+
+  /** Sends a command through a node and waits for its outcome. */
+  ask(node: number, ...words: string[]): Completion {
+    const number = this.send(node, ...words);
+    while (!this.replies.has(number)) this.rest(1);
+    return this.replies.get(number) as Completion;
+  }
+
+  /** The reply's text: integers and bulk strings as they are, arrays in brackets, null as `null`. Throws on an error reply. */
+  text(node: number, ...words: string[]): string {
+    const { reply, why } = this.ask(node, ...words);
+    if (reply === null || reply.type === 'error') throw new Error(`${words.join(' ')}: ${reply?.text ?? why}`);
+    return textOf(reply);
+  }
+
+  /** Sends a command and does not wait. */
+  send(node: number, ...words: string[]): number {
+    const number = this.number++;
+    this.clients[node].send(number, words);
+    return number;
+  }
+
+  rest(forMs: number): void {
+    const until = this.cluster.clock.nowMs + forMs;
+    while (this.cluster.step(until)) {
+      for (const completion of this.finished.splice(0)) this.replies.set(completion.command, completion);
+      for (const failure of this.cluster.failures.splice(0)) throw failure.error;
+    }
+    for (const completion of this.finished.splice(0)) this.replies.set(completion.command, completion);
+  }
+
+  /** Waits for a fact; throws what is wrong if it does not come true within the bound. */
+  until(boundMs: number, problem: () => string | null): void {
+    const since = this.cluster.clock.nowMs;
+    let wrong = problem();
+    while (wrong !== null) {
+      if (this.cluster.clock.nowMs - since > boundMs) throw new Error(`not within ${boundMs} ms: ${wrong}`);
+      this.rest(250);
+      wrong = problem();
+    }
+  }
+
+  untilReady(): void {
+    this.until(READY_BOUND_MS, () => {
+      for (let node = 0; node < this.nodes; node++) {
+        if (!this.cluster.nodes[node].up) continue;
+        const reply = this.ask(node, 'HEARSAY.STATUS').reply;
+        const words = reply?.type === 'array' ? reply.items.map(textOf) : [];
+        const alive = words[words.indexOf('members_alive') + 1];
+        const up = this.cluster.nodes.filter((one) => one.up).length;
+        if (words[words.indexOf('ready') + 1] !== '1' || Number(alive) < up) return `node ${node} is not ready`;
+      }
+      return null;
+    });
+  }
+
+  /** All nodes that hold a partition hold the same of it. */
+  untilEqual(boundMs: number): void {
+    this.until(boundMs, () => {
+      const digests = new Map<string, string>();
+      for (let node = 0; node < this.nodes; node++) {
+        const reply = this.ask(node, 'HEARSAY.DIGEST').reply;
+        if (reply?.type !== 'array') return `node ${node} gives no digests`;
+        for (const item of reply.items) {
+          const [partition, digest] = item.type === 'array' ? item.items.map(textOf) : [];
+          if ((digests.get(partition) ?? digest) !== digest) return `partition ${partition} differs at node ${node}`;
+          digests.set(partition, digest);
+        }
+      }
+      return null;
+    });
+  }
+
+  fact(node: number, name: string): string {
+    const reply = this.ask(node, 'HEARSAY.STATUS').reply;
+    const words = reply?.type === 'array' ? reply.items.map(textOf) : [];
+    return words[words.indexOf(name) + 1];
+  }
+
+  kill(node: number): void {
+    this.cluster.kill(node);
+  }
+
+  start(node: number): void {
+    this.cluster.start(node);
+  }
+
+  /** Cuts these nodes off from all others, both ways; gives back what heals it. */
+  cutOff(...apart: number[]): () => void {
+    const pairs: [number, number][] = [];
+    for (let other = 0; other < this.nodes; other++) {
+      if (apart.includes(other)) continue;
+      for (const node of apart) pairs.push([node, other], [other, node]);
+    }
+    for (const [from, to] of pairs) this.cluster.network.block(from, to);
+    return () => this.cluster.unblock(pairs);
+  }
+
+  private clientOf(node: number): SimClient {
+    const { cluster } = this;
+    const index = cluster.network.hosts.length;
+    const client = new SimClient(
+      { clock: cluster.clock, streams: cluster.streams, trace: cluster.trace, finished: this.finished },
+      {
+        index,
+        client: node,
+        address: addressOf(index),
+        target: cluster.nodes[node],
+        greeting: [],
+        timeoutMs: COMMAND_TIMEOUT_MS,
+      },
+    );
+    cluster.network.addHost(client);
+    return client;
+  }
+}
+
+export function textOf(reply: Reply): string {
+  switch (reply.type) {
+    case 'integer':
+      return String(reply.value);
+    case 'array':
+      return `[${reply.items.map(textOf).join(' ')}]`;
+    case 'null':
+      return 'null';
+    default:
+      return reply.text;
+  }
+}
