@@ -4,11 +4,10 @@
  * Guarded: a run that acknowledged nothing or disturbed nothing is no pass; the cluster is gone at the end in every case.
  */
 import { untilAgreed } from '../agreement.js';
-import { DirectReader } from '../direct-reader.js';
 import { TemporaryCluster } from '../temporary.js';
 import type { ChaosScript, Disturbance } from './disturbance.js';
 import { Draws } from './draws.js';
-import type { KeyHistory, Value } from './history.js';
+import { judgeEverywhere } from './judgement.js';
 import { kill } from './kill.js';
 import { CheckedLoad, type LoadTally } from './load.js';
 import { partition } from './partition.js';
@@ -64,7 +63,10 @@ export async function runChaos(options: ChaosOptions, print: (line: string) => v
     await cluster.untilReady(HEAL_LIMIT_MS);
     const { partitions, digests } = await untilAgreed(cluster, HEAL_LIMIT_MS);
     tell(`owners agree: ${digests} digests of ${partitions} partitions`);
-    const violations = [...load.garbage.map((line) => `garbage ${line}`), ...(await judge(cluster, load.histories))];
+    const violations = [
+      ...load.garbage.map((line) => `garbage ${line}`),
+      ...(await judgeEverywhere(cluster, load.histories)),
+    ];
     if (tally.acknowledged === 0) violations.push('nothing was acknowledged: the run proves nothing');
     return { tally, disturbances: plan.length, keys: load.histories.length, violations };
   } finally {
@@ -106,23 +108,4 @@ async function carryOut(
     await disturbance.end(cluster);
   }
   await waitUntil(options.durationMs);
-}
-
-/** Every key on every node, at level one: what this node would tell a client. */
-async function judge(cluster: TemporaryCluster, histories: readonly KeyHistory[]): Promise<string[]> {
-  const violations: string[] = [];
-  for (const node of cluster.nodes) {
-    const reader = await DirectReader.open('127.0.0.1', node.port);
-    try {
-      const values = await reader.values(histories.map((history) => history.key));
-      for (const [index, history] of histories.entries()) {
-        const found = (values[index] ?? null) as Value;
-        const verdict = history.judge(found);
-        if (verdict !== 'right') violations.push(`${verdict} on ${node.name} ${history.describe(found)}`);
-      }
-    } finally {
-      reader.close();
-    }
-  }
-  return violations;
 }

@@ -20,6 +20,7 @@ import { runServe } from './serve.js';
 import { addSettingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
 import { processTerminal, UsageError } from './terminal.js';
+import { runTrialsVerb } from './trials.js';
 import { addWalVerbs } from './wal.js';
 
 export const VERSION = packageJson.version;
@@ -178,6 +179,20 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
     .addHelpText('after', '\nExit codes: 0 no violation, 1 a violation or no convergence, 2 wrong usage.')
     .action(async (script, flags) => setExitCode(await runChaosVerb(script, flags, terminal)));
+  program
+    .command('trials')
+    .description('show what the cluster promises under disturbances, by real processes on this machine')
+    .argument('[names...]', 'which (default: all, in some hours)')
+    .option('--list', 'print the names of all trials, and what each shows')
+    .option('--quick', 'shorter and fewer, about a minute each: shows that it works')
+    .option('--report <directory>', 'write trials.md and trials.json')
+    .option('--seed <number>', 'decides keys and operations of the loads (default: drawn, and in the report)')
+    .option('--sabotage', 'spoil each trial on purpose: then every one must be missed')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 every bound reached (with --sabotage: every trial missed), 1 not, 2 wrong usage.',
+    )
+    .action(async (names, flags) => setExitCode(await runTrialsVerb(names, flags, VERSION, terminal)));
   program
     .command('bench')
     .description('measure Hearsay against redis-server on this machine, in one run')

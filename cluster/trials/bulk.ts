@@ -1,0 +1,66 @@
+/**
+ * Many commands in a short time: pipelined over one connection to each of some nodes. Trials fill a cluster by it, delete a range of
+ * keys, or write one side of a partition.
+ * Guarded: every command is answered before it resolves; error replies are counted and the first is kept, a connection that breaks
+ * rejects; the pipeline has a bound.
+ */
+import { type Level, NoAnswer, NodeConnection } from './connection.js';
+
+const PIPELINE = 200;
+const TIMEOUT_MS = 30_000;
+
+export interface BulkResult {
+  answered: number;
+  refused: number;
+  firstRefusal: string | null;
+}
+
+/** Runs `commandOf(0)` to `commandOf(count - 1)`, shared out among the ports. */
+export async function runBulk(
+  ports: readonly number[],
+  level: Level,
+  count: number,
+  commandOf: (index: number) => readonly string[],
+): Promise<BulkResult> {
+  const result: BulkResult = { answered: 0, refused: 0, firstRefusal: null };
+  let next = 0;
+  const lane = async (connection: NodeConnection): Promise<void> => {
+    while (next < count) {
+      const index = next++;
+      try {
+        await connection.call(...commandOf(index));
+        result.answered++;
+      } catch (error) {
+        if (error instanceof NoAnswer) throw error;
+        result.refused++;
+        result.firstRefusal ??= refusalText(error);
+      }
+    }
+  };
+  const connections = await Promise.all(ports.map((port) => NodeConnection.open(port, level, TIMEOUT_MS)));
+  try {
+    await Promise.all(connections.flatMap((connection) => Array.from({ length: PIPELINE }, () => lane(connection))));
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+  return result;
+}
+
+/** An error reply as the wire has it: code, then message. */
+export function refusalText(error: unknown): string {
+  const { code, message } = error as Error & { code?: string };
+  return code === undefined ? message : `${code} ${message}`;
+}
+
+/** Writes `prefix:0` to `prefix:count - 1` with values of so many bytes; throws when one is refused. */
+export async function fill(
+  ports: readonly number[],
+  prefix: string,
+  count: number,
+  valueBytes: number,
+  level: Level = 'quorum',
+): Promise<void> {
+  const value = 'v'.repeat(valueBytes);
+  const { refused, firstRefusal } = await runBulk(ports, level, count, (index) => ['SET', `${prefix}:${index}`, value]);
+  if (refused > 0) throw new Error(`${refused} of ${count} writes of the fill were refused: ${firstRefusal}`);
+}
