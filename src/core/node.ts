@@ -32,11 +32,22 @@ import {
   FRAME_SKETCH,
   FRAME_WANT,
 } from './gossip/frames.js';
-import { PacketReader, SECTION_ACKS, SECTION_BYTES_MAX, SECTION_CONTROL, SECTION_RECORDS } from './gossip/packet.js';
+import { versionsDiffer } from './gossip/hello.js';
+import { KeyRing } from './gossip/key-ring.js';
+import {
+  PacketReader,
+  SECTION_ACKS,
+  SECTION_BYTES_MAX,
+  SECTION_CONTROL,
+  SECTION_PADDING,
+  SECTION_RECORDS,
+} from './gossip/packet.js';
+import type { Refusal } from './gossip/refusals.js';
+import { PING } from './membership/messages.js';
 import type { MemberChange } from './membership/view.js';
 import { Checkpointer } from './node/checkpointer.js';
 import { NodeHost } from './node/host.js';
-import { clusterIdentity } from './node/identity.js';
+import { type ClusterIdentity, clusterIdentity } from './node/identity.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
@@ -55,6 +66,8 @@ const SKETCH_INTERVAL_MS = 5_000;
 /** How long a node waits for a contact point before it says so, and how often it says it. */
 const JOIN_PATIENCE_MS = 3000;
 const JOIN_WARNING_MS = 30_000;
+/** A ping's packet is as long as any answer to it, for whoever does not know us yet gives no more than it got. */
+const PING_PACKET_BYTES = 400;
 /** What was stamped less than this before a round that found two owners equal may not have reached either. */
 const PASSED_MARGIN_MS = 10_000;
 
@@ -77,7 +90,9 @@ export class HearsayNode implements Machine {
   private readonly wal: Wal;
   private readonly distinctKeys: DistinctKeys;
   private readonly commandStats = new CommandStats(commandTable.commands.length);
-  private readonly packetReader = new PacketReader();
+  private readonly identity: ClusterIdentity;
+  private readonly keys: KeyRing | null;
+  private packetReader!: PacketReader;
   private state!: NodeState;
   private rooms!: Rooms;
   private host!: NodeHost;
@@ -92,7 +107,7 @@ export class HearsayNode implements Machine {
   readonly stats = {
     packets: 0,
     packetsMalformed: 0,
-    packetsForeign: 0,
+    packetsMisdirected: 0,
     packetsUnknownSender: 0,
     packetBytes: 0,
     peerBytes: 0,
@@ -106,13 +121,14 @@ export class HearsayNode implements Machine {
   ) {
     this.random = new Random(parts.seed[0], parts.seed[1], parts.seed[2]);
     this.mutations = parts.mutations ?? new Set();
-    const identity = clusterIdentity(config);
+    this.identity = clusterIdentity(config, ports.secrets);
+    this.keys = ports.secrets === null ? null : new KeyRing(ports.secrets, config.clusterName);
     this.store = new Store({
       memoryBytesMax: config.maxMemory,
       segmentBytes: config.segmentBytes,
       partitions: config.partitions,
       eviction: config.eviction,
-      hashKey: identity.hashKey,
+      hashKey: this.identity.hashKey,
     });
     this.distinctKeys = new DistinctKeys(ports, this.store, { partitions: config.partitions });
     this.wal = new Wal(
@@ -138,8 +154,7 @@ export class HearsayNode implements Machine {
 
   /** Recovers from disk and begins to talk. Call inside a turn, once. Throws HearsayError DATADIR or CONFIG. */
   start(): void {
-    const { config, ports } = this;
-    const identity = clusterIdentity(config);
+    const { config, ports, identity, keys } = this;
     this.store.wallMs = this.wallMs;
     const kept = { store: this.store, wal: this.wal, log: ports.log, distinctKeys: this.distinctKeys };
     this.state = recoverNode(kept, config, identity, this.random, {
@@ -148,10 +163,15 @@ export class HearsayNode implements Machine {
     const { nodeId } = this.state;
     const { store, wal, state, distinctKeys, random, commandStats, mutations } = this;
     const nowMs = this.monotonicMs;
-    const parts = { store, wal, state, distinctKeys, random, commandStats, mutations, nowMs };
+    const parts = { identity, keys, store, wal, state, distinctKeys, random, commandStats, mutations, nowMs };
     this.rooms = openRooms(ports, config, parts);
+    this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
+    this.packetReader.checksReplay = !mutations.has('replay-window-off');
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
+      identity,
+      keys,
+      reader: this.packetReader,
       store,
       wal,
       state,
@@ -292,26 +312,37 @@ export class HearsayNode implements Machine {
     this.stats.packets++;
     this.stats.packetBytes += bytes.length;
     const reader = this.packetReader;
-    const refusal = reader.open(bytes, this.rooms.peers.clusterId);
+    const refusal = reader.open(bytes);
     if (refusal !== null) {
-      if (refusal === 'foreign') this.stats.packetsForeign++;
-      else this.stats.packetsMalformed++;
+      this.packetRefused(refusal, bytes, host, port);
       return;
     }
     const peer = this.rooms.peers.withActor(reader.actor);
-    if (peer !== undefined) this.rooms.membership.heard(peer.id, this.monotonicMs);
+    if (this.keys === null && (peer === undefined || peer.host !== host || peer.port !== port)) {
+      this.rooms.peers.strangers.came(host, port, bytes.length);
+    }
+    // What was meant for an earlier start of this node, or for another node, may be a recording: membership sees through that.
+    const mine = reader.target === this.state.actor;
+    if (peer !== undefined && (mine || reader.target === 0)) {
+      this.rooms.membership.heard(peer.id, this.monotonicMs);
+      peer.keyId = reader.keyId;
+    }
     while (reader.next()) {
       const { kind, bodyStart, bodyEnd } = reader;
       if (kind === SECTION_CONTROL) {
-        const message = decodeControl(bytes, bodyStart, bodyEnd);
+        const message = decodeControl(reader.bytes, bodyStart, bodyEnd);
         if (message === null) this.stats.packetsMalformed++;
         else this.rooms.membership.handle(message, host, port, false, this.monotonicMs, this.wallMs);
+      } else if (kind === SECTION_PADDING) {
+        // Made the packet long enough for its answer.
       } else if (peer === undefined) {
         this.stats.packetsUnknownSender++;
+      } else if (!mine) {
+        this.stats.packetsMisdirected++;
       } else if (kind === SECTION_RECORDS) {
-        this.recordsArrived(peer, bytes, bodyStart, bodyEnd, false);
+        this.recordsArrived(peer, reader.bytes, bodyStart, bodyEnd, false);
       } else if (kind === SECTION_ACKS) {
-        this.acksArrived(peer, bytes, bodyStart, bodyEnd);
+        this.acksArrived(peer, reader.bytes, bodyStart, bodyEnd);
       }
     }
     this.applyMembership();
@@ -319,23 +350,26 @@ export class HearsayNode implements Machine {
 
   streamAccepted(stream: StreamId, kind: 'client' | 'peer', peerAddress: string, localAddress: string): void {
     if (kind === 'client') this.sessions.accepted(stream, peerAddress, localAddress);
-    else this.rooms.peers.accepted(stream, this.monotonicMs);
+    else this.rooms.peers.incoming.accepted(stream, peerAddress, this.monotonicMs);
   }
 
   streamConnected(stream: StreamId): void {
-    const peer = this.rooms.peers.connected(stream);
-    if (peer === null) return;
-    this.rooms.ring.announceTo(this.rooms.peers, peer);
-    this.rooms.replicator.reconnected(peer);
+    this.rooms.peers.outgoing.connected(stream, this.monotonicMs);
   }
 
   streamBytes(stream: StreamId, bytes: Buffer, start: number, end: number): void {
     if (this.stopped) return;
     if (this.sessions.bytes(stream, bytes, start, end)) return;
     this.stats.peerBytes += end - start;
-    this.rooms.peers.bytes(stream, bytes, start, end);
-    for (let frame = this.rooms.peers.nextFrame(stream); frame !== null; frame = this.rooms.peers.nextFrame(stream)) {
-      this.frameArrived(frame.kind, frame.body, frame.actor);
+    const { peers } = this.rooms;
+    const now = this.monotonicMs;
+    const ready = peers.bytes(stream, bytes, start, end, now);
+    if (ready !== null) {
+      this.rooms.ring.announceTo(peers, ready);
+      this.rooms.replicator.reconnected(ready);
+    }
+    for (let frame = peers.nextFrame(stream, now); frame !== null; frame = peers.nextFrame(stream, now)) {
+      this.frameArrived(frame.kind, frame.body, frame.actor, frame.keyId);
     }
     this.applyMembership();
   }
@@ -371,8 +405,14 @@ export class HearsayNode implements Machine {
 
   // --- What arrives from peers ----------------------------------------------------------------------------------------
 
-  private frameArrived(kind: number, body: Buffer, actor: number): void {
+  private packetRefused(refusal: Refusal, bytes: Buffer, host: string, port: number): void {
+    const words = refusal === 'version' ? `is refused: ${versionsDiffer(bytes[2], bytes[3])}` : undefined;
+    this.rooms.refusals.note(refusal, 'a packet from', `${host}:${port}`, this.monotonicMs, words);
+  }
+
+  private frameArrived(kind: number, body: Buffer, actor: number, keyId: number): void {
     const peer = this.rooms.peers.withActor(actor);
+    if (peer !== undefined) peer.keyId = keyId;
     if (kind === FRAME_CONTROL) {
       const message = decodeControl(body, 0, body.length);
       if (message === null) this.stats.packetsMalformed++;
@@ -524,9 +564,11 @@ export class HearsayNode implements Machine {
         if (peer !== undefined && peer.stream !== 0) this.rooms.peers.sendFrame(peer, FRAME_CONTROL, body);
         else this.rooms.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
       } else if (peer !== undefined && peer.host === host && peer.port === port) {
-        this.rooms.peers.packetFor(peer, body.length).add(SECTION_CONTROL, body, 0, body.length);
+        const packet = this.rooms.peers.packetFor(peer, body.length);
+        packet.add(SECTION_CONTROL, body, 0, body.length);
+        if (message[0] === PING) packet.bytesMin = PING_PACKET_BYTES;
       } else {
-        this.rooms.peers.sendTo(host, port, SECTION_CONTROL, body);
+        this.rooms.peers.sendTo(host, port, SECTION_CONTROL, body, message[0] === PING ? PING_PACKET_BYTES : 0);
       }
     }
   }
@@ -536,7 +578,7 @@ export class HearsayNode implements Machine {
     if (!this.rooms.membership.hasRumors) return;
     for (const peer of this.rooms.peers.all()) {
       const packet = peer.packet;
-      if (packet === null || peer.udpBlocked) continue;
+      if (packet === null || peer.udpBlocked || this.rooms.peers.strangers.has(peer.host, peer.port)) continue;
       for (const update of this.rooms.membership.takeUpdates(packet.room)) {
         const body = encodeControl(update);
         if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);

@@ -10,6 +10,7 @@ import type { DistinctCounter } from './distinct.js';
 import type { Faults } from './faults.js';
 import type { Log } from './log.js';
 import type { Resolver } from './resolver.js';
+import type { Secrets } from './secrets.js';
 import type { StreamId, Streams } from './streams.js';
 import type { Vitals } from './vitals.js';
 
@@ -24,6 +25,8 @@ export interface Ports {
   /** Estimates distinct keys. */
   distinct: DistinctCounter;
   vitals: Vitals;
+  /** What the cluster shares; null: its nodes talk in the clear. */
+  secrets: Secrets | null;
 }
 
 /** The events a world delivers. None of them may throw for bytes from outside. */

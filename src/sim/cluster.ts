@@ -300,6 +300,7 @@ export class SimCluster {
       faults: null,
       distinct: new SimDistinct(),
       vitals: { rssBytes: () => 0, cpuUserSeconds: () => 0, cpuSystemSeconds: () => 0 },
+      secrets: null,
     };
   }
 

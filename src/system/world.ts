@@ -12,6 +12,7 @@ import { accelerateCrc32 } from '../core/base/crc32.js';
 import { HearsayError } from '../core/base/errors.js';
 import type { Disk } from '../ports/disk.js';
 import type { Log } from '../ports/log.js';
+import type { Secrets } from '../ports/secrets.js';
 import type { StreamId } from '../ports/streams.js';
 import type { Machine, Ports } from '../ports/world.js';
 import { NodeDatagrams } from './datagrams.js';
@@ -94,7 +95,7 @@ export class NodeWorld implements Arrivals {
   }
 
   /** The ports for a machine, over the given disk, whose completions go to `diskCompleted`. */
-  portsOver(disk: Disk): Ports {
+  portsOver(disk: Disk, secrets: Secrets | null = null): Ports {
     const { faultyNetwork, log, resolver } = this;
     return {
       datagrams: faultyNetwork?.datagrams ?? this.datagrams,
@@ -105,6 +106,7 @@ export class NodeWorld implements Arrivals {
       faults: faultyNetwork,
       distinct: this.distinct,
       vitals: processVitals,
+      secrets,
     };
   }
 

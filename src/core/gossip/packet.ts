@@ -1,44 +1,92 @@
 /**
  * The datagram: one encoder owns its budget of 1,200 bytes of payload, and one reader trusts none of it.
- * A packet is a header and sections:
+ * A packet is a header and sections, in the clear or sealed with the cluster's key:
  *
- *     0  u8 0x48   1 u8 version   2 u16 zero   4 u32 CRC-32 of the rest   8 cluster id (8 bytes)   16 sender's actor (6 bytes)
- *     22 u16 zero  24 sections: u8 kind, u8 zero, u16 length, body
+ *     0  u8 'H' in the clear, 'h' sealed   1 u8 version   2 u8 oldest, 3 u8 newest version that the sender speaks
+ *     4  u32 CRC-32 of what follows it, xor the first word; sealed: the id of the key   8 cluster id (8 bytes)
+ *     16 sender's actor (6 bytes)   22 counter (6 bytes; 0 in the clear)   28 actor it is meant for (6 bytes; 0: not known)
+ *     34 u16 zero   36 sections: u8 kind, u8 zero, u16 length, body; sealed: their AES-256-GCM and its tag of 16 bytes
  *
  * CONTROL: one control message. RECORDS: u32 message number of the link, u32 hash of the sender's ring, records end to end.
- * ACKS: what `replication/acks.ts` says.
+ * ACKS: what `replication/acks.ts` says. PADDING: nothing.
+ *
+ * The nonce is bytes 16 to 28, actor and counter. An actor is drawn anew at every start and counts up by one with each packet it
+ * seals, to whomever it goes, so no nonce is used twice with a key; the count begins at a random number, so that even two starts
+ * that drew the same actor would hardly share one. The header is authenticated with the sections, the actor it is meant for too: what
+ * was recorded on its way to one node counts for no other, nor for a later start of the same.
  */
 import { crc32 } from '../base/crc32.js';
+import type { Random } from '../base/random.js';
 import { readWord, writeWord } from '../record/record.js';
+import { type KeyRing, NONCE_BYTES, TAG_BYTES } from './key-ring.js';
+import type { Refusal } from './refusals.js';
+import { ReplayWindows } from './replay.js';
 
 export const PACKET_BYTES_MAX = 1200;
-export const PACKET_HEADER_BYTES = 24;
+export const PACKET_HEADER_BYTES = 36;
 const SECTION_HEADER_BYTES = 4;
-const MAGIC = 0x48;
-export const WIRE_VERSION = 1;
+const MAGIC_CLEAR = 0x48;
+const MAGIC_SEALED = 0x68;
+/** What this node writes, and the range that it reads. */
+export const WIRE_VERSION = 2;
+export const WIRE_VERSION_OLDEST = 2;
+const FIRST_COUNTER_MAX = 2 ** 47;
+const ACTOR_AT = 16;
+const COUNTER_AT = 22;
+const TARGET_AT = 28;
 
+export const SECTION_PADDING = 0;
 export const SECTION_CONTROL = 1;
 export const SECTION_RECORDS = 2;
 export const SECTION_ACKS = 3;
 
+/** Sections end here, so that a seal has room behind them. */
+const SECTIONS_END = PACKET_BYTES_MAX - TAG_BYTES;
 /** The most that one section's body may hold. */
-export const SECTION_BYTES_MAX = PACKET_BYTES_MAX - PACKET_HEADER_BYTES - SECTION_HEADER_BYTES;
+export const SECTION_BYTES_MAX = SECTIONS_END - PACKET_HEADER_BYTES - SECTION_HEADER_BYTES;
 
 /** Eight bytes that name the cluster and its fixed settings, as two words. */
 export type ClusterId = readonly [number, number];
+
+/** Who sends: what all packets of one start of a node have in common. */
+export class PacketSender {
+  private counter: number;
+
+  constructor(
+    readonly clusterId: ClusterId,
+    readonly actor: number,
+    readonly ring: KeyRing | null,
+    random: Random,
+  ) {
+    this.counter = ring === null ? 0 : 1 + Math.floor((random.actor() / 2 ** 48) * FIRST_COUNTER_MAX);
+  }
+
+  nextCounter(): number {
+    return ++this.counter;
+  }
+}
 
 /** A packet being filled. Take its bytes once; then start another. */
 export class PacketWriter {
   readonly bytes: Buffer = Buffer.allocUnsafe(PACKET_BYTES_MAX);
   length = PACKET_HEADER_BYTES;
+  /** Least bytes of the whole packet: it is padded up to these. */
+  bytesMin = 0;
 
-  constructor(clusterId: ClusterId, actor: number) {
-    this.bytes.fill(0, 0, PACKET_HEADER_BYTES);
-    this.bytes[0] = MAGIC;
-    this.bytes[1] = WIRE_VERSION;
-    writeWord(this.bytes, 8, clusterId[0]);
-    writeWord(this.bytes, 12, clusterId[1]);
-    this.bytes.writeUIntLE(actor, 16, 6);
+  /** `target`: the actor it is meant for, 0 if that is not known. */
+  constructor(
+    private readonly sender: PacketSender,
+    target: number,
+  ) {
+    const { bytes } = this;
+    bytes.fill(0, 0, PACKET_HEADER_BYTES);
+    bytes[1] = WIRE_VERSION;
+    bytes[2] = WIRE_VERSION_OLDEST;
+    bytes[3] = WIRE_VERSION;
+    writeWord(bytes, 8, sender.clusterId[0]);
+    writeWord(bytes, 12, sender.clusterId[1]);
+    bytes.writeUIntLE(sender.actor, ACTOR_AT, 6);
+    bytes.writeUIntLE(target, TARGET_AT, 6);
   }
 
   get empty(): boolean {
@@ -47,7 +95,12 @@ export class PacketWriter {
 
   /** Bytes of body that still fit in one more section. */
   get room(): number {
-    return PACKET_BYTES_MAX - this.length - SECTION_HEADER_BYTES;
+    return SECTIONS_END - this.length - SECTION_HEADER_BYTES;
+  }
+
+  /** Bytes that `take` will give. */
+  get packetBytes(): number {
+    return Math.max(this.length, this.bytesMin) + (this.sender.ring === null ? 0 : TAG_BYTES);
   }
 
   /** Adds a section whose body is `body[start, end)`; the caller has looked at `room`. */
@@ -61,41 +114,108 @@ export class PacketWriter {
     this.length = at + SECTION_HEADER_BYTES + size;
   }
 
-  /** Seals the packet and gives its bytes away. */
+  /** Seals the packet, or sums it up, and gives its bytes away. */
   take(): Buffer {
-    writeWord(this.bytes, 4, crc32(this.bytes, 8, this.length));
-    return this.bytes.subarray(0, this.length);
+    if (this.length + SECTION_HEADER_BYTES <= this.bytesMin) this.pad();
+    const { bytes, length, sender } = this;
+    if (sender.ring === null) {
+      bytes[0] = MAGIC_CLEAR;
+      writeWord(bytes, 4, crc32(bytes, 8, length) ^ readWord(bytes, 0));
+      return bytes.subarray(0, length);
+    }
+    const key = sender.ring.sealing;
+    bytes[0] = MAGIC_SEALED;
+    writeWord(bytes, 4, key.secret.id);
+    bytes.writeUIntLE(sender.nextCounter(), COUNTER_AT, 6);
+    const nonce = bytes.subarray(ACTOR_AT, ACTOR_AT + NONCE_BYTES);
+    key.datagrams.seal(nonce, bytes, 0, PACKET_HEADER_BYTES, length);
+    return bytes.subarray(0, length + TAG_BYTES);
+  }
+
+  private pad(): void {
+    const { bytes, length } = this;
+    const size = Math.min(this.bytesMin, SECTIONS_END) - length - SECTION_HEADER_BYTES;
+    bytes.fill(0, length, length + SECTION_HEADER_BYTES + size);
+    bytes[length] = SECTION_PADDING;
+    bytes.writeUInt16LE(size, length + 2);
+    this.length = length + SECTION_HEADER_BYTES + size;
   }
 }
 
-/** Why a packet was not read. */
-export type PacketRefusal = 'malformed' | 'foreign' | 'checksum' | 'version';
-
-/** Walks the sections of a received packet without allocating. */
+/** Checks received packets and walks their sections; in the clear without allocating. */
 export class PacketReader {
-  private bytes: Buffer = Buffer.alloc(0);
-  private at = 0;
-  /** The sender's actor. */
+  /** Off only as a planted bug: a packet met before is read again. */
+  checksReplay = true;
+  readonly windows = new ReplayWindows();
+  /** What the sections lie in: the packet itself, or its plain text. Lent until the next `open`. */
+  bytes: Buffer = Buffer.alloc(0);
+  /** The sender's actor, and the one that the packet is meant for: 0 if its sender did not know. */
   actor = 0;
+  target = 0;
+  /** Id of the key that sealed it; 0 in the clear. */
+  keyId = 0;
   kind = 0;
   bodyStart = 0;
   bodyEnd = 0;
+  private at = 0;
 
-  /** Checks the header and every section's length; null when the packet may be walked by `next`. */
-  open(bytes: Buffer, clusterId: ClusterId): PacketRefusal | null {
-    if (bytes.length < PACKET_HEADER_BYTES || bytes.length > PACKET_BYTES_MAX || bytes[0] !== MAGIC) return 'malformed';
-    if (bytes[1] !== WIRE_VERSION) return 'version';
-    if (readWord(bytes, 8) !== clusterId[0] || readWord(bytes, 12) !== clusterId[1]) return 'foreign';
-    if (crc32(bytes, 8, bytes.length) !== readWord(bytes, 4)) return 'checksum';
-    for (let at = PACKET_HEADER_BYTES; at !== bytes.length; ) {
-      if (at + SECTION_HEADER_BYTES > bytes.length) return 'malformed';
-      at += SECTION_HEADER_BYTES + bytes.readUInt16LE(at + 2);
-      if (at > bytes.length) return 'malformed';
-    }
+  constructor(
+    private readonly clusterId: ClusterId,
+    /** The actor that reads. */
+    private readonly self: number,
+    private readonly ring: KeyRing | null,
+  ) {}
+
+  /** Checks header, seal or sum, and every section's length; null when the packet may be walked by `next`. */
+  open(bytes: Buffer): Refusal | null {
+    const sealed = bytes[0] === MAGIC_SEALED;
+    if (bytes.length < PACKET_HEADER_BYTES || bytes.length > PACKET_BYTES_MAX) return 'malformed';
+    if (!sealed && bytes[0] !== MAGIC_CLEAR) return 'malformed';
+    if (bytes[1] < WIRE_VERSION_OLDEST || bytes[1] > WIRE_VERSION) return 'version';
+    if (readWord(bytes, 8) !== this.clusterId[0] || readWord(bytes, 12) !== this.clusterId[1]) return 'foreign';
+    const refusal = sealed ? this.unseal(bytes) : this.sum(bytes);
+    if (refusal !== null) return refusal;
+    this.actor = bytes.readUIntLE(ACTOR_AT, 6);
+    this.target = bytes.readUIntLE(TARGET_AT, 6);
+    return this.sectionsFit() ? null : 'malformed';
+  }
+
+  private sum(bytes: Buffer): Refusal | null {
+    if (this.ring !== null) return 'unsealed';
+    if ((crc32(bytes, 8, bytes.length) ^ readWord(bytes, 0)) >>> 0 !== readWord(bytes, 4)) return 'checksum';
     this.bytes = bytes;
     this.at = PACKET_HEADER_BYTES;
-    this.actor = bytes.readUIntLE(16, 6);
+    this.keyId = 0;
     return null;
+  }
+
+  private unseal(bytes: Buffer): Refusal | null {
+    if (this.ring === null) return 'sealed';
+    if (bytes.length < PACKET_HEADER_BYTES + TAG_BYTES) return 'malformed';
+    const keyId = readWord(bytes, 4);
+    const key = this.ring.find(keyId);
+    if (key === undefined) return 'wrong-key';
+    const actor = bytes.readUIntLE(ACTOR_AT, 6);
+    const counter = bytes.readUIntLE(COUNTER_AT, 6);
+    if (this.checksReplay && (actor === this.self || !this.windows.isFresh(actor, counter))) return 'replayed';
+    const nonce = bytes.subarray(ACTOR_AT, ACTOR_AT + NONCE_BYTES);
+    const plain = key.datagrams.open(nonce, bytes, 0, PACKET_HEADER_BYTES, bytes.length);
+    if (plain === null) return 'forged';
+    this.windows.note(actor, counter);
+    this.bytes = plain;
+    this.at = 0;
+    this.keyId = keyId;
+    return null;
+  }
+
+  private sectionsFit(): boolean {
+    const { bytes } = this;
+    for (let at = this.at; at !== bytes.length; ) {
+      if (at + SECTION_HEADER_BYTES > bytes.length) return false;
+      at += SECTION_HEADER_BYTES + bytes.readUInt16LE(at + 2);
+      if (at > bytes.length) return false;
+    }
+    return true;
   }
 
   /** Steps to the next section; false after the last. */

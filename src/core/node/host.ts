@@ -19,6 +19,8 @@ import type {
 import type { Keyspace } from '../commands/keyspace.js';
 import type { NodeConfig } from '../config.js';
 import { FRAME_SKETCH } from '../gossip/frames.js';
+import type { KeyRing } from '../gossip/key-ring.js';
+import type { PacketReader } from '../gossip/packet.js';
 import { partitionOf } from '../partitions/slots.js';
 import { recordIsExpired } from '../record/expiry.js';
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
@@ -28,7 +30,7 @@ import { Waiters } from '../replication/waiters.js';
 import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
-import { clusterIdentity, hexIdOf } from './identity.js';
+import { type ClusterIdentity, hexIdOf } from './identity.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 import { SnapshotDesk } from './snapshot-desk.js';
@@ -42,6 +44,9 @@ export const HEARSAY_VERSION = '0.1.0';
 
 export interface HostParts {
   readonly rooms: Rooms;
+  readonly identity: ClusterIdentity;
+  readonly keys: KeyRing | null;
+  readonly reader: PacketReader;
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
@@ -141,7 +146,7 @@ export class NodeHost implements CommandHost {
       hlc: this.rooms.clock.stamp(this.wallMs),
       flushedHlc: this.parts.store.flushedHlc,
       flushedActor: this.parts.store.flushedActor,
-      clusterId: clusterIdentity(this.config).clusterIdText,
+      clusterId: this.parts.identity.hashMark,
       tombstoneGraceMs: this.config.tombstoneGraceMs,
       maxClockDriftMs: this.config.maxClockDriftMs,
     };
@@ -245,6 +250,9 @@ export class NodeHost implements CommandHost {
       upMs: this.monotonicMs - this.parts.startedAtMs,
       nowMs: this.monotonicMs,
       packets: this.parts.packets,
+      refusals: this.rooms.refusals,
+      keys: this.parts.keys,
+      windows: this.parts.reader.windows,
       keyspace: this.rooms.local,
       boot: this.parts.state.boot,
     });

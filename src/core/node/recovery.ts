@@ -107,7 +107,7 @@ export function recoverNode(
   const recovery = wal.recover(visit, { holdsBytes }, () => loader.end());
   const known = recovery.manifest;
   if (known.clusterId !== '' && known.clusterId !== identity.clusterIdText) {
-    const made = describeClusterId(known.clusterId, config) ?? 'one of another name or another password';
+    const made = describeClusterId(known.clusterId, config) ?? 'one of another name';
     throw new HearsayError(
       'DATADIR',
       `data directory ${config.data} belongs to another cluster, ${made}; asked for was ${describeCluster(config)}`,

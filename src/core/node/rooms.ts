@@ -7,6 +7,9 @@ import { HybridClock } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { NodeConfig } from '../config.js';
+import type { KeyRing } from '../gossip/key-ring.js';
+import { PacketSender } from '../gossip/packet.js';
+import { Refusals } from '../gossip/refusals.js';
 import { Membership } from '../membership/membership.js';
 import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
 import { AntiEntropy } from '../replication/anti-entropy.js';
@@ -24,11 +27,12 @@ import { QuorumReads } from '../replication/reads.js';
 import { Replicator } from '../replication/replicator.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
-import { clusterIdentity } from './identity.js';
+import type { ClusterIdentity } from './identity.js';
 import type { NodeState } from './recovery.js';
 import { RingBook } from './ring-book.js';
 
 export interface Rooms {
+  readonly refusals: Refusals;
   readonly clock: HybridClock;
   readonly peers: Peers;
   readonly ring: RingBook;
@@ -47,6 +51,9 @@ export interface Rooms {
 }
 
 export interface RoomParts {
+  readonly identity: ClusterIdentity;
+  /** Null: nodes talk in the clear. */
+  readonly keys: KeyRing | null;
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
@@ -59,19 +66,26 @@ export interface RoomParts {
 
 export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
   const { store, wal, state, distinctKeys, random, commandStats, mutations } = parts;
+  const { identity, keys } = parts;
   const { nodeId, actor, frontiers } = state;
-  const identity = clusterIdentity(config);
+  const sender = new PacketSender(identity.clusterId, actor, keys, random);
+  const refusals = new Refusals(ports.log);
   const operations = new Operations();
   const order = new CallerOrder();
   const clock = new HybridClock(state.maxHlc, config.maxClockDriftMs);
   const peers = new Peers(ports, {
-    clusterId: identity.clusterId,
-    clusterName: config.clusterName,
-    settings: identity.settings,
-    actor,
-    selfId: nodeId,
-    gossipPort: config.gossipPort,
-    advertise: config.advertise,
+    sender,
+    facts: {
+      clusterName: config.clusterName,
+      settings: identity.settings,
+      hashMark: identity.hashMark,
+      id: nodeId,
+      actor,
+      host: config.advertise,
+      port: config.gossipPort,
+    },
+    ring: keys,
+    refusals,
     hintBytesPerPeerMax: config.hintBytesPerPeerMax,
     hintBytesMax: config.hintBytesMax,
     partitions: config.partitions,
@@ -170,6 +184,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     random: random,
   });
   return {
+    refusals,
     clock,
     peers,
     ring,

@@ -5,6 +5,9 @@
 import type { Vitals } from '../../ports/vitals.js';
 import type { CommandHost, HostSettings } from '../commands/host.js';
 import type { NodeConfig } from '../config.js';
+import { type KeyRing, keyText } from '../gossip/key-ring.js';
+import type { Refusals } from '../gossip/refusals.js';
+import type { ReplayWindows } from '../gossip/replay.js';
 import type { Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
 import type { Ring } from '../partitions/ring.js';
@@ -28,7 +31,8 @@ import type { Wal } from '../wal/wal.js';
 export interface ArrivalStats {
   packets: number;
   packetsMalformed: number;
-  packetsForeign: number;
+  /** With records or acknowledgements for another node, or an earlier start of this one. */
+  packetsMisdirected: number;
   packetsUnknownSender: number;
   /** Payload bytes of datagrams, and bytes of peer streams. */
   packetBytes: number;
@@ -61,6 +65,9 @@ export interface StatusParts {
   upMs: number;
   nowMs: number;
   packets: ArrivalStats;
+  refusals: Refusals;
+  keys: KeyRing | null;
+  windows: ReplayWindows;
 }
 
 /** A round of anti-entropy with every live peer found nothing within this time: converged. */
@@ -175,10 +182,14 @@ export function nodeStatus(parts: StatusParts): Status {
     packet_bytes_received: parts.packets.packetBytes,
     peer_stream_bytes_received: parts.packets.peerBytes,
     packets_malformed: parts.packets.packetsMalformed,
-    packets_foreign: parts.packets.packetsForeign,
+    packets_misdirected: parts.packets.packetsMisdirected,
+    ...refusalFacts(parts),
     packets_unknown_sender: parts.packets.packetsUnknownSender,
     frames_dropped: peers.framesDropped,
-    hello_refused: peers.helloRefused,
+    datagrams_withheld: peers.strangers.withheld,
+    streams_refused: peers.incoming.refused,
+    streams_closed_unproven: peers.incoming.strangersClosed,
+    contacts_dropped: peers.outgoing.contactsDropped,
     log: [wal.stats()],
     gossip: [membership.stats()],
     members: membership.members().map((member) => describeMember(member, peers.get(member.id), parts)),
@@ -200,6 +211,26 @@ function sumHints(peers: readonly Peer[]) {
   return sums;
 }
 
+/** Packets and streams that were not let in, by reason, and the keys that decide it. */
+function refusalFacts({ refusals: { counts }, keys, windows }: StatusParts) {
+  return {
+    refused_malformed: counts.malformed,
+    refused_checksum: counts.checksum,
+    refused_version: counts.version,
+    refused_foreign: counts.foreign,
+    refused_unsealed: counts.unsealed,
+    refused_sealed: counts.sealed,
+    refused_wrong_key: counts['wrong-key'],
+    refused_forged: counts.forged,
+    refused_replayed: counts.replayed,
+    refused_unanswered: counts.unanswered,
+    replay_windows: windows.size,
+    replay_windows_forgotten: windows.forgotten,
+    secret_key: keyText(keys?.sealing.secret.id ?? 0),
+    secret_keys: keys?.size ?? 0,
+  };
+}
+
 function describeMember(member: Member, peer: Peer | undefined, parts: StatusParts) {
   return {
     id: member.id,
@@ -209,6 +240,7 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     zone: member.zone,
     place: parts.ring.get(member.id)?.state ?? 'none',
     self: peer === undefined,
+    secret_key: keyText(peer === undefined ? (parts.keys?.sealing.secret.id ?? 0) : peer.keyId),
     boot: member.boot,
     incarnation: member.incarnation,
     udp_blocked: peer === undefined ? parts.membership.isUdpBlocked : member.udpBlocked,
