@@ -187,6 +187,7 @@ export class HearsayNode implements Machine {
       this.rooms.reads,
       this.rooms.forwarding,
       commandTable,
+      this.host.waiters,
       {
         lateMs: config.operationTimeoutMs + config.maxClockDriftMs,
       },
@@ -261,8 +262,8 @@ export class HearsayNode implements Machine {
     const released = this.releasedBatch();
     this.rooms.replicator.releaseAcks(released);
     this.rooms.replicator.flush();
-    this.rooms.operations.settle(released);
-    this.host.waiters.settle(this.rooms.coordinator, this.monotonicMs);
+    this.rooms.operations.settle(released, this.wal.durableBatch);
+    this.host.waiters.settle(this.monotonicMs, false);
     this.desk.release(released);
     this.piggyback();
     this.rooms.peers.flush(this.wal.durableBatch);
@@ -294,6 +295,7 @@ export class HearsayNode implements Machine {
     this.rooms.forwarding.tick();
     this.rooms.reads.tick(this.host);
     this.rooms.operations.expire(now);
+    this.host.waiters.settle(now, true);
     this.rooms.antiEntropy.tick();
     this.sessions.tick();
     this.notePassed();

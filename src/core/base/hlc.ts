@@ -43,3 +43,9 @@ export class HybridClock {
     return true;
   }
 }
+
+/** `milliseconds.counter@actor`, readable and in the order of versions for one actor. */
+export function describeStamp(hlc: number, actor: number): string {
+  const ms = hlcToMs(hlc);
+  return `${ms}.${hlc - ms * HLC_TICKS}@${actor.toString(16).padStart(12, '0')}`;
+}

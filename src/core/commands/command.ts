@@ -9,6 +9,7 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Caller, CommandHost, Level } from './host.js';
 import type { Keyspace } from './keyspace.js';
+import type { Receipt } from './receipt.js';
 import type { CommandStats } from './stats.js';
 import type { CommandTable } from './table.js';
 
@@ -86,6 +87,8 @@ export interface Connection {
   authenticated: boolean;
   readLevel: Level;
   writeLevel: Level;
+  strict: boolean;
+  readonly receipt: Receipt;
   name: string;
   libraryName: string;
   libraryVersion: string;
@@ -127,15 +130,17 @@ export function arityFits(command: Command, count: number): boolean {
   return command.arity < 0 ? count >= -command.arity : count === command.arity;
 }
 
-/** Runs a command here and now; what it throws becomes its reply. */
-export function execute(command: Command, context: CommandContext, args: Args, reply: Reply): void {
+/** Runs a command here and now; what it throws becomes its reply, and false is returned. */
+export function execute(command: Command, context: CommandContext, args: Args, reply: Reply): boolean {
   const start = reply.length;
   try {
     command.run(context, args, reply);
+    return true;
   } catch (error) {
     if (!(error instanceof HearsayError)) throw error;
     reply.truncate(start);
     reply.error(error.code, error.message);
+    return false;
   }
 }
 

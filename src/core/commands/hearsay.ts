@@ -1,12 +1,13 @@
 /**
- * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY and FAULT. Operators and tests see through them what
+ * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT and FAULT. Operators and tests see through them what
  * the cluster believes; CONSISTENCY is how a connection says how many owners must answer.
  */
 import { HearsayError } from '../base/errors.js';
+import { describeStamp } from '../base/hlc.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { ADMIN, CONNECTION, connectionOf, FAST, syntaxError } from './command.js';
+import { ADMIN, BARRIER, CONNECTION, connectionOf, FAST, syntaxError } from './command.js';
 import type { Level } from './host.js';
 
 /** Words of one HEARSAY.FAULT, and bytes of each. */
@@ -76,23 +77,48 @@ function explain({ host, caller }: CommandContext, args: Args, _reply: Reply): v
   host.explain(args.buffer, args.starts[1], args.ends[1], caller);
 }
 
-/** `[READ level] [WRITE level]`; answers with the levels that then hold. */
+/** What the reply of this connection's last command on keys rests on. */
+function receipt(context: CommandContext, _args: Args, reply: Reply): void {
+  const { receipt: last } = connectionOf(context);
+  reply.map(6);
+  reply.bulkString('level');
+  reply.bulkString(last.level);
+  reply.bulkString('met');
+  reply.boolean(last.met);
+  reply.bulkString('owners');
+  reply.integer(last.owners);
+  reply.bulkString('fallbacks');
+  reply.integer(last.fallbacks);
+  reply.bulkString('synced');
+  reply.integer(last.synced);
+  reply.bulkString('version');
+  if (last.hlc === 0) reply.null();
+  else reply.bulkString(describeStamp(last.hlc, last.actor));
+}
+
+/** `[READ level] [WRITE level [STRICT]]`; answers with the levels that then hold. */
 function consistency(context: CommandContext, args: Args, reply: Reply): void {
   const connection = connectionOf(context);
-  let { readLevel, writeLevel } = connection;
+  let { readLevel, writeLevel, strict } = connection;
   for (let index = 1; index < args.count; index += 2) {
     if (index + 1 === args.count) throw syntaxError();
     if (args.equalsIgnoreCase(index, 'READ')) readLevel = levelIn(args, index + 1);
-    else if (args.equalsIgnoreCase(index, 'WRITE')) writeLevel = levelIn(args, index + 1);
-    else throw syntaxError();
+    else if (args.equalsIgnoreCase(index, 'WRITE')) {
+      writeLevel = levelIn(args, index + 1);
+      strict = index + 2 < args.count && args.equalsIgnoreCase(index + 2, 'STRICT');
+      if (strict) index++;
+    } else throw syntaxError();
   }
   connection.readLevel = readLevel;
   connection.writeLevel = writeLevel;
-  reply.map(2);
+  connection.strict = strict;
+  reply.map(3);
   reply.bulkString('read');
   reply.bulkString(readLevel);
   reply.bulkString('write');
   reply.bulkString(writeLevel);
+  reply.bulkString('strict');
+  reply.boolean(strict);
 }
 
 function levelIn(args: Args, index: number): Level {
@@ -135,6 +161,14 @@ export const hearsayCommands: Command[] = [
     ...row,
     summary: 'Estimate the distinct keys written in the cluster since the last reset',
     run: distinct,
+  },
+  {
+    name: 'hearsay.receipt',
+    arity: 1,
+    flags: CONNECTION | FAST | BARRIER,
+    ...row,
+    summary: 'Show what the last reply of this connection rests on',
+    run: receipt,
   },
   { name: 'hearsay.fault', arity: -2, flags: ADMIN, ...row, summary: 'Disturb traffic between nodes', run: fault },
 ];

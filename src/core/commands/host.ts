@@ -8,7 +8,9 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command } from './command.js';
 import type { Keyspace } from './keyspace.js';
+import type { Receipt } from './receipt.js';
 import type { SnapshotDoor } from './snapshot-door.js';
+import type { WriteMarks } from './write-marks.js';
 
 export type Level = 'one' | 'quorum' | 'all';
 
@@ -22,10 +24,16 @@ export interface Caller {
   readonly protocol: 2 | 3;
   readonly readLevel: Level;
   readonly writeLevel: Level;
+  /** Stand-ins do not count for its writes. */
+  readonly strict: boolean;
+  /** What the reply of the command in hand rests on. */
+  readonly receipt: Receipt;
   /** Where a reply that is known at once goes. */
   readonly reply: Reply;
-  /** What this caller wrote last, for WAIT: kept by the node. */
-  readonly wrote: WriteMark;
+  /** What this caller wrote, for WAIT: kept by the node. */
+  readonly wrote: WriteMarks;
+  /** A command on keys begins: its receipt, blank. */
+  beginReceipt(level: Level): Receipt;
   /** Reserves the next place in the order of replies for one that comes later. */
   defer(): Deferred;
   /** What was put into `reply` since the last call may leave only when this log batch is durable. */
@@ -38,12 +46,16 @@ export interface Deferred {
   done(): void;
 }
 
-/** A caller's last write: which actor coordinated it and that coordinator's count of writes then. */
-export interface WriteMark {
-  coordinator: number;
-  count: number;
-  /** Partition of the last write; -1 for one that concerns all of them. */
-  partition: number;
+/** What WAIT or WAITAOF asks for. */
+export interface WaitWish {
+  /** Copies on disk count, not those in memory: WAITAOF. */
+  readonly durable: boolean;
+  /** 1: the log of the node that coordinated the writes must be durable too. */
+  readonly local: number;
+  /** Peers wanted. */
+  readonly peers: number;
+  /** 0: for as long as it takes. */
+  readonly timeoutMs: number;
 }
 
 export interface SlotRange {
@@ -155,8 +167,8 @@ export interface CommandHost {
   noteLoaded(caller: Caller): void;
   /** Deletes everything written anywhere before now, on every node, and answers OK. */
   flushAll(caller: Caller): void;
-  /** Answers with the number of peers that have acknowledged all of the caller's writes, once `count` have or time is up. */
-  wait(count: number, timeoutMs: number, caller: Caller): void;
+  /** Answers with the number of peers that have all of the caller's writes, once as many as wished have or time is up. */
+  wait(wish: WaitWish, caller: Caller): void;
   /** An estimate of the distinct keys written in the cluster since the last reset. */
   distinctKeys(): number;
   /** They count from nothing again, on every node. The caller's reply waits for the log. Throws NOSPACE, BUSY, DISKFAILED. */

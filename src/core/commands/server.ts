@@ -1,5 +1,5 @@
 /**
- * Commands about the node and the data as a whole: FLUSHALL, FLUSHDB, WAIT, TIME; and FUNCTION FLUSH and SCRIPT FLUSH, which
+ * Commands about the node and the data as a whole: FLUSHALL, FLUSHDB, WAIT, WAITAOF, TIME; and FUNCTION FLUSH and SCRIPT FLUSH, which
  * test suites send, and which have nothing to flush.
  */
 import { HearsayError } from '../base/errors.js';
@@ -21,7 +21,23 @@ function wait(context: CommandContext, args: Args, _reply: Reply): void {
   const timeoutMs = args.integer(2);
   if (Number.isNaN(timeoutMs)) throw new HearsayError('ERR', 'timeout is not an integer or out of range');
   if (timeoutMs < 0) throw new HearsayError('ERR', 'timeout is negative');
-  context.host.wait(Math.max(0, count), timeoutMs, context.caller);
+  context.host.wait({ durable: false, local: 0, peers: Math.max(0, count), timeoutMs }, context.caller);
+}
+
+/** WAITAOF local peers ms: copies that survive a loss of power. */
+function waitaof(context: CommandContext, args: Args, _reply: Reply): void {
+  const local = args.integer(1);
+  const peers = args.integer(2);
+  const timeoutMs = args.integer(3);
+  if (Number.isNaN(local) || Number.isNaN(peers)) throw notAnInteger();
+  if (!(local >= 0 && local <= 1)) throw new HearsayError('ERR', 'value is out of range, must be between 0 and 1');
+  if (peers < 0) throw new HearsayError('ERR', 'value is out of range, must be positive');
+  if (Number.isNaN(timeoutMs)) throw new HearsayError('ERR', 'timeout is not an integer or out of range');
+  if (timeoutMs < 0) throw new HearsayError('ERR', 'timeout is negative');
+  if (local > 0 && context.host.settings.durability === 'off') {
+    throw new HearsayError('ERR', 'WAITAOF cannot be used when numlocal is set but appendonly is disabled.');
+  }
+  context.host.wait({ durable: true, local, peers, timeoutMs }, context.caller);
 }
 
 function time({ host }: CommandContext, _args: Args, reply: Reply): void {
@@ -74,6 +90,14 @@ export const serverCommands: Command[] = [
     ...row,
     summary: "Wait until peers have this connection's writes",
     run: wait,
+  },
+  {
+    name: 'waitaof',
+    arity: 4,
+    flags: BARRIER,
+    ...row,
+    summary: "Wait until this connection's writes are on disk, here and at peers",
+    run: waitaof,
   },
   { name: 'time', arity: 1, flags: FAST, ...row, summary: 'Show the wall clock', run: time },
   { name: 'script', arity: -2, flags: ADMIN, ...row, summary: 'SCRIPT FLUSH: nothing to flush', run: scriptFlush },

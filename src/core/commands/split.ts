@@ -11,7 +11,9 @@ import { readInteger } from '../resp/integer.js';
 import { Reply } from '../resp/reply.js';
 import type { Command, SplitRule } from './command.js';
 import { lastKeyOf, WRITE } from './command.js';
-import type { Caller, CommandHost, Deferred, Level, WriteMark } from './host.js';
+import type { Caller, CommandHost, Deferred, Level } from './host.js';
+import { Receipt } from './receipt.js';
+import type { WriteMarks } from './write-marks.js';
 
 /** Keys of one command that may be under way at once. */
 export const PARTS_MAX = 16_384;
@@ -80,11 +82,14 @@ export class Gathering {
   private pending = 0;
   private given = false;
   private batch = 0;
+  private readonly receipt: Receipt;
 
   /** `writes`: a part that was carried out has changed something. */
   constructor(caller: Caller, place: HeldDeferred, combine: Combine, expected: number, writes = false) {
     this.writes = writes;
     this.caller = caller;
+    this.receipt = caller.beginReceipt(writes ? caller.writeLevel : caller.readLevel);
+    this.receipt.kept = true;
     this.place = place;
     this.combine = combine;
     this.expected = expected;
@@ -122,6 +127,7 @@ export class Gathering {
     if (failed !== undefined) this.fail(failed, place.reply);
     else this.combineInto(place.reply);
     if (this.batch > 0) place.holdUntilDurable(this.batch);
+    for (const [index, part] of this.parts.entries()) this.receipt.join(part.receipt, index === 0);
     place.done();
   }
 
@@ -167,7 +173,9 @@ class PartCaller implements Caller, Deferred {
   readonly protocol: 2 | 3;
   readonly readLevel: Level;
   readonly writeLevel: Level;
-  readonly wrote: WriteMark;
+  readonly strict: boolean;
+  readonly wrote: WriteMarks;
+  readonly receipt = new Receipt();
   readonly reply: Reply;
   batch = 0;
   deferred = false;
@@ -181,6 +189,7 @@ class PartCaller implements Caller, Deferred {
     this.protocol = caller.protocol;
     this.readLevel = caller.readLevel;
     this.writeLevel = caller.writeLevel;
+    this.strict = caller.strict;
     this.wrote = caller.wrote;
     this.reply = new Reply(caller.protocol, null);
     this.gathering = gathering;
@@ -193,6 +202,11 @@ class PartCaller implements Caller, Deferred {
   defer(): Deferred {
     this.deferred = true;
     return this;
+  }
+
+  beginReceipt(level: Level): Receipt {
+    this.receipt.begin(level);
+    return this.receipt;
   }
 
   holdUntilDurable(batch: number): void {

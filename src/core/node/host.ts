@@ -15,6 +15,7 @@ import type {
   HotKeyVisitor,
   KeyVisitor,
   Loaded,
+  WaitWish,
 } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import type { NodeConfig } from '../config.js';
@@ -59,7 +60,7 @@ export class NodeHost implements CommandHost {
   wallMs = 0;
   monotonicMs = 0;
   readonly settings: HostSettings;
-  readonly waiters = new Waiters();
+  readonly waiters: Waiters;
   readonly snapshots: SnapshotDesk;
   private readonly rooms: Rooms;
   private view: ClusterNodeView[] | null = null;
@@ -73,6 +74,9 @@ export class NodeHost implements CommandHost {
     this.rooms = parts.rooms;
     this.settings = settingsOf(config, parts.state.nodeId);
     this.snapshots = new SnapshotDesk(this, parts.store);
+    const { coordinator, forwarding, peers } = parts.rooms;
+    const { replicas, operationTimeoutMs } = config;
+    this.waiters = new Waiters(coordinator, forwarding, peers, { replicas, operationTimeoutMs });
   }
 
   get keyspace(): Keyspace {
@@ -167,6 +171,7 @@ export class NodeHost implements CommandHost {
   }
 
   flushAll(caller: Caller): void {
+    const receipt = caller.beginReceipt(caller.writeLevel);
     const operation = caller.writeLevel === 'one' ? null : this.rooms.coordinator.beginOperation(0, caller);
     if (caller.writeLevel !== 'one' && operation === null) return;
     const reply = operation === null ? caller.reply : operation.deferred.reply;
@@ -177,6 +182,11 @@ export class NodeHost implements CommandHost {
     }
     reply.ok();
     this.rooms.coordinator.noteWrite(caller, -1);
+    receipt.owners = 1;
+    receipt.fallbacks = 0;
+    receipt.met = operation === null;
+    receipt.hlc = this.parts.store.flushedHlc;
+    receipt.actor = this.parts.state.actor;
     if (operation !== null) operation.batch = this.parts.wal.lastBatch;
     else caller.holdUntilDurable(this.parts.wal.lastBatch);
   }
@@ -197,22 +207,8 @@ export class NodeHost implements CommandHost {
     for (const peer of peers.all()) if (peer.connected) peers.sendFrame(peer, FRAME_SKETCH, body);
   }
 
-  wait(count: number, timeoutMs: number, caller: Caller): void {
-    const { coordinator, count: writes, partition } = caller.wrote;
-    if (coordinator !== 0 && coordinator !== this.parts.state.actor) {
-      const peer = this.rooms.peers.withActor(coordinator);
-      if (peer === undefined) caller.reply.integer(0);
-      else this.rooms.forwarding.forwardWait(peer, count, timeoutMs, caller);
-      return;
-    }
-    const acknowledged = this.rooms.coordinator.acknowledgedBy(writes, partition);
-    if (acknowledged >= count) {
-      caller.reply.integer(acknowledged);
-      return;
-    }
-    if (!this.waiters.add(caller, count, timeoutMs, this.monotonicMs)) {
-      caller.reply.error('BUSY', 'too many connections wait');
-    }
+  wait(wish: WaitWish, caller: Caller): void {
+    this.waiters.wait(wish, caller, this.monotonicMs);
   }
 
   explain(key: Buffer, start: number, end: number, caller: Caller): void {

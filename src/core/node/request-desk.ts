@@ -38,6 +38,7 @@ import {
   STATUS_UNKNOWN,
   versionOf,
 } from '../replication/requests.js';
+import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 
 /** Forwarded commands whose reply waits here. */
@@ -54,6 +55,7 @@ export class RequestDesk {
     private readonly reads: QuorumReads,
     private readonly forwarding: Forwarding,
     private readonly table: CommandTable,
+    private readonly waiters: Waiters,
     private readonly options: { lateMs: number },
   ) {}
 
@@ -70,14 +72,11 @@ export class RequestDesk {
         this.forwarded(host, peer, head, body, coordinator, clock);
         break;
       case REQUEST_WAIT: {
-        const wait = readWait(body);
-        if (wait === null) break;
-        const caller = this.caller(peer, head, clock);
-        if (caller === null) break;
-        caller.wrote.coordinator = coordinator.actor;
-        caller.wrote.count = wait.writes;
-        caller.wrote.partition = head.partition < host.settings.partitions ? head.partition : -1;
-        host.wait(wait.count, wait.timeoutMs, caller);
+        const asked = readWait(body, coordinator.actor, host.settings.partitions);
+        const caller = asked === null ? null : this.caller(peer, head, clock);
+        if (asked === null) this.stats.malformed++;
+        else if (caller === null) this.stats.refused++;
+        else this.waiters.waitFor(asked.mark, asked.wish, caller, host.monotonicMs);
         break;
       }
       case REQUEST_READ:
@@ -120,6 +119,7 @@ export class RequestDesk {
       protocol: 2,
       readLevel: 'one',
       writeLevel: 'one',
+      strict: false,
       hops: 0,
       hlc: clock.last,
       sentMs: 0,
@@ -166,6 +166,7 @@ export class RequestDesk {
       return;
     }
     const caller = this.caller(peer, head, clock);
+    caller?.beginReceipt((command.flags & WRITE) === 0 ? head.readLevel : head.writeLevel);
     if (caller === null) this.stats.refused++;
     else coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
   }
@@ -196,8 +197,8 @@ export class RequestDesk {
 
   private caller(peer: Peer, head: RequestHead, clock: HybridClock): PeerCaller | null {
     if (this.callers.size >= CALLERS_MAX) return null;
-    const { id, protocol, readLevel, writeLevel } = head;
-    const caller = new PeerCaller(this.peers, peer, id, protocol, readLevel, writeLevel, clock);
+    const { id, protocol, readLevel, writeLevel, strict } = head;
+    const caller = new PeerCaller(this.peers, peer, id, protocol, readLevel, writeLevel, strict, clock);
     this.callers.add(caller);
     return caller;
   }

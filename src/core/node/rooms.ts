@@ -174,7 +174,13 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     peers,
     wal,
     order,
-    { ...options, actor, replicas: config.replicas, operationTimeoutMs: config.operationTimeoutMs },
+    {
+      ...options,
+      actor,
+      replicas: config.replicas,
+      operationTimeoutMs: config.operationTimeoutMs,
+      durability: config.durability,
+    },
     commandStats,
   );
   reads.attach(coordinator);

@@ -194,6 +194,11 @@ export class DurableMarks {
     return this.marks.length === 0 ? ackedThrough : Math.min(this.marks[0].from, ackedThrough);
   }
 
+  /** Everything acknowledged is durable there. */
+  get settled(): boolean {
+    return this.marks.length === 0;
+  }
+
   /** Whether what is acknowledged with this batch is durable there already. */
   isDurable(batch: number): boolean {
     return batch <= this.durableBatch;

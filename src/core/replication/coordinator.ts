@@ -9,7 +9,9 @@
  */
 import { type Command, type CommandContext, execute, lastKeyOf, READ, readsFirst, WRITE } from '../commands/command.js';
 import type { Caller, CommandHost } from '../commands/host.js';
+import type { Receipt } from '../commands/receipt.js';
 import type { CommandStats } from '../commands/stats.js';
+import type { WriteMark } from '../commands/write-marks.js';
 import type { Args } from '../resp/args.js';
 import type { Wal } from '../wal/wal.js';
 import type { CallerOrder } from './caller-order.js';
@@ -29,6 +31,7 @@ export interface CoordinatorOptions {
   replicas: number;
   partitions: number;
   operationTimeoutMs: number;
+  durability: 'interval' | 'always' | 'off';
   mutations: ReadonlySet<string>;
 }
 
@@ -83,6 +86,7 @@ export class Coordinator {
   submit(host: CommandHost, command: Command, args: Args, caller: Caller): void {
     const key = command.firstKey;
     const partition = this.keyspace.focus(args.buffer, args.starts[key], args.ends[key]);
+    caller.beginReceipt((command.flags & WRITE) === 0 ? caller.readLevel : caller.writeLevel);
     this.submitTo(host, partition, command, args, caller, 0);
     this.keyspace.unfocus();
   }
@@ -136,21 +140,57 @@ export class Coordinator {
     const context = this.contextFor(host, caller);
     const before = this.replicator.writes;
     if ((command.flags & WRITE) === 0 || caller.writeLevel === 'one') {
-      execute(command, context, args, caller.reply);
+      const { hits } = this.keyspace;
+      const done = execute(command, context, args, caller.reply);
       if (this.replicator.writes !== before) {
         this.noteWrite(caller, partition);
+        this.fillReceipt(caller.receipt, partition, done);
         caller.holdUntilDurable(this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch);
-      }
+      } else if (done) this.noteRead(caller.receipt, partition, this.keyspace.hits !== hits);
       return;
     }
     const operation = this.beginOperation(partition, caller);
     if (operation === null) return;
     this.keyspace.operation = operation;
-    execute(command, context, args, operation.deferred.reply);
+    const done = execute(command, context, args, operation.deferred.reply);
     this.keyspace.operation = null;
     operation.batch = this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch;
-    if (this.replicator.writes === before) operation.needed = 0;
-    else this.noteWrite(caller, partition);
+    if (this.replicator.writes !== before) {
+      this.noteWrite(caller, partition);
+      if (operation.receipt !== null) this.noteVersion(operation.receipt, partition);
+      return;
+    }
+    operation.needed = 0;
+    if (done) return;
+    operation.receipt?.begin(caller.writeLevel);
+    operation.receipt = null;
+  }
+
+  /** What a write at level one rests on when its reply leaves: this node. */
+  private fillReceipt(receipt: Receipt, partition: number, done: boolean): void {
+    receipt.met = done;
+    if (this.ownership.owns(partition)) receipt.owners = 1;
+    else receipt.fallbacks = 1;
+    receipt.synced = this.options.durability === 'always' ? 1 : 0;
+    this.noteVersion(receipt, partition);
+  }
+
+  private noteVersion(receipt: Receipt, partition: number): void {
+    receipt.hlc = this.keyspace.lastHlc;
+    receipt.actor = this.options.actor;
+    receipt.sequence = this.keyspace.lastSequence;
+    receipt.partition = partition;
+  }
+
+  /** What a reply from this node's memory rests on. `found`: the version read stands in the keyspace's entry. */
+  private noteRead(receipt: Receipt, partition: number, found: boolean): void {
+    receipt.met = true;
+    receipt.partition = partition;
+    if (this.ownership.owns(partition)) receipt.owners = 1;
+    else receipt.fallbacks = 1;
+    if (!found) return;
+    receipt.hlc = this.keyspace.entry.hlc;
+    receipt.actor = this.keyspace.entry.actor;
   }
 
   /** Commands that waited for those ahead of them on their connection run now. */
@@ -165,48 +205,86 @@ export class Coordinator {
   /** The command of a placed caller has run: its reply leaves once it is whole and its batch is safe. */
   finishPlaced(caller: PlacedCaller, expiresAtMs: number): void {
     // What was written at level one waits for the log alone: an operation that needs no other owner.
-    if (caller.batch > 0) this.operations.begin(caller.defer(), 0, caller.batch, expiresAtMs);
+    if (caller.batch > 0) this.operations.begin(caller.defer(), null, 0, caller.batch, expiresAtMs);
     caller.finish();
   }
 
   /** Opens an operation for a write above level one; null if it was refused with a reply. */
   beginOperation(partition: number, caller: Caller): Operation | null {
     if (this.operations.full) {
-      caller.reply.error('BUSY', 'too many operations wait for other owners');
+      caller.reply.error('BUSY', 'too many writes wait for other owners; try again later, or at a lower level');
       return null;
     }
     const all = caller.writeLevel === 'all';
+    const strict = caller.strict || all;
+    const owns = this.ownership.owns(partition);
     const owners = this.ownership.ownerCount(partition);
     const wanted = all ? Math.max(owners, 1) : quorumOf(this.options.replicas);
-    let reachable = 1;
+    // A stand-in counts as one of the quorum, unless the caller is strict.
+    const self = owns || !strict ? 1 : 0;
+    let reachable = self;
     for (const peer of this.ownership.otherOwners(partition)) if (peer.state === 'alive') reachable++;
-    if (!all && reachable < wanted) reachable += this.ownership.fallbacks(partition, wanted).length;
+    const standIns: Peer[] =
+      strict || reachable >= wanted ? [] : this.ownership.fallbacks(partition, wanted - reachable);
+    reachable += standIns.length;
     if (reachable < wanted) {
-      caller.reply.error('NOQUORUM', `${reachable} of the ${wanted} nodes that this level asks for can be reached`);
+      const what = strict && !all ? 'owners that a strict quorum' : 'nodes that this level';
+      caller.reply.error('NOQUORUM', `${reachable} of the ${wanted} ${what} asks for can be reached`);
       return null;
     }
     const deferred = caller.defer();
-    return this.operations.begin(deferred, wanted - 1, this.wal.batch, this.nowMs + this.options.operationTimeoutMs);
+    const { receipt } = caller;
+    receipt.kept = true;
+    if (owns) receipt.owners = 1;
+    else receipt.fallbacks = 1;
+    const needed = wanted - self;
+    const expiresAtMs = this.nowMs + this.options.operationTimeoutMs;
+    const operation = this.operations.begin(deferred, receipt, needed, this.wal.batch, expiresAtMs);
+    if (standIns.length > 0) operation.standIns = new Set(standIns.map((peer) => peer.id));
+    return operation;
   }
 
   /** `partition` -1: a write that concerns all of them. */
   noteWrite(caller: Caller, partition: number): void {
-    caller.wrote.coordinator = this.options.actor;
-    caller.wrote.count = this.replicator.writes;
-    caller.wrote.partition = partition;
+    caller.wrote.note(this.options.actor, this.replicator.writes, partition);
+  }
+
+  /** Raised by whatever may let a WAIT end. */
+  get progress(): number {
+    return this.replicator.progress + this.wal.durableBatch;
+  }
+
+  get lastBatch(): number {
+    return this.wal.lastBatch;
+  }
+
+  isDurable(batch: number): boolean {
+    return this.wal.durableBatch >= batch;
   }
 
   /**
-   * Other owners of the last write's partition (every peer for a write that concerns all) that have acknowledged every write
-   * this node coordinated up to `count`.
+   * How many other owners of each partition written into have every write of the mark, in memory or on disk: the least over the
+   * partitions. A write that concerned all partitions is to be with every peer.
    */
-  acknowledgedBy(count: number, partition: number): number {
-    const candidates = partition < 0 ? this.peers.all() : this.ownership.otherOwners(partition);
+  peersWith(mark: WriteMark, durable: boolean): number {
+    let least = Number.POSITIVE_INFINITY;
+    if (mark.coversAll) least = this.countWith(this.peers.all(), mark, durable);
+    for (const partition of mark.partitions()) {
+      least = Math.min(least, this.countWith(this.ownership.otherOwners(partition), mark, durable));
+    }
+    return Number.isFinite(least) ? least : 0;
+  }
+
+  private countWith(candidates: readonly Peer[], mark: WriteMark, durable: boolean): number {
+    const now = this.replicator.writes;
     let peers = 0;
     for (const peer of candidates) {
       if (peer.state === 'dead' || peer.state === 'left') continue;
-      if (peer.hints.pending > 0 && peer.hints.owedSince <= count) continue;
-      if (peer.link.ackedThrough(this.replicator.writes) >= count) peers++;
+      if (peer.hints.pending > 0 && peer.hints.owedSince <= mark.last) continue;
+      // What a former run of the peer acknowledged and had not on disk yet may have gone with it.
+      if (durable && mark.first <= peer.doubtfulThrough) continue;
+      const through = durable ? peer.link.durableThrough(now) : peer.link.ackedThrough(now);
+      if (through >= mark.last) peers++;
     }
     return peers;
   }

@@ -6,7 +6,9 @@
 import type { HybridClock } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
 import { type Command, WRITE } from '../commands/command.js';
-import type { Caller, Deferred, Level, WriteMark } from '../commands/host.js';
+import type { Caller, Deferred, Level, WaitWish } from '../commands/host.js';
+import { Receipt } from '../commands/receipt.js';
+import { type WriteMark, WriteMarks } from '../commands/write-marks.js';
 import { FRAME_BODY_BYTES_MAX, FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
@@ -29,6 +31,8 @@ import {
 const PENDING_MAX = 65_536;
 const ATTEMPTS_MAX = 3;
 const NO_PARTITION = 0xffff;
+/** A WAIT without a timeout is asked for this long. */
+const WAIT_FOR_EVER_MS = 3_600_000;
 /** Greater ids are those of quorum reads. */
 const FORWARD_ID_MAX = 0x7fffffff;
 /** A reply fits into one frame with its head. */
@@ -43,6 +47,7 @@ interface Pending {
   readonly body: Buffer;
   readonly caller: Caller;
   readonly deferred: Deferred;
+  readonly receipt: Receipt;
   readonly expiresAtMs: number;
   attemptEndsAtMs: number;
   attempts: number;
@@ -93,19 +98,11 @@ export class Forwarding {
     this.begin(peer, partition, repeatable, body, caller, this.options.operationTimeoutMs);
   }
 
-  /** WAIT for writes that another node coordinated. */
-  forwardWait(peer: Peer, count: number, timeoutMs: number, caller: Caller): void {
-    const { partition } = caller.wrote;
-    const head = this.head(REQUEST_WAIT, partition < 0 ? NO_PARTITION : partition, caller, 0);
-    const body = encodeWait(head, count, timeoutMs, caller.wrote.count);
-    this.begin(
-      peer,
-      -1,
-      false,
-      body,
-      caller,
-      timeoutMs === 0 ? 3_600_000 : timeoutMs + this.options.operationTimeoutMs,
-    );
+  /** WAIT or WAITAOF for writes that another node coordinated. */
+  forwardWait(peer: Peer, mark: WriteMark, wish: WaitWish, caller: Caller): void {
+    const body = encodeWait(this.head(REQUEST_WAIT, NO_PARTITION, caller, 0), mark, wish);
+    const timeoutMs = wish.timeoutMs === 0 ? WAIT_FOR_EVER_MS : wish.timeoutMs + this.options.operationTimeoutMs;
+    this.begin(peer, -1, false, body, caller, timeoutMs);
   }
 
   /** The answer to one of ours. */
@@ -120,11 +117,9 @@ export class Forwarding {
     this.pending.delete(id);
     this.order.end(pending.caller.origin, pending.partition);
     this.stats.answered++;
+    if (pending.partition >= 0) pending.receipt.assign(answer.receipt);
     if (answer.coordinator !== 0 && pending.partition >= 0) {
-      const { wrote } = pending.caller;
-      wrote.coordinator = answer.coordinator;
-      wrote.count = answer.writes;
-      wrote.partition = pending.partition;
+      pending.caller.wrote.note(answer.coordinator, answer.writes, pending.partition);
     }
     pending.deferred.reply.raw(body, answer.replyStart, body.length);
     pending.deferred.done();
@@ -154,6 +149,7 @@ export class Forwarding {
       protocol: caller.protocol,
       readLevel: caller.readLevel,
       writeLevel: caller.writeLevel,
+      strict: caller.strict,
       hops,
       hlc: this.clock.last,
       sentMs: this.wallMs,
@@ -178,11 +174,13 @@ export class Forwarding {
       body,
       caller,
       deferred: caller.defer(),
+      receipt: caller.receipt,
       expiresAtMs,
       attemptEndsAtMs: repeatable ? Math.min(expiresAtMs, this.nowMs + timeoutMs / 2) : expiresAtMs,
       attempts: 1,
       tried: null,
     };
+    pending.receipt.kept = true;
     this.pending.set(pending.id, pending);
     this.order.begin(caller.origin, partition, peer);
     this.stats.forwarded++;
@@ -213,7 +211,8 @@ export class Forwarding {
 /** A peer as the caller of a command: its one reply goes back in a RESPONSE frame once whole and as durable as asked. */
 export class PeerCaller implements Caller {
   readonly reply: Reply;
-  readonly wrote: WriteMark = { coordinator: 0, count: 0, partition: -1 };
+  readonly wrote = new WriteMarks();
+  readonly receipt = new Receipt();
   /** The log batch that the reply waits for; 0 for none. */
   batch = 0;
   private deferrals = 0;
@@ -228,6 +227,7 @@ export class PeerCaller implements Caller {
     readonly protocol: 2 | 3,
     readonly readLevel: Level,
     readonly writeLevel: Level,
+    readonly strict: boolean,
     private readonly clock: HybridClock,
   ) {
     this.reply = new Reply(protocol, null);
@@ -246,6 +246,11 @@ export class PeerCaller implements Caller {
   defer(): Deferred {
     this.deferrals++;
     return this;
+  }
+
+  beginReceipt(level: Level): Receipt {
+    this.receipt.begin(level);
+    return this.receipt;
   }
 
   done(): void {
@@ -270,7 +275,7 @@ export class PeerCaller implements Caller {
     const bytes = this.reply.buffer.subarray(0, this.reply.length);
     const head = { id: this.id, status: bytes.length === 0 ? STATUS_REFUSED : STATUS_OK, hlc: this.clock.last };
     const { coordinator, count } = this.wrote;
-    this.peers.sendFrame(this.peer, FRAME_RESPONSE, encodeReplyResponse(head, coordinator, count, bytes));
+    this.peers.sendFrame(this.peer, FRAME_RESPONSE, encodeReplyResponse(head, coordinator, count, this.receipt, bytes));
     return true;
   }
 }

@@ -72,6 +72,15 @@ export class LocalKeyspace implements Keyspace {
     };
   }
 
+  /** The version stamped last, and its place in the sequence of its partition. */
+  get lastHlc(): number {
+    return this.fields.hlc;
+  }
+
+  get lastSequence(): number {
+    return this.fields.sequence;
+  }
+
   /** Forgets which key was hashed last: the bytes it stood in are about to be reused. */
   unfocus(): void {
     this.focusBuffer = null;

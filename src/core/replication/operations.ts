@@ -4,6 +4,7 @@
  * Guarded: an operation is answered once; every open one is in the table, which is bounded.
  */
 import type { Deferred } from '../commands/host.js';
+import type { Receipt } from '../commands/receipt.js';
 
 /** Operations open at once on one node; past it -BUSY. */
 export const OPERATIONS_MAX = 65_536;
@@ -11,16 +12,18 @@ export const OPERATIONS_MAX = 65_536;
 /** An answer that waits. `reply` of the deferral already holds what success says. */
 export interface Operation {
   readonly deferred: Deferred;
+  /** Told at the end what the answer rests on: it begins with what this node is, an owner or a stand-in. Null: nobody asks. */
+  receipt: Receipt | null;
   /** Owners other than this node that must have it. */
   needed: number;
   acked: number;
-  /** Of these, how many had it on their disk when they acknowledged. */
-  synced: number;
   /** The log batch that holds the local part: known once the command has run. */
   batch: number;
   readonly expiresAtMs: number;
   /** Messages per peer still to come; a peer counts when its number falls to zero. */
   readonly perPeer: Map<string, number>;
+  /** Peers that stand in for owners. */
+  standIns: Set<string> | null;
   answered: boolean;
 }
 
@@ -37,15 +40,16 @@ export class Operations {
   }
 
   /** Opens one; it settles no earlier than its batch is released. */
-  begin(deferred: Deferred, needed: number, batch: number, expiresAtMs: number): Operation {
+  begin(deferred: Deferred, receipt: Receipt | null, needed: number, batch: number, expiresAtMs: number): Operation {
     const operation: Operation = {
       deferred,
+      receipt,
       needed,
       acked: 0,
-      synced: 0,
       batch,
       expiresAtMs,
       perPeer: new Map(),
+      standIns: null,
       answered: false,
     };
     this.open.add(operation);
@@ -63,13 +67,23 @@ export class Operations {
     operation.perPeer.set(peerId, left);
     if (left !== 0) return;
     operation.acked++;
-    if (durable) operation.synced++;
+    const { receipt } = operation;
+    if (receipt === null || operation.answered) return;
+    if (operation.standIns?.has(peerId)) receipt.fallbacks++;
+    else receipt.owners++;
+    if (durable) receipt.synced++;
   }
 
   /** Answers whatever has enough: acknowledgements by others, and the log here (`releasedBatch`). */
-  settle(releasedBatch: number): void {
+  settle(releasedBatch: number, durableBatch: number): void {
     for (const operation of this.open) {
-      if (operation.acked >= operation.needed && operation.batch <= releasedBatch) this.finish(operation);
+      if (operation.acked < operation.needed || operation.batch > releasedBatch) continue;
+      const { receipt } = operation;
+      if (receipt !== null) {
+        receipt.met = true;
+        if (operation.batch > 0 && operation.batch <= durableBatch) receipt.synced++;
+      }
+      this.finish(operation);
     }
   }
 
@@ -86,7 +100,7 @@ export class Operations {
       }
       operation.deferred.reply.error(
         'NOQUORUM',
-        `only ${operation.acked} of ${operation.needed} other owners acknowledged in time; the write is applied here and will spread`,
+        `only ${operation.acked} of ${operation.needed} other nodes acknowledged in time; the write is applied here and will spread`,
       );
       this.finish(operation);
     }

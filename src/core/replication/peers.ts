@@ -38,6 +38,8 @@ export class Peer {
   /** Datagrams do not get there, or nothing comes back: everything goes by stream. */
   udpBlocked = false;
   link = new Link();
+  /** Writes up to this count were acknowledged by former runs of the peer that may have ended before they were on its disk. */
+  doubtfulThrough = 0;
   readonly hints: Hints;
   readonly pace = new HintPace();
   /** Our stream to it; 0 when there is none. */
@@ -142,6 +144,7 @@ export class Peers {
     if (peer.actor !== actor) {
       if (this.byActor.get(peer.actor) === peer) this.byActor.delete(peer.actor);
       this.byActor.set(actor, peer);
+      if (!peer.link.durable.settled) peer.doubtfulThrough = peer.link.lastCount;
       peer.link = new Link(peer.link.nextNumber);
       peer.acks = new AckBook();
       peer.packet = null;

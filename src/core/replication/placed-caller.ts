@@ -4,6 +4,7 @@
  * whatever it deferred is done.
  */
 import type { Caller, Deferred } from '../commands/host.js';
+import type { Receipt } from '../commands/receipt.js';
 import { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 
@@ -16,7 +17,10 @@ export class PlacedCaller implements Caller {
   constructor(
     private readonly caller: Caller,
     private readonly place: Deferred,
-  ) {}
+    readonly receipt: Receipt = caller.receipt,
+  ) {
+    receipt.kept = true;
+  }
 
   get origin(): object {
     return this.caller.origin;
@@ -36,6 +40,15 @@ export class PlacedCaller implements Caller {
 
   get writeLevel(): Caller['writeLevel'] {
     return this.caller.writeLevel;
+  }
+
+  get strict(): boolean {
+    return this.caller.strict;
+  }
+
+  beginReceipt(level: Caller['readLevel']): Receipt {
+    this.receipt.begin(level);
+    return this.receipt;
   }
 
   get reply(): Reply {

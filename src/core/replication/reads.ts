@@ -8,10 +8,11 @@
 
 import type { ErrorCode } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
-import { hlcToMs } from '../base/hlc.js';
+import { describeStamp } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
-import type { Command } from '../commands/command.js';
+import { type Command, WRITE } from '../commands/command.js';
 import type { Caller, CommandHost, Deferred } from '../commands/host.js';
+import type { Receipt } from '../commands/receipt.js';
 import { FRAME_REQUEST } from '../gossip/frames.js';
 import { slotOf } from '../partitions/slots.js';
 import { recordExpireAtMs, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../record/record.js';
@@ -49,6 +50,7 @@ interface Gathering {
   readonly args: Args | null;
   readonly caller: Caller;
   readonly deferred: Deferred;
+  readonly receipt: Receipt;
   readonly asked: Map<Peer, Vote | null>;
   /** Definite votes wanted, this node's included; Infinity for EXPLAIN: everyone. */
   readonly wanted: number;
@@ -182,10 +184,12 @@ export class QuorumReads {
       args,
       caller,
       deferred: caller.defer(),
+      receipt: caller.receipt,
       asked: new Map(),
       wanted,
       expiresAtMs: this.nowMs + this.options.operationTimeoutMs,
     };
+    gathering.receipt.kept = true;
     this.open.set(id, gathering);
     const mine = this.mine(partition, key);
     const head = {
@@ -194,6 +198,7 @@ export class QuorumReads {
       protocol: caller.protocol,
       readLevel: caller.readLevel,
       writeLevel: caller.writeLevel,
+      strict: false,
       hops: 0,
       hlc: this.clock.last,
       sentMs: 0,
@@ -232,13 +237,14 @@ export class QuorumReads {
       return;
     }
     this.order.end(caller.origin, partition);
+    gathering.receipt.owners = answers;
     if (votes < wanted && answers < wanted && !atOne) {
       this.refuse(gathering, 'NOQUORUM', `${answers} of the ${wanted} owners that this level asks for answered`);
     } else if (this.isBehind(gathering, mine?.version ?? NO_VERSION)) {
       this.refuse(gathering, 'UNAVAILABLE', 'a newer record is known and can not be taken in here');
     } else {
       this.repair(gathering);
-      this.runGathered(host, gathering);
+      this.runGathered(host, gathering, answers);
     }
   }
 
@@ -257,11 +263,16 @@ export class QuorumReads {
     return false;
   }
 
-  private runGathered(host: CommandHost, gathering: Gathering): void {
-    const { command, args, partition } = gathering;
+  private runGathered(host: CommandHost, gathering: Gathering, answers: number): void {
+    const { command, args, partition, receipt } = gathering;
     if (this.coordinator === null || command === null || args === null) return;
-    const caller = new PlacedCaller(gathering.caller, gathering.deferred);
+    const caller = new PlacedCaller(gathering.caller, gathering.deferred, receipt);
     this.coordinator.runHere(host, partition, command, args, caller);
+    // A write rests on who has taken it, a read on who has answered.
+    if ((command.flags & WRITE) === 0) {
+      receipt.owners = answers;
+      receipt.fallbacks = 0;
+    }
     this.coordinator.finishPlaced(caller, gathering.expiresAtMs);
   }
 
@@ -350,11 +361,8 @@ export class QuorumReads {
   }
 }
 
-/** `milliseconds.counter@actor`, readable and in the order of versions for one actor. */
 function describeVersion(version: Version): string {
-  if (version.hlc === 0) return 'none';
-  const ms = hlcToMs(version.hlc);
-  return `${ms}.${version.hlc - ms * 2048}@${version.actor.toString(16).padStart(12, '0')}`;
+  return version.hlc === 0 ? 'none' : describeStamp(version.hlc, version.actor);
 }
 
 function describeHolding(type: number, definite: boolean): string {

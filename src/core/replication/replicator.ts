@@ -107,23 +107,17 @@ export class Replicator {
   }
 
   /**
-   * Sends a record that this node has just stamped to the other owners of its partition, and to stand-ins when fewer than
-   * `needed` others are alive. Owners that are suspected or gone are owed a hint. `operation` counts their acknowledgements.
+   * Sends a record that this node has just stamped to the other owners of its partition, and to the operation's stand-ins. Owners that are suspected or gone are owed a hint. `operation` counts their acknowledgements.
    */
   spread(bytes: Buffer, offset: number, partition: number, operation: Operation | null): void {
     const length = recordBytes(bytes, offset);
     if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
-    let alive = 0;
     for (const peer of this.ownership.otherOwners(partition)) {
       if (peer.state === 'alive' || peer.state === 'suspect') this.send(peer, bytes, offset, length, operation);
-      if (peer.state === 'alive') alive++;
-      else this.hint(peer, bytes, offset, partition, this.writes);
+      if (peer.state !== 'alive') this.hint(peer, bytes, offset, partition, this.writes);
     }
-    if (operation !== null && alive < operation.needed) {
-      for (const peer of this.ownership.fallbacks(partition, operation.needed - alive)) {
-        this.send(peer, bytes, offset, length, operation);
-      }
-    }
+    if (operation === null || operation.standIns === null) return;
+    for (const id of operation.standIns) this.send(this.peers.ensure(id), bytes, offset, length, operation);
   }
 
   /** Sends a record to one peer, outside any operation: repair, hints, hand-off. */

@@ -2,12 +2,14 @@
  * Requests between nodes and their answers, as bytes in REQUEST and RESPONSE frames: a command forwarded to an owner, a read of
  * a version, a wait for acknowledgements. The coordinator writes and reads them; nothing else knows the offsets.
  *
- * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8[3] zero
+ * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8 strict   10 u8[2] zero
  *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 f64 wall ms when it was sent   32 body by kind
  * Response: 0 u32 id   4 u8 status   5 u8[3] zero   8 f64 the sender's clock (HLC)   16 body by kind
  */
 
-import type { Level } from '../commands/host.js';
+import type { Level, WaitWish } from '../commands/host.js';
+import type { ReceiptFields } from '../commands/receipt.js';
+import { ALL_PARTITIONS, WriteMark } from '../commands/write-marks.js';
 import { recordActor, recordBytes, recordExpiryActor, recordExpiryHlc, recordHlc } from '../record/record.js';
 import { Args } from '../resp/args.js';
 
@@ -68,6 +70,8 @@ export interface RequestHead {
   protocol: 2 | 3;
   readLevel: Level;
   writeLevel: Level;
+  /** Stand-ins do not count. */
+  strict: boolean;
   hops: number;
   hlc: number;
   /** The sender's wall clock, ms: a write that comes too late is not carried out. */
@@ -83,6 +87,7 @@ function requestHead(head: RequestHead, bodyBytes: number): Buffer {
   bytes[6] = LEVELS.indexOf(head.readLevel);
   bytes[7] = LEVELS.indexOf(head.writeLevel);
   bytes[8] = head.hops;
+  bytes[9] = head.strict ? 1 : 0;
   bytes.writeDoubleLE(head.hlc, 12);
   bytes.writeUInt16LE(head.partition, 20);
   bytes.writeDoubleLE(head.sentMs, 24);
@@ -103,6 +108,7 @@ export function readRequestHead(body: Buffer): RequestHead | null {
     protocol: body[5] === 3 ? 3 : 2,
     readLevel,
     writeLevel,
+    strict: body[9] === 1,
     hops: body[8],
     hlc,
     sentMs: body.readDoubleLE(24),
@@ -170,22 +176,52 @@ export function readKeyRequest(body: Buffer): KeyRequest | null {
   return version === null ? null : { version, keyStart: REQUEST_HEADER_BYTES + 32 };
 }
 
-/** WAIT: u32 how many, u32 timeout in ms, f64 the coordinator's count of writes. */
-export function encodeWait(head: RequestHead, count: number, timeoutMs: number, writes: number): Buffer {
-  const bytes = requestHead(head, 16);
-  bytes.writeUInt32LE(Math.min(count, 0xffffffff), REQUEST_HEADER_BYTES);
-  bytes.writeUInt32LE(Math.min(timeoutMs, 0xffffffff), REQUEST_HEADER_BYTES + 4);
-  bytes.writeDoubleLE(writes, REQUEST_HEADER_BYTES + 8);
+/** Partitions in a WAIT: this many stand for all of them. */
+const EVERY_PARTITION = 0xffff;
+const WAIT_BYTES = 28;
+
+/**
+ * WAIT: u32 peers wanted, u32 timeout in ms, f64 and f64 the coordinator's counts at the first and the last write, u8 1 for copies on
+ * disk, u8 1 for its own log too, u16 how many partitions, then each (u16).
+ */
+export function encodeWait(head: RequestHead, mark: WriteMark, wish: WaitWish): Buffer {
+  const partitions = mark.coversAll ? [] : mark.partitions();
+  const bytes = requestHead(head, WAIT_BYTES + partitions.length * 2);
+  let at = bytes.writeUInt32LE(Math.min(wish.peers, 0xffffffff), REQUEST_HEADER_BYTES);
+  at = bytes.writeUInt32LE(Math.min(wish.timeoutMs, 0xffffffff), at);
+  at = bytes.writeDoubleLE(mark.first, at);
+  at = bytes.writeDoubleLE(mark.last, at);
+  bytes[at] = wish.durable ? 1 : 0;
+  bytes[at + 1] = wish.local;
+  at = bytes.writeUInt16LE(mark.coversAll ? EVERY_PARTITION : partitions.length, at + 2);
+  for (const partition of partitions) at = bytes.writeUInt16LE(partition, at);
   return bytes;
 }
 
-export function readWait(body: Buffer): { count: number; timeoutMs: number; writes: number } | null {
-  if (body.length < REQUEST_HEADER_BYTES + 16) return null;
-  return {
-    count: body.readUInt32LE(REQUEST_HEADER_BYTES),
-    timeoutMs: body.readUInt32LE(REQUEST_HEADER_BYTES + 4),
-    writes: body.readDoubleLE(REQUEST_HEADER_BYTES + 8),
+/** `actor`: of this node, who is asked; `partitions`: how many there are. Null when the bytes are no WAIT. */
+export function readWait(body: Buffer, actor: number, partitions: number): { mark: WriteMark; wish: WaitWish } | null {
+  if (body.length < REQUEST_HEADER_BYTES + WAIT_BYTES) return null;
+  const at = REQUEST_HEADER_BYTES;
+  const first = body.readDoubleLE(at + 8);
+  const last = body.readDoubleLE(at + 16);
+  const count = body.readUInt16LE(at + 26);
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < 0 || last < first) return null;
+  const named: number[] = [];
+  if (count === EVERY_PARTITION) named.push(ALL_PARTITIONS);
+  else {
+    if (count === 0 || count > partitions || body.length < at + WAIT_BYTES + count * 2) return null;
+    for (let index = 0; index < count; index++) named.push(body.readUInt16LE(at + WAIT_BYTES + index * 2));
+    if (named.some((partition) => partition >= partitions)) return null;
+  }
+  const mark = new WriteMark(actor, first, named[0]);
+  for (const partition of named) mark.note(last, partition);
+  const wish = {
+    durable: body[at + 24] === 1,
+    local: body[at + 25] === 1 ? 1 : 0,
+    peers: body.readUInt32LE(at),
+    timeoutMs: body.readUInt32LE(at + 4),
   };
+  return { mark, wish };
 }
 
 export interface ResponseHead {
@@ -209,27 +245,58 @@ export function readResponseHead(body: Buffer): ResponseHead | null {
   return { id: body.readUInt32LE(0), status: body[4], hlc };
 }
 
-/** Answer to FORWARD and WAIT: f64 coordinator's actor, f64 its count of writes, then the reply as RESP bytes. */
+const REPLY_HEAD_BYTES = 48;
+
+/**
+ * Answer to FORWARD and WAIT: f64 coordinator's actor, f64 its count of writes; what the reply rests on: u8 owners, u8 stand-ins,
+ * u8 copies on disk, u8 1 if the level was met, u32 partition, f64 HLC, f64 actor, f64 sequence; then the reply as RESP bytes.
+ */
 export function encodeReplyResponse(
   head: ResponseHead,
   coordinator: number,
   writes: number,
+  receipt: ReceiptFields,
   reply: Uint8Array,
 ): Buffer {
-  const bytes = responseHead(head, 16 + reply.length);
-  bytes.writeDoubleLE(coordinator, RESPONSE_HEADER_BYTES);
-  bytes.writeDoubleLE(writes, RESPONSE_HEADER_BYTES + 8);
-  bytes.set(reply, RESPONSE_HEADER_BYTES + 16);
+  const bytes = responseHead(head, REPLY_HEAD_BYTES + reply.length);
+  let at = bytes.writeDoubleLE(coordinator, RESPONSE_HEADER_BYTES);
+  at = bytes.writeDoubleLE(writes, at);
+  bytes[at] = receipt.owners;
+  bytes[at + 1] = receipt.fallbacks;
+  bytes[at + 2] = receipt.synced;
+  bytes[at + 3] = receipt.met ? 1 : 0;
+  at = bytes.writeInt32LE(receipt.partition, at + 4);
+  at = bytes.writeDoubleLE(receipt.hlc, at);
+  at = bytes.writeDoubleLE(receipt.actor, at);
+  at = bytes.writeDoubleLE(receipt.sequence, at);
+  bytes.set(reply, at);
   return bytes;
 }
 
-export function readReplyResponse(body: Buffer): { coordinator: number; writes: number; replyStart: number } | null {
-  if (body.length < RESPONSE_HEADER_BYTES + 16) return null;
-  return {
-    coordinator: body.readDoubleLE(RESPONSE_HEADER_BYTES),
-    writes: body.readDoubleLE(RESPONSE_HEADER_BYTES + 8),
-    replyStart: RESPONSE_HEADER_BYTES + 16,
+export interface ReplyResponse {
+  coordinator: number;
+  writes: number;
+  receipt: ReceiptFields;
+  replyStart: number;
+}
+
+export function readReplyResponse(body: Buffer): ReplyResponse | null {
+  if (body.length < RESPONSE_HEADER_BYTES + REPLY_HEAD_BYTES) return null;
+  const at = RESPONSE_HEADER_BYTES;
+  const numbers = [0, 8, 24, 32, 40].map((offset) => body.readDoubleLE(at + offset));
+  if (numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) return null;
+  const [coordinator, writes, hlc, actor, sequence] = numbers;
+  const receipt = {
+    owners: body[at + 16],
+    fallbacks: body[at + 17],
+    synced: body[at + 18],
+    met: body[at + 19] === 1,
+    partition: body.readInt32LE(at + 20),
+    hlc,
+    actor,
+    sequence,
   };
+  return { coordinator, writes, receipt, replyStart: at + REPLY_HEAD_BYTES };
 }
 
 /** Answer to READ and VERSION: the version held there (four f64), u8 type (0: none), then the record when it is newer. */

@@ -11,12 +11,14 @@
 import type { StreamId, Streams } from '../../ports/streams.js';
 import type { Command, CommandContext, Connection, Connections } from '../commands/command.js';
 import { arityFits, BARRIER, execute, isPublic, keysFit, NOAUTH } from '../commands/command.js';
-import type { Caller, CommandHost, Deferred, Level, WriteMark } from '../commands/host.js';
+import type { Caller, CommandHost, Deferred, Level } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
+import { Receipt } from '../commands/receipt.js';
 import { isCrossProtocol, unknownCommand } from '../commands/refused.js';
 import { PARTS_MAX, partsOf, runSplit } from '../commands/split.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { CommandTable } from '../commands/table.js';
+import { WriteMarks } from '../commands/write-marks.js';
 import { BROKEN, INCOMPLETE, Parser } from '../resp/parser.js';
 import type { BufferPool } from '../resp/pool.js';
 import type { Reply } from '../resp/reply.js';
@@ -58,10 +60,13 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   readonly peerAddress: string;
   readonly localAddress: string;
   readonly acceptedMs: number;
-  readonly wrote: WriteMark = { coordinator: 0, count: 0, partition: -1 };
+  readonly wrote = new WriteMarks();
+  /** Of the last command on keys. */
+  receipt = new Receipt();
   lastCommandMs: number;
   readLevel: Level = 'one';
   writeLevel: Level = 'one';
+  strict = false;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -173,6 +178,12 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     return this.outbox.defer();
   }
 
+  beginReceipt(level: Level): Receipt {
+    if (this.receipt.kept) this.receipt = new Receipt();
+    this.receipt.begin(level);
+    return this.receipt;
+  }
+
   holdUntilDurable(batch: number): void {
     this.outbox.hold(batch);
   }
@@ -241,6 +252,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.name = '';
     this.readLevel = 'one';
     this.writeLevel = 'one';
+    this.strict = false;
     this.noEvict = false;
     this.noTouch = false;
     this.authenticated = this.ports.host.settings.password === null;

@@ -378,15 +378,26 @@ describe("Hearsay's own commands", () => {
 
   it('CONSISTENCY sets the levels of this connection, both or none', () => {
     const harness = new Harness();
-    expect(ask3(harness, 'HEARSAY.CONSISTENCY')).toEqual({ read: 'one', write: 'one' });
+    expect(ask3(harness, 'HEARSAY.CONSISTENCY')).toEqual({ read: 'one', write: 'one', strict: false });
     expect(ask3(harness, 'HEARSAY.CONSISTENCY', 'READ', 'quorum', 'WRITE', 'ALL')).toEqual({
       read: 'quorum',
       write: 'all',
+      strict: false,
     });
     expect(ask3(harness, 'HEARSAY.CONSISTENCY', 'READ', 'one', 'WRITE', 'x')).toBe(
       '-ERR a level is ONE, QUORUM or ALL',
     );
-    expect(ask3(harness, 'HEARSAY.CONSISTENCY')).toEqual({ read: 'quorum', write: 'all' });
+    expect(ask3(harness, 'HEARSAY.CONSISTENCY', 'WRITE', 'quorum', 'strict', 'READ', 'one')).toEqual({
+      read: 'one',
+      write: 'quorum',
+      strict: true,
+    });
+    expect(ask3(harness, 'HEARSAY.CONSISTENCY', 'WRITE', 'x', 'strict')).toBe('-ERR a level is ONE, QUORUM or ALL');
+    expect(ask3(harness, 'HEARSAY.CONSISTENCY', 'READ', 'quorum')).toEqual({
+      read: 'quorum',
+      write: 'quorum',
+      strict: true,
+    });
     expect(harness.line('HEARSAY.CONSISTENCY READ')).toBe('-ERR syntax error\r\n');
   });
 
@@ -400,7 +411,9 @@ describe("Hearsay's own commands", () => {
   it("WAIT and FLUSHALL are the node's", () => {
     const harness = new Harness();
     expect(harness.line('WAIT 2 100')).toBe(':2\r\n');
-    expect(harness.host.waits).toEqual([{ count: 2, timeoutMs: 100 }]);
+    expect(harness.host.waits).toEqual([{ durable: false, local: 0, peers: 2, timeoutMs: 100 }]);
+    expect(harness.line('WAITAOF 1 2 100')).toBe('*2\r\n:1\r\n:2\r\n');
+    expect(harness.line('WAITAOF 2 2 100')).toBe('-ERR value is out of range, must be between 0 and 1\r\n');
     harness.line('SET k v');
     expect(harness.line('FLUSHALL SYNC')).toBe('+OK\r\n');
     expect(harness.line('DBSIZE')).toBe(':0\r\n');

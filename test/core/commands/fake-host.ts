@@ -16,6 +16,7 @@ import type {
   HotKeyVisitor,
   KeyVisitor,
   Loaded,
+  WaitWish,
 } from '../../../src/core/commands/host.js';
 import type { EntryView, Keyspace } from '../../../src/core/commands/keyspace.js';
 import { CommandStats } from '../../../src/core/commands/stats.js';
@@ -164,7 +165,7 @@ export class FakeHost implements CommandHost {
   });
   readonly snapshots = new SnapshotDesk(this, this.store);
   distinct = 7;
-  readonly waits: { count: number; timeoutMs: number }[] = [];
+  readonly waits: WaitWish[] = [];
 
   get wallMs(): number {
     return this.keyspace.wallMs;
@@ -281,8 +282,10 @@ export class FakeHost implements CommandHost {
     caller.reply.ok();
   }
 
-  wait(count: number, timeoutMs: number, caller: Caller): void {
-    this.waits.push({ count, timeoutMs });
+  wait(wish: WaitWish, caller: Caller): void {
+    this.waits.push(wish);
+    if (wish.durable) caller.reply.array(2);
+    if (wish.durable) caller.reply.integer(wish.local);
     caller.reply.integer(2);
   }
 

@@ -94,7 +94,7 @@ describe('a message of which a peer has no room for some records', () => {
     const origin = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
     const deferred = { reply: {}, done: () => {} } as unknown as Parameters<Operations['begin']>[0];
     const begun = ['short', LONG, 'brief'].map((value, index) => {
-      const operation = operations.begin(deferred, 1, 0, 1000);
+      const operation = operations.begin(deferred, null, 1, 0, 1000);
       const bytes = record({ hlc: hlcFromMs(NOW_MS) + index }, `k${index}`, value);
       if (peer.link.add(bytes, 0, bytes.length, index + 1, 0, operation)) operations.expect(operation, peer.id);
       return operation;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { WriteMark } from '../../../src/core/commands/write-marks.js';
 import { recordBytes, TYPE_PUT } from '../../../src/core/record/record.js';
 import {
   compareFullVersions,
@@ -30,6 +31,7 @@ const HEAD: RequestHead = {
   protocol: 3,
   readLevel: 'quorum',
   writeLevel: 'all',
+  strict: true,
   hops: 1,
   hlc: 2 ** 52 + 5,
   sentMs: 1_700_000_000_000,
@@ -114,13 +116,43 @@ describe('requests and answers about one key', () => {
 });
 
 describe('WAIT and replies', () => {
-  it('travel whole', () => {
-    expect(readWait(encodeWait(HEAD, 2, 500, 12_345))).toEqual({ count: 2, timeoutMs: 500, writes: 12_345 });
-    const reply = encodeReplyResponse({ id: 1, status: 0, hlc: 2 }, 2 ** 47, 9, Buffer.from('+OK\r\n'));
+  const ACTOR = 2 ** 47;
+  const wish = { durable: true, local: 1, peers: 2, timeoutMs: 500 };
+
+  it('carry the counts and the partitions that were written into', () => {
+    const mark = new WriteMark(ACTOR, 7, 3);
+    mark.note(12_345, 200);
+    const read = readWait(encodeWait(HEAD, mark, wish), ACTOR, 256);
+    expect(read?.wish).toEqual(wish);
+    expect(read?.mark).toMatchObject({ coordinator: ACTOR, first: 7, last: 12_345, coversAll: false });
+    expect(read?.mark.partitions()).toEqual([3, 200]);
+    mark.note(12_346, -1);
+    expect(readWait(encodeWait(HEAD, mark, wish), ACTOR, 256)?.mark).toMatchObject({ last: 12_346, coversAll: true });
+  });
+
+  it('are refused when they are cut short, or name partitions that there are not', () => {
+    const mark = new WriteMark(ACTOR, 7, 3);
+    mark.note(8, 200);
+    const body = encodeWait(HEAD, mark, wish);
+    for (let end = 0; end < body.length; end++) expect(readWait(body.subarray(0, end), ACTOR, 256)).toBeNull();
+    expect(readWait(body, ACTOR, 200)).toBeNull();
+  });
+
+  it('bring the reply and what it rests on', () => {
+    const receipt = {
+      met: true,
+      owners: 2,
+      fallbacks: 1,
+      synced: 3,
+      hlc: 2 ** 52,
+      actor: 5,
+      sequence: 6,
+      partition: 7,
+    };
+    const reply = encodeReplyResponse({ id: 1, status: 0, hlc: 2 }, ACTOR, 9, receipt, Buffer.from('+OK\r\n'));
     const read = readReplyResponse(reply);
-    expect(read).toMatchObject({ coordinator: 2 ** 47, writes: 9 });
+    expect(read).toMatchObject({ coordinator: ACTOR, writes: 9, receipt });
     expect(reply.toString('latin1', read?.replyStart)).toBe('+OK\r\n');
     expect(readReplyResponse(Buffer.alloc(10))).toBeNull();
-    expect(readWait(Buffer.alloc(10))).toBeNull();
   });
 });
