@@ -9,6 +9,7 @@ import { fairnessGroup } from './fairness.js';
 import { inProcessGroup } from './in-process.js';
 import { MEMORY_DEFAULT, memoryGroups } from './memory.js';
 import { PAUSES_DEFAULT, pausesGroup } from './pauses.js';
+import { REPLICATION_DEFAULT, replicationGroup } from './replication.js';
 import { RESTART_DEFAULT, restartGroups } from './restart.js';
 import { THROUGHPUT_DEFAULT, throughputGroups } from './throughput.js';
 
@@ -21,6 +22,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...diskGroups(),
   pausesGroup(),
   fairnessGroup(),
+  replicationGroup(),
 ];
 
 const DEFAULT_NAMES: readonly string[] = [
@@ -32,6 +34,7 @@ const DEFAULT_NAMES: readonly string[] = [
   ...DISK_DEFAULT,
   ...PAUSES_DEFAULT,
   'fairness',
+  ...REPLICATION_DEFAULT,
 ];
 
 /** One of each kind: what a quick run without words measures, in about two minutes. */
@@ -39,6 +42,7 @@ const QUICK_NAMES: readonly string[] = [
   ...['set-p16-c50-100b-off', 'get-p16-c50-100b-off', 'set-p1-c50-100b-off', 'get-p1-c50-100b-off'],
   ...['mixed-p16-c50-100b-off', 'set-p16-c50-100b-always', 'in-process-get', 'in-process-set', 'memory-100b-1m'],
   ...['restart-1m-image', 'disk-1kib', 'pause-p999-growth', 'pause-longest', 'fairness'],
+  ...['replicated-set-p16', 'replicated-set-wait-p1'],
 ];
 
 export function allCaseNames(): string[] {

@@ -2,7 +2,7 @@
  * What a load generator is told to do: the words between a benchmark and its client process, as JSON on its command line.
  */
 
-export type Operation = 'set' | 'get' | 'incr' | 'mset' | 'mixed';
+export type Operation = 'set' | 'get' | 'incr' | 'mset' | 'mixed' | 'set-wait';
 
 export interface LoadSpec {
   readonly port: number;
@@ -27,6 +27,11 @@ export interface LoadSpec {
   /** With a rate: the file that gets a line of eight bytes for each request, start and latency in float ms; null for none. */
   readonly samplesFile: string | null;
   readonly seed: number;
+}
+
+/** Replies to one request: a `set-wait` is a SET and a WAIT 1 without a time limit, sent together. */
+export function repliesPerRequest(operation: Operation): number {
+  return operation === 'set-wait' ? 2 : 1;
 }
 
 export interface LoadResult {

@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { LatencyHistogram } from './histogram.js';
-import type { LoadResult, LoadSpec } from './load-spec.js';
+import { type LoadResult, type LoadSpec, repliesPerRequest } from './load-spec.js';
 import { ReplyCounter } from './reply-counter.js';
 import { RequestWriter } from './requests.js';
 
@@ -39,12 +39,16 @@ class LoadConnection {
   /** Open loop: when each request under way was due; a ring. */
   private readonly dueMs: Float64Array;
   private first = 0;
+  private readonly repliesEach: number;
+  /** Replies to a request that has not all of them yet. */
+  private replies = 0;
 
   constructor(
     private readonly socket: Socket,
     private readonly tally: Tally,
   ) {
     const { spec, writer } = tally;
+    this.repliesEach = repliesPerRequest(spec.operation);
     this.bytes = Buffer.alloc(writer.bytesMax(spec.pipeline));
     this.dueMs = new Float64Array(spec.ratePerSecond > 0 ? UNDER_WAY_MAX : 0);
   }
@@ -78,17 +82,19 @@ class LoadConnection {
 
   /** Takes replies in; true when the batch is answered. */
   receive(bytes: Uint8Array, length: number): boolean {
-    const replies = this.counter.feed(bytes, length);
-    if (replies === 0) return false;
+    this.replies += this.counter.feed(bytes, length);
+    const answered = Math.floor(this.replies / this.repliesEach);
+    if (answered === 0) return false;
+    this.replies -= answered * this.repliesEach;
     const { tally } = this;
     const nowMs = performance.now();
     if (tally.spec.ratePerSecond > 0) {
-      for (let reply = 0; reply < replies; reply++) this.note(nowMs);
+      for (let request = 0; request < answered; request++) this.note(nowMs);
     } else {
-      tally.histogram.record((nowMs - this.sentAtMs) * 1000, replies);
+      tally.histogram.record((nowMs - this.sentAtMs) * 1000, answered);
     }
-    tally.answered += replies;
-    this.underWay -= replies;
+    tally.answered += answered;
+    this.underWay -= answered;
     return this.underWay === 0;
   }
 

@@ -38,7 +38,7 @@ function judgedFigure(row: Row, kind: Target['kind']): number | null {
 /** What holds for every run, in sentences. */
 export function setupLines(redis: string | null): string[] {
   return [
-    'Hearsay: one node (N = 1), real sockets; on: a dot and a version of every record, CRC-32 of every record and log frame, the digest trie, frequency for eviction',
+    'Hearsay: one node (N = 1) where a case does not say three, real sockets; on: a dot and a version of every record, CRC-32 of every record and log frame, the digest trie, frequency for eviction',
     redis === null
       ? 'redis-server is not on PATH: Hearsay alone was measured, and no ratio can be given'
       : `Redis ${redis}: save "", io-threads 1; off = no AOF, interval = appendfsync everysec, always = appendfsync always`,

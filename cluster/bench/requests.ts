@@ -79,7 +79,9 @@ function writeTemplate({ operation, ttlSeconds }: LoadSpec, value: string): Temp
   if (operation === 'mset') {
     return templateOf(['MSET', ...Array.from({ length: MSET_KEYS }, () => [`key:${DIGITS}`, value]).flat()]);
   }
-  return templateOf(['SET', `key:${DIGITS}`, value, ...(ttlSeconds > 0 ? ['EX', String(ttlSeconds)] : [])]);
+  const wait = operation === 'set-wait' ? templateOf(['WAIT', '1', '0']).bytes : Buffer.alloc(0);
+  const set = templateOf(['SET', `key:${DIGITS}`, value, ...(ttlSeconds > 0 ? ['EX', String(ttlSeconds)] : [])]);
+  return { ...set, bytes: Buffer.concat([set.bytes, wait]) };
 }
 
 function templateOf(words: readonly string[]): Template {

@@ -21,7 +21,13 @@ function folders(): string[] {
 
 test('a quick run measures every case it was asked for, beside redis-server where that is present', async () => {
   const report = join(place, 'report');
-  const cases = ['set-p16-c50-100b-off', 'get-p1-c50-100b-off', 'mixed-p16-c1-100b-off', 'in-process'];
+  const cases = [
+    'set-p16-c50-100b-off',
+    'get-p1-c50-100b-off',
+    'mixed-p16-c1-100b-off',
+    'in-process',
+    'replicated-waits-p1',
+  ];
   const before = new Set(folders());
   const bench = run(['bench', '--quick', '--cases', cases.join(','), '--report', report]);
   expect(await bench.ended, bench.lines.join('\n')).toBe(0);
@@ -30,10 +36,10 @@ test('a quick run measures every case it was asked for, beside redis-server wher
   ) as BenchReport;
   expect(rows.map((row) => row.name)).toEqual([
     ...['set-p16-c50-100b-off', 'get-p1-c50-100b-off', 'mixed-p16-c1-100b-off'],
-    ...['in-process-get', 'in-process-set'],
+    ...['in-process-get', 'in-process-set', 'replicated-waits-p1'],
   ]);
   for (const row of rows) expect(row.hearsay, `${row.name}: ${row.notes.join('; ')}`).not.toBeNull();
-  for (const row of rows.filter((one) => /^(?:set|get|mixed)/.test(one.name))) {
+  for (const row of rows.filter((one) => /^(?:set|get|mixed|replicated)/.test(one.name))) {
     expect(row.redis !== null, `${row.name}: ${row.notes.join('; ')}`).toBe(hasRedis);
   }
   expect(rows[0].details.map((detail) => detail.name)).toContain('server CPU per operation');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LoadSpec } from '../../../cluster/bench/load-spec.js';
+import { type LoadSpec, repliesPerRequest } from '../../../cluster/bench/load-spec.js';
 import { ReplyCounter } from '../../../cluster/bench/reply-counter.js';
 import { incompressible, RequestWriter, writeDigits } from '../../../cluster/bench/requests.js';
 
@@ -40,6 +40,12 @@ describe('requests', () => {
     );
     expect(requestText({ ttlSeconds: 60 }, 1)).toMatch(/^\*5\r\n.*\$2\r\nEX\r\n\$2\r\n60\r\n$/s);
     expect(requestText({ operation: 'incr' }, 1)).toMatch(/^\*2\r\n\$4\r\nINCR\r\n\$20\r\ncounter:\d{12}\r\n$/);
+  });
+
+  it('are a SET with a WAIT for one other copy behind it, which has two replies', () => {
+    const text = requestText({ operation: 'set-wait' }, 2);
+    expect(text.match(/\$3\r\nSET\r\n.*?\*3\r\n\$4\r\nWAIT\r\n\$1\r\n1\r\n\$1\r\n0\r\n/gs)).toHaveLength(2);
+    expect([repliesPerRequest('set-wait'), repliesPerRequest('set')]).toEqual([2, 1]);
   });
 
   it('name ten different keys in an MSET', () => {

@@ -105,7 +105,7 @@ describe('the catalogue', () => {
     expect(usual).toContain('set-p16-c50-100b-always');
     expect(usual).not.toContain('set-p16-c1-1kib-interval');
     expect(chooseCases([], 'all').names).toEqual(allCaseNames());
-    expect(chooseCases([], 'quick').names).toHaveLength(14);
+    expect(chooseCases([], 'quick').names).toHaveLength(16);
   });
 });
 
