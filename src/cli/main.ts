@@ -14,6 +14,7 @@ import { runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
 import { runExport } from './export.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
+import { runForget, runLeave } from './members.js';
 import { runPing } from './ping.js';
 import { runRestore } from './restore.js';
 import { runServe } from './serve.js';
@@ -71,13 +72,18 @@ function afterOutput(exitCode: number, terminal: Terminal): number {
   return 1;
 }
 
-/** How `backup` and `restore` find a cluster, and how they go about it. */
-function addClusterFlags(command: Command): Command {
+/** How a verb finds the node that it speaks to. */
+function addNodeFlags(command: Command, hostText = 'its address'): Command {
   return command
-    .option('--host <address>', 'address of a node; it names the others', '127.0.0.1')
+    .option('--host <address>', hostText, '127.0.0.1')
     .option('--port <number>', 'its RESP port (default: 7379)')
     .option('--password-file <file>', 'file whose first line is its password')
-    .option('--config <file>', 'its JSON file of settings')
+    .option('--config <file>', 'its JSON file of settings');
+}
+
+/** How `backup` and `restore` find a cluster, and how they go about it. */
+function addClusterFlags(command: Command): Command {
+  return addNodeFlags(command, 'address of a node; it names the others')
     .option('--rate <size>', 'bytes a second, 0 for no limit', '50mb')
     .option('--json', 'print a summary as JSON at the end');
 }
@@ -126,6 +132,24 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--password-file <file>', 'file whose first line is its password')
     .option('--config <file>', 'its JSON file of settings')
     .action(async (flags) => setExitCode(await runPing(flags, terminal)));
+  addNodeFlags(program.command('leave').description('have one node leave its cluster for good'))
+    .addHelpText(
+      'after',
+      '\nIts place goes to others, which are handed what it holds; then its process ends. Commands go on meanwhile.\nTo stop a node that comes back, send it SIGTERM instead: it keeps its place.\nExit codes: 0 it has left, 1 it has not or was refused, 2 wrong usage.',
+    )
+    .action(async (flags) => setExitCode(await runLeave(flags, terminal)));
+  addNodeFlags(
+    program
+      .command('forget')
+      .description('have a cluster forget a dead member, for which deletes are remembered')
+      .argument('<id>', 'its name, as HEARSAY.STATUS shows it'),
+    'address of any node',
+  )
+    .addHelpText(
+      'after',
+      '\nRefused while the member is alive. Should it come back with its old data directory, it is told to end.\nExit codes: 0 it is forgotten on every node, now or as soon as they hear of it, 1 refused, 2 wrong usage.',
+    )
+    .action(async (id, flags) => setExitCode(await runForget(id, flags, terminal)));
   addClusterFlags(
     program
       .command('backup')

@@ -48,6 +48,7 @@ import type { MemberChange } from './membership/view.js';
 import { Checkpointer } from './node/checkpointer.js';
 import { NodeHost } from './node/host.js';
 import { type ClusterIdentity, clusterIdentity } from './node/identity.js';
+import { MembershipDesk } from './node/membership-desk.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
@@ -97,6 +98,7 @@ export class HearsayNode implements Machine {
   private rooms!: Rooms;
   private host!: NodeHost;
   private desk!: RequestDesk;
+  private members!: MembershipDesk;
   private sessions!: Sessions;
   private checkpointer!: Checkpointer;
   private readonly resolving = new Map<number, string>();
@@ -165,10 +167,16 @@ export class HearsayNode implements Machine {
     const nowMs = this.monotonicMs;
     const parts = { identity, keys, store, wal, state, distinctKeys, random, commandStats, mutations, nowMs };
     this.rooms = openRooms(ports, config, parts);
+    this.members = new MembershipDesk({ log: ports.log }, this.rooms, store, {
+      selfId: nodeId,
+      partitions: config.partitions,
+      gossipIntervalMs: config.gossipIntervalMs,
+    });
     this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
     this.packetReader.checksReplay = !mutations.has('replay-window-off');
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
+      members: this.members,
       identity,
       keys,
       reader: this.packetReader,
@@ -227,6 +235,8 @@ export class HearsayNode implements Machine {
   shutdown(): void {
     if (this.stopped) return;
     this.stopped = true;
+    const { unfinished } = this.members;
+    if (unfinished !== null) this.ports.log.warn('stopped while leaving', { why: unfinished });
     this.rooms.membership.leave(this.monotonicMs);
     this.sendMembership();
     this.rooms.replicator.flush();
@@ -288,6 +298,7 @@ export class HearsayNode implements Machine {
     this.resolveNames();
     this.rooms.ownership.tick(now);
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
+    this.members.tick(now);
     this.refreshRing();
     this.watchClock();
     this.rooms.peers.tick(now);
@@ -307,6 +318,7 @@ export class HearsayNode implements Machine {
     this.checkpointer.tick();
     this.sendSketch();
     this.distinctKeys.tick();
+    if (this.members.phase === 'gone') this.shutdown();
   }
 
   datagramArrived(bytes: Buffer, host: string, port: number): void {
@@ -542,6 +554,7 @@ export class HearsayNode implements Machine {
     if (restarted) {
       this.rooms.antiEntropy.peerRestarted(peer);
     }
+    if (to === 'dead') this.members.died(member.id, this.monotonicMs);
     if (to === 'dead' || to === 'left') {
       this.rooms.replicator.abandon(peer, Number.POSITIVE_INFINITY);
       this.peerLost(peer);
@@ -593,6 +606,7 @@ export class HearsayNode implements Machine {
       this.rooms.ring.flush(this.rooms.peers);
       return;
     }
+    this.members.ringChanged(this.monotonicMs);
     this.rooms.ownership.refresh(this.monotonicMs, false);
     this.rooms.ring.announceToAll(this.rooms.peers);
     this.rooms.antiEntropy.hasten();

@@ -1,6 +1,7 @@
 /**
- * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT and FAULT. Operators and tests see through them what
- * the cluster believes; CONSISTENCY is how a connection says how many owners must answer.
+ * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT, LEAVE, FORGET and FAULT. Operators and
+ * tests see through them what the cluster believes, and say who belongs to it no more; CONSISTENCY is how a connection says
+ * how many owners must answer.
  */
 import { HearsayError } from '../base/errors.js';
 import { describeStamp } from '../base/hlc.js';
@@ -13,6 +14,7 @@ import type { Level } from './host.js';
 /** Words of one HEARSAY.FAULT, and bytes of each. */
 const FAULT_WORDS_MAX = 16;
 const FAULT_WORD_BYTES_MAX = 256;
+const MEMBER_ID_BYTES_MAX = 128;
 
 function status({ host }: CommandContext, _args: Args, reply: Reply): void {
   const facts = Object.entries(host.status());
@@ -140,6 +142,17 @@ function fault({ host }: CommandContext, args: Args, reply: Reply): void {
   for (const line of lines) reply.bulkString(line);
 }
 
+function leave({ host }: CommandContext, _args: Args, reply: Reply): void {
+  host.leave();
+  reply.ok();
+}
+
+function forget({ host, caller }: CommandContext, args: Args, reply: Reply): void {
+  if (args.length(1) > MEMBER_ID_BYTES_MAX) throw new HearsayError('ERR', 'no member is called that');
+  host.forget(args.string(1), caller);
+  reply.ok();
+}
+
 const row = { firstKey: 0, lastKey: 0, step: 0, group: 'hearsay' } as const;
 
 export const hearsayCommands: Command[] = [
@@ -170,5 +183,7 @@ export const hearsayCommands: Command[] = [
     summary: 'Show what the last reply of this connection rests on',
     run: receipt,
   },
+  { name: 'hearsay.leave', arity: 1, flags: ADMIN, ...row, summary: 'Hand over and leave for good', run: leave },
+  { name: 'hearsay.forget', arity: 2, flags: ADMIN, ...row, summary: 'Forget a dead member', run: forget },
   { name: 'hearsay.fault', arity: -2, flags: ADMIN, ...row, summary: 'Disturb traffic between nodes', run: fault },
 ];

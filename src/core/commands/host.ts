@@ -179,6 +179,10 @@ export interface CommandHost {
   digest(partition: number): string;
   /** Facts for HEARSAY.STATUS and INFO: plain values, nested at most once. */
   status(): Record<string, string | number | boolean | Record<string, string | number | boolean>[]>;
+  /** Gives this node's place up for good; it ends by itself when others hold what it held. Throws HearsayError. */
+  leave(): void;
+  /** Ends a dead member's place and its say, on every node. Throws HearsayError when it is not dead. */
+  forget(id: string, caller: Caller): void;
   /** Runs HEARSAY.FAULT; returns lines. Throws HearsayError ERR when injection is off or the words are wrong. */
   fault(words: string[]): string[];
 }

@@ -17,6 +17,7 @@ const RETRANSMIT_MULTIPLIER = 4;
 const NACK_SHARE = 0.8;
 const RTT_P99_MULTIPLIER = 4;
 const PUSH_PULL_MEMBERS = 32;
+const LINGER_ROUNDS = 3;
 
 /** Shortest time to refute: multiplier x max(1, log10 N) x probe interval, not below the floor. */
 export function suspicionMinMs(
@@ -80,6 +81,11 @@ export function stallThresholdMs(tickIntervalMs: number): number {
  */
 export function deathHoldMs(liveCount: number, probeIntervalMs: number, healthScore: number, minMs: number): number {
   return Math.min(minMs, Math.max(1, liveCount - 1) * scaledByHealth(probeIntervalMs, healthScore));
+}
+
+/** How long who leaves goes on answering: three times what its last word needs to reach everybody, log2(N + 1) rounds. */
+export function lingerMs(liveCount: number, gossipIntervalMs: number): number {
+  return LINGER_ROUNDS * Math.ceil(Math.log2(Math.max(1, liveCount) + 1)) * gossipIntervalMs;
 }
 
 /** The median, the lower one of two; null of nothing. */

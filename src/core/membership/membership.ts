@@ -257,6 +257,13 @@ export class Membership {
     }
   }
 
+  /** A dead member is not waited for any more: its tombstone says that it left. A live one is let be. */
+  forget(id: string, nowMs: number): void {
+    this.nowMs = nowMs;
+    const member = this.roster.get(id);
+    if (member?.state === 'dead') this.view.dismiss(member, nowMs);
+  }
+
   /** The addresses that a drained name stands for; empty if it does not resolve. */
   contactResolved(name: string, hosts: readonly string[]): void {
     const request = this.wholeList(PUSH_PULL_REQUEST);

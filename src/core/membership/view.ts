@@ -153,6 +153,11 @@ export class View {
     this.rumors.add(recordOf(self, nowMs), '');
   }
 
+  /** A dead member counts as one that left. */
+  dismiss(member: Held, nowMs: number): void {
+    this.adopt(member, { ...recordOf(member, nowMs), state: 'left', ageMs: 0 }, '', nowMs);
+  }
+
   forgetExpired(nowMs: number): void {
     for (const gone of this.roster.expire(nowMs, this.tombstoneMs)) this.noteForgotten(gone);
   }

@@ -32,6 +32,7 @@ import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { type ClusterIdentity, hexIdOf } from './identity.js';
+import type { MembershipDesk } from './membership-desk.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 import { SnapshotDesk } from './snapshot-desk.js';
@@ -48,6 +49,7 @@ export interface HostParts {
   readonly identity: ClusterIdentity;
   readonly keys: KeyRing | null;
   readonly reader: PacketReader;
+  readonly members: MembershipDesk;
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
@@ -230,6 +232,7 @@ export class NodeHost implements CommandHost {
       peers: this.rooms.peers,
       membership: this.rooms.membership,
       ring: this.rooms.ring.ring,
+      members: this.parts.members,
       ownership: this.rooms.ownership,
       antiEntropy: this.rooms.antiEntropy,
       frontiers: this.rooms.frontiers,
@@ -252,6 +255,15 @@ export class NodeHost implements CommandHost {
       keyspace: this.rooms.local,
       boot: this.parts.state.boot,
     });
+  }
+
+  leave(): void {
+    this.parts.members.leave(this.monotonicMs);
+  }
+
+  forget(id: string, caller: Caller): void {
+    this.parts.members.forget(id, this.monotonicMs);
+    caller.holdUntilDurable(this.parts.wal.lastBatch);
   }
 
   fault(words: string[]): string[] {

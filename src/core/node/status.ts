@@ -39,6 +39,8 @@ export interface ArrivalStats {
   peerBytes: number;
 }
 
+import type { MembershipDesk } from './membership-desk.js';
+
 export interface StatusParts {
   config: NodeConfig;
   settings: HostSettings;
@@ -47,6 +49,7 @@ export interface StatusParts {
   peers: Peers;
   membership: Membership;
   ring: Ring;
+  members: MembershipDesk;
   ownership: Ownership;
   antiEntropy: AntiEntropy;
   frontiers: Frontiers;
@@ -105,6 +108,8 @@ export function nodeStatus(parts: StatusParts): Status {
     clock_drifted: parts.drifted,
     clock_offset_ms: Math.round(membership.clockOffsetMedianMs() ?? 0),
     log_refusal: wal.refusal ?? '',
+    leaving: parts.members.phase !== 'staying',
+    partitions_to_hand_over: parts.members.phase === 'staying' ? 0 : parts.members.partitionsHeld(),
     members_alive: membership.aliveCount,
     members_known: membership.members().length,
     udp_blocked: membership.isUdpBlocked,

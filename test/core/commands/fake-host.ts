@@ -108,6 +108,8 @@ export class FakeHost implements CommandHost {
   readonly keyspace = new FakeKeyspace();
   readonly stats = new CommandStats(commandTable.commands.length);
   monotonicMs = 1000;
+  /** What HEARSAY.LEAVE and HEARSAY.FORGET asked for. */
+  readonly asked: string[] = [];
   settings: HostSettings = {
     nodeId: 'n1',
     hexId: 'a'.repeat(40),
@@ -309,6 +311,15 @@ export class FakeHost implements CommandHost {
 
   status(): Record<string, string | number | boolean | Record<string, string | number | boolean>[]> {
     return { nodeId: 'n1', memory_bytes: 2048, load: 0.5, ready: true, members: [{ name: 'n2', alive: false }] };
+  }
+
+  leave(): void {
+    this.asked.push('leave');
+  }
+
+  forget(id: string): void {
+    if (id !== 'dead') throw new HearsayError('ERR', `${id} is alive: only a dead member is forgotten`);
+    this.asked.push(`forget ${id}`);
   }
 
   fault(words: string[]): string[] {

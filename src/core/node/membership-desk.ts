@@ -1,0 +1,142 @@
+/**
+ * What an operator asks of the membership: that this node leaves for good (HEARSAY.LEAVE), or that a dead member is forgotten
+ * (HEARSAY.FORGET). The commands call it through the host; the spine ticks it and ends the process when it says so.
+ *
+ *     staying -> handing: the place is given up; the new owners are handed what lies here, commands go to them
+ *             -> lingering: everybody is told, probes are answered until the news has spread -> gone
+ *
+ * Guarded: a node leaves only when others hold what it held, so far as that can be compared; a member that is alive is never
+ * forgotten; both can be asked for again without harm.
+ */
+import type { Log } from '../../ports/log.js';
+import { HearsayError } from '../base/errors.js';
+import { lingerMs } from '../membership/formulas.js';
+import type { Store } from '../store/store.js';
+import type { Rooms } from './rooms.js';
+
+/** A partition that has evicted cannot be compared to the end: it is waited for while records move, and this long after. */
+const LOSSY_PATIENCE_MS = 5_000;
+const REPORT_INTERVAL_MS = 10_000;
+
+type Phase = 'staying' | 'handing' | 'lingering' | 'gone';
+
+export class MembershipDesk {
+  phase: Phase = 'staying';
+  private sentBefore = 0;
+  private movedAtMs = 0;
+  private endsAtMs = 0;
+  private nextReportMs = 0;
+
+  constructor(
+    private readonly ports: { log: Log },
+    private readonly rooms: Rooms,
+    private readonly store: Store,
+    private readonly options: { selfId: string; partitions: number; gossipIntervalMs: number },
+  ) {}
+
+  /** Begins to leave. Throws HearsayError when nobody is there to take what this node holds. */
+  leave(nowMs: number): void {
+    if (this.phase !== 'staying') return;
+    const { membership, ownership, ring } = this.rooms;
+    if (!membership.hasJoined || !ownership.met) throw new HearsayError('LOADING', 'this node is joining its cluster');
+    if (membership.aliveCount < 2) {
+      throw new HearsayError(
+        'ERR',
+        'no other member is alive to take what this node holds; to stop it and keep its place, send SIGTERM',
+      );
+    }
+    this.phase = 'handing';
+    this.movedAtMs = nowMs;
+    this.nextReportMs = nowMs + REPORT_INTERVAL_MS;
+    ring.leaveSelf();
+    this.ports.log.info('leaving for good: handing over', { partitions: this.partitionsHeld() });
+  }
+
+  /** Ends a dead member's place and its say. Throws HearsayError for a member that lives, this node, or nobody's name. */
+  forget(id: string, nowMs: number): void {
+    const { membership, ring } = this.rooms;
+    if (id === this.options.selfId) {
+      throw new HearsayError('ERR', `${id} is this node: HEARSAY.LEAVE gives its place up`);
+    }
+    const member = membership.get(id);
+    if (member === undefined && ring.ring.get(id) === undefined) {
+      throw new HearsayError('ERR', `no member is called ${id}: HEARSAY.STATUS names them`);
+    }
+    if (member?.state === 'alive' || member?.state === 'suspect') {
+      throw new HearsayError(
+        'ERR',
+        `${id} is ${member.state}: only a dead member is forgotten; stop it first, or have it leave`,
+      );
+    }
+    if (ring.forget(id, member?.zone ?? '')) this.ports.log.info('member forgotten as told', { id });
+    this.settle(id, nowMs);
+  }
+
+  /** The ring changed: who was forgotten in it is owed nothing any more, and not asked for. */
+  ringChanged(nowMs: number): void {
+    for (const record of this.rooms.ring.ring.records())
+      if (record.state === 'forgotten') this.settle(record.id, nowMs);
+  }
+
+  /** A member died; one that was forgotten and came back in vain is let go again. */
+  died(id: string, nowMs: number): void {
+    if (this.rooms.ring.ring.get(id)?.state === 'forgotten') this.settle(id, nowMs);
+  }
+
+  tick(nowMs: number): void {
+    if (this.phase === 'handing') this.watchHanding(nowMs);
+    else if (this.phase === 'lingering' && nowMs >= this.endsAtMs) this.phase = 'gone';
+  }
+
+  /** Partitions of which something is here that others are to have before this node is gone. */
+  partitionsHeld(): number {
+    return this.partitionsLeft().length;
+  }
+
+  /** What a stop in order breaks off, in words; null if nothing. */
+  get unfinished(): string | null {
+    return this.phase === 'handing' ? `${this.partitionsHeld()} partitions were not handed over` : null;
+  }
+
+  private watchHanding(nowMs: number): void {
+    const left = this.partitionsLeft();
+    const { antiEntropy, peers } = this.rooms;
+    const sent = antiEntropy.queues.sent;
+    const unacked = peers.all().some((peer) => peer.state === 'alive' && peer.link.unackedMessages > 0);
+    if (sent !== this.sentBefore || antiEntropy.queues.size > 0 || unacked) {
+      this.sentBefore = sent;
+      this.movedAtMs = nowMs;
+    }
+    const rested = nowMs - this.movedAtMs >= LOSSY_PATIENCE_MS;
+    if (!unacked && (left.length === 0 || (rested && left.every((partition) => this.store.isLossy(partition))))) {
+      this.goLingering(nowMs);
+    } else if (nowMs >= this.nextReportMs) {
+      this.nextReportMs = nowMs + REPORT_INTERVAL_MS;
+      this.ports.log.info('leaving for good: handing over', { partitions: left.length });
+    }
+  }
+
+  private goLingering(nowMs: number): void {
+    const { membership } = this.rooms;
+    this.phase = 'lingering';
+    this.endsAtMs = nowMs + lingerMs(membership.aliveCount, this.options.gossipIntervalMs);
+    membership.leave(nowMs);
+    this.ports.log.info('left for good: everything was handed over');
+  }
+
+  private partitionsLeft(): number[] {
+    const left: number[] = [];
+    const { handedPartitions } = this.rooms.ownership;
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (handedPartitions.has(partition) || this.store.holdsAny(partition)) left.push(partition);
+    }
+    return left;
+  }
+
+  private settle(id: string, nowMs: number): void {
+    const { membership, peers, replicator } = this.rooms;
+    membership.forget(id, nowMs);
+    const peer = peers.get(id);
+    if (peer !== undefined && peer.state !== 'alive' && peer.hints.pending > 0) replicator.forgive(peer);
+  }
+}
