@@ -219,7 +219,7 @@ export class HearsayNode implements Machine {
     if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
     // Whoever gave its place up, and comes back, is a newcomer: what it held is with others.
     const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
-    this.rooms.ownership.begin(knows, nowMs);
+    this.rooms.ownership.begin(knows, ring.hasOthers && !ring.hadPlace, nowMs);
     this.rooms.ownership.refresh(nowMs, this.state.restarted && ring.hadPlace);
     this.rooms.ownership.tick(this.monotonicMs);
     ports.log.debug('node started', {

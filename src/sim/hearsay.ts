@@ -15,12 +15,16 @@ const SMALL = { walFileBytes: 32 * 1024, maxMemory: 2 * 1024 * 1024, segmentByte
 /** Every eighth run has room for a few hints only, so that some overflow into repair. */
 const FEW_HINTS = { hintBytesPerPeerMax: 1_024, hintBytesMax: 1_536 };
 
-export function hearsayFactories(mutations: ReadonlySet<string> = new Set()): RunFactories {
+/** `settings` take the place of those of a run. */
+export function hearsayFactories(
+  mutations: ReadonlySet<string> = new Set(),
+  settings: Partial<NodeConfig> = {},
+): RunFactories {
   return {
     createMachine:
       (plan: Plan): MachineFactory =>
       (ports, place, seed) =>
-        new HearsayNode(ports, configFor(plan, place), { seed, mutations }),
+        new HearsayNode(ports, { ...configFor(plan, place), ...settings }, { seed, mutations }),
     createDisk: (random, schedule, completed) => new SimDisk({ random, schedule, completed }),
   };
 }

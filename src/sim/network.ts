@@ -77,6 +77,8 @@ export class SimNetwork {
   private readonly byAddress = new Map<string, Host>();
   /** How many partitions block the directed pair from * HOSTS_MAX + to. */
   private readonly blocks = new Map<number, number>();
+  /** How many faults block the datagrams of a host, both ways; its streams pass. */
+  private readonly datagramBlocks = new Map<number, number>();
   private readonly sentOn = new Map<number, number>();
 
   constructor(ports: { clock: SimClock; draws: Draws }, options: NetworkOptions) {
@@ -108,9 +110,21 @@ export class SimNetwork {
     else this.blocks.delete(pair);
   }
 
+  /** From now on no datagram gets to this host or away from it, as behind a firewall that lets TCP pass alone. */
+  blockDatagrams(host: number): void {
+    this.datagramBlocks.set(host, (this.datagramBlocks.get(host) ?? 0) + 1);
+  }
+
+  unblockDatagrams(host: number): void {
+    const count = this.datagramBlocks.get(host) ?? 0;
+    if (count > 1) this.datagramBlocks.set(host, count - 1);
+    else this.datagramBlocks.delete(host);
+  }
+
   /** Ends every partition. */
   unblockAll(): void {
     this.blocks.clear();
+    this.datagramBlocks.clear();
   }
 
   /** True if what one host sends vanishes on its way to the other. */
@@ -149,7 +163,8 @@ export class SimNetwork {
     const link = from.index * HOSTS_MAX + to.index;
     const counter = (this.sentOn.get(link) ?? 0) + 1;
     this.sentOn.set(link, counter);
-    if (this.swallows(from.index, to.index)) {
+    const closed = this.datagramBlocks.has(from.index) || this.datagramBlocks.has(to.index);
+    if (closed || this.swallows(from.index, to.index)) {
       counters.blocked++;
       return;
     }

@@ -184,6 +184,10 @@ class Run {
         for (const [from, to] of step.pairs) cluster.network.block(from, to);
         this.later(step.forMs, () => cluster.unblock(step.pairs));
         break;
+      case 'udp':
+        cluster.network.blockDatagrams(step.node);
+        this.later(step.forMs, () => cluster.network.unblockDatagrams(step.node));
+        break;
       case 'clock':
         cluster.stepClock(step.node, step.byMs);
         break;

@@ -29,6 +29,8 @@ export type Step =
   | { atMs: number; kind: 'stop'; node: number; downMs: number }
   | { atMs: number; kind: 'pause'; node: number; forMs: number }
   | { atMs: number; kind: 'partition'; pairs: [number, number][]; forMs: number }
+  /** No datagram to or from a node gets through; its streams do. */
+  | { atMs: number; kind: 'udp'; node: number; forMs: number }
   | { atMs: number; kind: 'clock'; node: number; byMs: number };
 
 export interface Plan {
@@ -70,6 +72,7 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
   const clients = drawClients(random, nodes);
   const steps = [
     ...drawFaults(random, nodes, limits.lengthMs),
+    ...drawUdpBlocks(new Random(seed, 0x5ced0003), nodes, limits.lengthMs),
     ...drawCommands(new Random(seed, 0x5ced0002), clients, limits.lengthMs),
   ];
   steps.sort((left, right) => left.atMs - right.atMs);
@@ -194,6 +197,12 @@ function drawFaults(random: Random, nodes: number, lengthMs: number): Step[] {
   some(0.35, 3, (atMs) => ({ atMs, kind: 'pause', node: node(), forMs: random.between(50, 2_500) }));
   some(0.12, 2, (atMs) => ({ atMs, kind: 'clock', node: node(), byMs: random.between(-BIG_STEP_MS, BIG_STEP_MS) }));
   return steps;
+}
+
+/** A generator of its own, so that the other faults of a seed stay as they were. */
+function drawUdpBlocks(random: Random, nodes: number, lengthMs: number): Step[] {
+  if (!random.chance(0.12)) return [];
+  return [{ atMs: random.below(lengthMs), kind: 'udp', node: random.below(nodes), forMs: random.between(500, 6_000) }];
 }
 
 /** Directed pairs to block: one node apart, a split of any size, or one way only. */

@@ -2,6 +2,7 @@
  * A cluster of simulated nodes that a test tells what to do, step by step, instead of a drawn plan: commands at a node, kills, partitions,
  * waits for a fact with a bound. Guarded: a scenario depends on its seed and its steps alone.
  */
+import type { NodeConfig } from '../../src/core/config.js';
 import { type Completion, SimClient } from '../../src/sim/client.js';
 import { addressOf, SimCluster } from '../../src/sim/cluster.js';
 import { hearsayFactories } from '../../src/sim/hearsay.js';
@@ -18,6 +19,7 @@ export interface ScenarioOptions {
   nodes?: number;
   mutations?: ReadonlySet<string>;
   plan?: Partial<Plan>;
+  settings?: Partial<NodeConfig>;
 }
 
 export class Scenario {
@@ -34,7 +36,7 @@ export class Scenario {
     const calm = Array.from({ length: nodes }, () => ({ offsetMs: 0, driftPpm: 0, grainMs: 1 }));
     const drawn = { ...drawPlan(seed), nodes, durability: 'interval' as const, network: CALM_NETWORK, clocks: calm };
     const plan: Plan = { ...drawn, turnCostMs: 0.1, receiveBufferDatagrams: 92, steps: [], ...options.plan };
-    const factories = hearsayFactories(options.mutations);
+    const factories = hearsayFactories(options.mutations, options.settings);
     this.cluster = new SimCluster(
       { createMachine: factories.createMachine(plan), createDisk: factories.createDisk },
       {
@@ -149,6 +151,12 @@ export class Scenario {
     }
     for (const [from, to] of pairs) this.cluster.network.block(from, to);
     return () => this.cluster.unblock(pairs);
+  }
+
+  /** No datagram gets to or from this node, while streams do; gives back what heals it. */
+  cutDatagrams(node: number): () => void {
+    this.cluster.network.blockDatagrams(node);
+    return () => this.cluster.network.unblockDatagrams(node);
   }
 
   private clientOf(node: number): SimClient {

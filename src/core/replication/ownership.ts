@@ -50,6 +50,7 @@ export class Ownership {
   private notReady = 0;
   /** Whether this node knows its cluster: it founded it, knew it before its restart, or has heard its ring. */
   met = false;
+  private asksUntilMs = 0;
   private meetsByMs = Number.POSITIVE_INFINITY;
   /** Raised whenever the slot map changes. */
   slotMapVersion = 0;
@@ -66,10 +67,14 @@ export class Ownership {
     this.placement = place([], options.partitions, options.replicas);
   }
 
-  /** `met`: this node knows its cluster already; otherwise it waits to hear the ring, or for a while in vain. */
-  begin(met: boolean, nowMs: number): void {
+  /**
+   * `met`: this node knows its cluster already; otherwise it waits to hear the ring, or for a while in vain. `returns`: it
+   * gave its place up before and knows whom to ask: that none of them is there yet is no reason to answer without them.
+   */
+  begin(met: boolean, returns: boolean, nowMs: number): void {
     this.met = met;
     this.meetsByMs = nowMs + MEET_MS;
+    this.asksUntilMs = returns ? nowMs + MEET_MS : nowMs;
   }
 
   get ringHash(): number {
@@ -155,7 +160,7 @@ export class Ownership {
   /** Partitions whose time to wait is over, or for which nobody is left to wait for. */
   tick(nowMs: number): void {
     if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
-    if (this.notReady > 0) {
+    if (this.notReady > 0 && nowMs >= this.asksUntilMs) {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);

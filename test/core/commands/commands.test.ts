@@ -401,6 +401,16 @@ describe("Hearsay's own commands", () => {
     expect(harness.line('HEARSAY.CONSISTENCY READ')).toBe('-ERR syntax error\r\n');
   });
 
+  it('LEAVE and FORGET ask the node, and say why not', () => {
+    const harness = new Harness();
+    expect(harness.line('HEARSAY.LEAVE')).toBe('+OK\r\n');
+    expect(harness.line('HEARSAY.FORGET dead')).toBe('+OK\r\n');
+    expect(harness.line('HEARSAY.FORGET n2')).toBe('-ERR n2 is alive: only a dead member is forgotten\r\n');
+    expect(harness.ask('HEARSAY.FORGET', 'x'.repeat(129))).toBe('-ERR no member is called that\r\n');
+    expect(harness.line('HEARSAY.FORGET')).toMatch(/^-ERR wrong number of arguments/);
+    expect(harness.host.asked).toEqual(['leave', 'forget dead']);
+  });
+
   it('FAULT and EXPLAIN pass their words on', () => {
     const harness = new Harness();
     expect(harness.line('HEARSAY.FAULT LIST')).toBe('*1\r\n$4\r\nnone\r\n');
