@@ -30,6 +30,8 @@ import { RecentRecords } from './recent-records.js';
 import { type Terminal, UsageError } from './terminal.js';
 import { doorTo, type Flags, progressFor, rateIn } from './transfer.js';
 
+/** Nodes are told this often that a backup reads: they keep deletes for ten minutes at a time. */
+const KEEP_EVERY_MS = 60_000;
 /** Writes younger than this at the start may not have reached the node that is asked: the second pass goes back so far. */
 const MARGIN_MS = 10_000;
 /** Entries that a node looks at for one reply. */
@@ -87,6 +89,7 @@ async function copyInto(path: string, rate: number, flags: Flags, terminal: Term
 class BackupCopy {
   private readonly startedMs = performance.now();
   private readonly bytesBefore: number;
+  private keptUntilMs = 0;
 
   constructor(
     private readonly door: ClusterDoor,
@@ -103,6 +106,7 @@ class BackupCopy {
     const { tally } = this.writer;
     while (!tally.complete) {
       if (this.stopping()) return false;
+      await this.keepDeletes();
       const askedMs = performance.now();
       const { next, records } = await this.read();
       const workedMs = performance.now() - askedMs;
@@ -120,6 +124,13 @@ class BackupCopy {
       finishedMs: Date.now(),
     });
     return true;
+  }
+
+  /** Has every node keep what is deleted from now on until the second pass has been there. */
+  private async keepDeletes(): Promise<void> {
+    if (performance.now() < this.keptUntilMs) return;
+    await this.door.askAll().catch(() => {});
+    this.keptUntilMs = performance.now() + KEEP_EVERY_MS;
   }
 
   private async append(records: Buffer, next: number): Promise<void> {

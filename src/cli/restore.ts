@@ -3,7 +3,7 @@
  * is read through first; then each record goes to the node that answers for its partition in that cluster.
  *
  * Records keep their versions: what the cluster has newer stays, so the same file can be restored again at any time, and a run
- * that was broken off is simply run again. A key deleted after the backup stays deleted while its tombstone is kept, and a
+ * that was broken off is simply run again. A key deleted after the backup stays deleted, its tombstone kept or forgotten, and a
  * FLUSHALL given after it holds: to go back in time, restore into a fresh cluster. Nodes say when they are busy, and are asked again; records whose partition has moved follow it.
  * Guarded: what was not verified is not sent; bytes under way are bounded; every record is counted once, and a run in which any
  * was refused ends with exit code 1.
@@ -41,6 +41,7 @@ interface Counts {
   /** Refused, by reason. */
   drifted: number;
   flushed: number;
+  belowFloor: number;
   unusable: number;
 }
 
@@ -114,6 +115,7 @@ class Loading {
     flushedBefore: 0,
     drifted: 0,
     flushed: 0,
+    belowFloor: 0,
     unusable: 0,
   };
   bytesSent = 0;
@@ -209,7 +211,7 @@ class Loading {
       this.bytesSent += loaded.count('bytes');
       // Sent again, those that were taken count as being there already; the others are judged anew.
       if (loaded.count('elsewhere') > 0) return { left: group, why: `${node.name} does not own the partition` };
-      for (const name of ['expired', 'drifted', 'flushed', 'unusable'] as const)
+      for (const name of ['expired', 'drifted', 'flushed', 'belowFloor', 'unusable'] as const)
         this.counts[name] += loaded.count(name);
       return { left: behind(group, loaded.count('bytes')), why: loaded.stopped };
     } catch (error) {
@@ -286,12 +288,12 @@ function report(
   flags: Flags,
   terminal: Terminal,
 ): number {
-  const { records, applied, expired, flushedBefore, drifted, flushed, unusable } = counts;
-  const refused = drifted + flushed + unusable;
+  const { records, applied, expired, flushedBefore, drifted, flushed, belowFloor, unusable } = counts;
+  const refused = drifted + flushed + belowFloor + unusable;
   const present = records - applied - expired - flushedBefore - refused;
   const { keys, tombstones, changes } = tally;
   if (flags.json === true) {
-    const reasons = { drifted, flushed, unusable };
+    const reasons = { drifted, flushed, belowFloor, unusable };
     const facts = { file: path, keys, tombstones, changes, records, applied, present, expired, flushedBefore, refused };
     terminal.out(`${JSON.stringify({ ...facts, reasons, elapsedMs: Math.round(progress.elapsedMs) })}\n`);
   } else {
@@ -308,6 +310,9 @@ function report(
   const why = [
     drifted > 0 ? `${drifted} stamped in the future: a clock is wrong, here or where the backup was made` : '',
     flushed > 0 ? `${flushed} older than a FLUSHALL of this cluster: restore into a fresh one` : '',
+    belowFloor > 0
+      ? `${belowFloor} of keys that are not there, from before deletes that this cluster has forgotten: restore into a fresh one`
+      : '',
     unusable > 0 ? `${unusable} that no node can use` : '',
   ].filter((line) => line !== '');
   for (const line of why) terminal.error(`hearsay: refused: ${line}\n`);

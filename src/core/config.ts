@@ -63,6 +63,7 @@ export interface NodeConfig {
   maxClockDriftMs: number;
   memberGraceMs: number;
   tombstoneGraceMs: number;
+  floorMarginMs: number;
   walFileBytes: number;
   segmentBytes: number;
   antiEntropyIntervalMs: number;
@@ -147,7 +148,8 @@ export const SETTINGS: readonly Setting[] = [
   tunable('gossipIntervalMs', 'rumors that found no other datagram leave this often', 200, 10, 10_000),
   tunable('maxClockDriftMs', 'further from the median of its peers a node stops coordinating', 500, 10, 60_000),
   tunable('memberGraceMs', 'a member dead for this long loses its place in the ring', 600_000, 1000, 30 * DAY_MS),
-  tunable('tombstoneGraceMs', 'tombstones wait this long for a silent owner', DAY_MS, 1000, 365 * DAY_MS),
+  tunable('tombstoneGraceMs', 'a delete is remembered this long for a silent member', DAY_MS, 1000, 365 * DAY_MS),
+  tunable('floorMarginMs', 'a delete is remembered this long after every member had it', 10_000, 1000, DAY_MS),
   bytes('walFileBytes', 'size of a log file; a power of two', 16 * MIB, MIB, GIB, true),
   {
     ...bytes('segmentBytes', 'size of a memory segment; 0 is max memory / 512', 0, 0, 4 * MIB, true),
@@ -233,6 +235,11 @@ function brokenRelations(config: NodeConfig): Violation[] {
   check(config.tickIntervalMs < config.probeTimeoutMs, 'tickIntervalMs', 'must be less than probeTimeoutMs');
   check(config.memberGraceMs > config.suspicionFloorMs, 'memberGraceMs', 'must be more than suspicionFloorMs');
   check(config.tombstoneGraceMs >= config.memberGraceMs, 'tombstoneGraceMs', 'must be at least memberGraceMs');
+  check(
+    config.floorMarginMs >= 4 * config.maxClockDriftMs,
+    'floorMarginMs',
+    'must be at least four times maxClockDriftMs',
+  );
   check(
     config.segmentBytes === 0 || (config.segmentBytes >= 4 * KIB && config.segmentBytes * 16 <= config.maxMemory),
     'segmentBytes',

@@ -22,6 +22,8 @@ import { decodeControl, encodeControl } from './gossip/codec.js';
 import {
   FRAME_ACKS,
   FRAME_CONTROL,
+  FRAME_FLOORS,
+  FRAME_GONE,
   FRAME_LEAVES,
   FRAME_LIST,
   FRAME_RECORDS,
@@ -69,8 +71,6 @@ const JOIN_PATIENCE_MS = 3000;
 const JOIN_WARNING_MS = 30_000;
 /** A ping's packet is as long as any answer to it, for whoever does not know us yet gives no more than it got. */
 const PING_PACKET_BYTES = 400;
-/** What was stamped less than this before a round that found two owners equal may not have reached either. */
-const PASSED_MARGIN_MS = 10_000;
 
 export interface NodeParts {
   /** Seed of every random draw of this node. */
@@ -192,6 +192,7 @@ export class HearsayNode implements Machine {
       this.store,
       this.rooms.peers,
       this.rooms.replicator,
+      this.rooms.floors,
       this.rooms.reads,
       this.rooms.forwarding,
       commandTable,
@@ -210,6 +211,7 @@ export class HearsayNode implements Machine {
       this.rooms.replicator,
       this.distinctKeys,
       this.rooms.clock,
+      this.rooms.floors,
       config.partitions,
     );
     for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0, this.rooms.ring.ring);
@@ -221,7 +223,7 @@ export class HearsayNode implements Machine {
     const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
     this.rooms.ownership.begin(knows, ring.hasOthers && !ring.hadPlace, nowMs);
     this.rooms.ownership.refresh(nowMs, this.state.restarted && ring.hadPlace);
-    this.rooms.ownership.tick(this.monotonicMs);
+    this.rooms.ownership.tick(this.monotonicMs, this.rooms.floors.floor);
     ports.log.debug('node started', {
       id: nodeId,
       boot: this.state.boot,
@@ -296,7 +298,7 @@ export class HearsayNode implements Machine {
     this.watchJoin();
     this.applyMembership();
     this.resolveNames();
-    this.rooms.ownership.tick(now);
+    this.rooms.ownership.tick(now, this.rooms.floors.floor);
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);
     this.refreshRing();
@@ -309,11 +311,11 @@ export class HearsayNode implements Machine {
     this.host.waiters.settle(now, true);
     this.rooms.antiEntropy.tick();
     this.sessions.tick();
-    this.notePassed();
     this.host.snapshots.tick(now);
     this.store.sweep(SWEEP_PER_TICK);
-    this.rooms.replicator.tombstoneLimit = this.tombstoneLimit();
-    this.store.dropTombstones(this.rooms.replicator.tombstoneLimit, TOMBSTONES_PER_TICK);
+    this.rooms.floors.drifted = this.rooms.coordinator.drifted;
+    this.rooms.floorDesk.tick(this.rooms.ring.idsWithSay(), this.id);
+    this.store.dropTombstones(this.tombstoneLimit(), TOMBSTONES_PER_TICK);
     this.wal.tick();
     this.checkpointer.tick();
     this.sendSketch();
@@ -380,6 +382,7 @@ export class HearsayNode implements Machine {
     const ready = peers.bytes(stream, bytes, start, end, now);
     if (ready !== null) {
       this.rooms.ring.announceTo(peers, ready);
+      this.rooms.floorDesk.sayTo(ready);
       this.rooms.replicator.reconnected(ready);
     }
     for (let frame = peers.nextFrame(stream, now); frame !== null; frame = peers.nextFrame(stream, now)) {
@@ -472,6 +475,12 @@ export class HearsayNode implements Machine {
       case FRAME_WANT:
         this.rooms.antiEntropy.wanted(peer, body);
         break;
+      case FRAME_FLOORS:
+        this.rooms.floorDesk.arrived(peer, body);
+        break;
+      case FRAME_GONE:
+        this.rooms.floorDesk.gone(peer, body);
+        break;
       case FRAME_SKETCH:
         this.sketchArrived(body);
         break;
@@ -553,6 +562,7 @@ export class HearsayNode implements Machine {
     if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);
     if (restarted) {
       this.rooms.antiEntropy.peerRestarted(peer);
+      this.rooms.floorDesk.peerRestarted(peer);
     }
     if (to === 'dead') this.members.died(member.id, this.monotonicMs);
     if (to === 'dead' || to === 'left') {
@@ -675,6 +685,8 @@ export class HearsayNode implements Machine {
     this.rooms.replicator.nowMs = monotonicMs;
     this.rooms.replicator.wallMs = wallMs;
     this.rooms.loader.wallMs = wallMs;
+    this.rooms.floors.nowMs = monotonicMs;
+    this.rooms.floors.wallMs = wallMs;
     this.rooms.coordinator.nowMs = monotonicMs;
     this.rooms.forwarding.nowMs = monotonicMs;
     this.rooms.forwarding.wallMs = wallMs;
@@ -688,24 +700,7 @@ export class HearsayNode implements Machine {
     return this.wal.releasedBatch;
   }
 
-  /** Tells the store, per partition, up to which stamp all owners are known to have everything. */
-  private notePassed(): void {
-    for (let partition = 0; partition < this.config.partitions; partition++) {
-      let passedMs = Number.POSITIVE_INFINITY;
-      const gone = !this.rooms.ownership.owns(partition) && !this.store.holdsAny(partition);
-      if (gone) {
-        // Handed over: what is left here of it stands against nothing any more.
-        this.store.notePassed(partition, passedMs);
-        continue;
-      }
-      for (const owner of this.rooms.ownership.otherOwners(partition)) {
-        passedMs = Math.min(passedMs, owner.passedWallMs[partition] - PASSED_MARGIN_MS);
-      }
-      this.store.notePassed(partition, Math.max(0, passedMs) * HLC_TICKS);
-    }
-  }
-
-  /** Tombstones stamped before this may be forgotten. */
+  /** Tombstones stamped before this are forgotten whatever their partition's floor. */
   private tombstoneLimit(): number {
     if (this.mutations.has('tombstone-dropped-at-once')) return Number.MAX_SAFE_INTEGER;
     return (this.wallMs - this.config.tombstoneGraceMs) * HLC_TICKS;

@@ -7,7 +7,8 @@
  *     LOAD records                                  what became of each, and how many bytes were taken
  *
  * Records travel in one bulk, each at an 8-aligned offset, padded with zeros. Values and tombstones are dumped; what has expired
- * or was flushed is not. A LOAD that finds no room takes what it can and says how far it came and why it stopped.
+ * or was flushed is not. DUMP has the node keep deletes from a while before it on, until none has come for ten minutes; SINCE is
+ * refused where they were not kept. A LOAD that finds no room takes what it can and says how far it came and why it stopped.
  * Guarded: a DUMP gives at most `DUMP_BYTES_MAX`, or the entries of one hash; a LOAD changes nothing unless all of its bytes are
  * whole records; a record goes where its key belongs or nowhere.
  */
@@ -24,6 +25,18 @@ export const DUMP_BYTES_MAX = 1024 * 1024;
 /** Entries that one DUMP looks at: some milliseconds. */
 export const DUMP_ENTRIES_MAX = 10_000;
 const PADDING = Buffer.alloc(8);
+/** What the answer to a LOAD counts, in order. */
+const LOADED = [
+  'bytes',
+  'applied',
+  'stale',
+  'expired',
+  'elsewhere',
+  'drifted',
+  'flushed',
+  'belowFloor',
+  'unusable',
+] as const;
 
 function dump(context: CommandContext, args: Args, reply: Reply): void {
   if (args.equalsIgnoreCase(1, 'START')) {
@@ -40,7 +53,11 @@ function dump(context: CommandContext, args: Args, reply: Reply): void {
   if (!(fromHash >= 0 && fromHash < HASHES)) throw new HearsayError('ERR', 'invalid cursor');
   if (!(count >= 1)) throw syntaxError();
   if (!host.holds(partition)) throw new HearsayError('UNAVAILABLE', 'this node holds no whole copy of the partition');
-  const page = new Page(sinceIn(args), reply.protocol);
+  const since = sinceIn(args);
+  if (since >= 0 && !host.keepsDeletesSince(partition, since)) {
+    throw new HearsayError('UNAVAILABLE', 'deletes since then are forgotten: --fresh starts over');
+  }
+  const page = new Page(since, reply.protocol);
   const next = host.dumpPartition(partition, fromHash, Math.min(count, DUMP_ENTRIES_MAX), page.visit);
   if (page.records.overflowed) throw new HearsayError('ERR', 'the entries of one hash are too large for a reply');
   reply.array(2);
@@ -129,8 +146,8 @@ function load({ host, caller }: CommandContext, args: Args, reply: Reply): void 
   const loaded = host.load(args.buffer, args.starts[1], args.ends[1]);
   const { refusal } = loaded;
   if (refusal !== null && loaded.bytes === 0) throw refusal;
-  reply.map(9);
-  for (const name of ['bytes', 'applied', 'stale', 'expired', 'elsewhere', 'drifted', 'flushed', 'unusable'] as const) {
+  reply.map(LOADED.length + 1);
+  for (const name of LOADED) {
     reply.bulkString(name);
     reply.integer(loaded[name]);
   }

@@ -112,6 +112,8 @@ export interface Loaded {
   drifted: number;
   /** Written before a FLUSHALL that this cluster has seen. */
   flushed: number;
+  /** Nothing of their key is here, and what was deleted at their time is forgotten: they may be what was deleted. */
+  belowFloor: number;
   /** No value, no tombstone, or an expiry change without its value. */
   unusable: number;
   /** Why the first record behind `bytes` was not taken: BUSY, NOSPACE, DISKFAILED or OOM. */
@@ -156,6 +158,8 @@ export interface CommandHost {
   visitHot(visit: HotKeyVisitor): void;
   /** For DUMP START. */
   backupMark(): BackupMark;
+  /** Whether every delete in a partition that is stamped after `hlc` is still told by `dumpPartition`, or came before the first one. */
+  keepsDeletesSince(partition: number, hlc: number): boolean;
   /**
    * Visits the values and tombstones of one partition that are neither expired nor flushed, as `scanPartition` does: those
    * whose hash is `fromHash` or above, about `count` of them. Returns the hash to go on from, or -1 at the end.

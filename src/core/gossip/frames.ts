@@ -29,6 +29,8 @@ export const FRAME_LEAVES = 9;
 export const FRAME_LIST = 10;
 export const FRAME_WANT = 11;
 export const FRAME_SKETCH = 12;
+export const FRAME_FLOORS = 13;
+export const FRAME_GONE = 14;
 /** Whoever dialled has met the answer: only now is it more than a recording. */
 export const FRAME_CONFIRM = 30;
 /** The frames behind this one are sealed with another of the cluster's keys: its id, u32. */

@@ -8,6 +8,8 @@
 import type { HybridClock } from '../base/hlc.js';
 import { recordBytes, recordEnd, TYPE_FLUSH, writeRecord } from '../record/record.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
+import { encodeAllFloors } from '../replication/floor-note.js';
+import type { Floors } from '../replication/floors.js';
 import type { Frontiers } from '../replication/frontier.js';
 import type { Peers } from '../replication/peers.js';
 import type { Replicator } from '../replication/replicator.js';
@@ -48,6 +50,7 @@ export class Checkpointer {
     private readonly replicator: Replicator,
     private readonly distinctKeys: DistinctKeys,
     private readonly clock: HybridClock,
+    private readonly floors: Floors,
     private readonly partitions: number,
   ) {}
 
@@ -120,6 +123,8 @@ export class Checkpointer {
         // Last: whatever left while the image was being copied is noted with it.
         const lossy = encodeLossy(store, this.partitions);
         if (lossy !== null) wal.checkpointRecord(lossy, 0, lossy.length);
+        const floors = encodeAllFloors(this.floors.floor);
+        if (floors !== null) wal.checkpointRecord(floors, 0, floors.length);
         wal.endCheckpoint();
         return;
       }

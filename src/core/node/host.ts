@@ -42,6 +42,8 @@ import { clusterView } from './view.js';
 /** More than the record of a sketch takes. */
 const DISTINCT_NOTE_BYTES_MAX = 16 * 1024;
 
+/** Deletes from so long before a backup begins are kept for its second pass, and twice the drift allowed. */
+const BACKUP_KEEPS_MS = 30_000;
 export const HEARSAY_VERSION = '0.1.0';
 
 export interface HostParts {
@@ -148,6 +150,7 @@ export class NodeHost implements CommandHost {
   }
 
   backupMark(): BackupMark {
+    this.rooms.floors.hold(BACKUP_KEEPS_MS + 2 * this.config.maxClockDriftMs);
     return {
       hlc: this.rooms.clock.stamp(this.wallMs),
       flushedHlc: this.parts.store.flushedHlc,
@@ -158,7 +161,12 @@ export class NodeHost implements CommandHost {
     };
   }
 
+  keepsDeletesSince(partition: number, hlc: number): boolean {
+    return this.rooms.floors.keepsSince(partition, hlc);
+  }
+
   dumpPartition(partition: number, fromHash: number, count: number, visit: DumpVisitor): number {
+    this.rooms.floors.hold(BACKUP_KEEPS_MS + 2 * this.config.maxClockDriftMs);
     return this.parts.store.scan(partition, fromHash, count, visit);
   }
 
@@ -236,6 +244,8 @@ export class NodeHost implements CommandHost {
       ownership: this.rooms.ownership,
       antiEntropy: this.rooms.antiEntropy,
       frontiers: this.rooms.frontiers,
+      floors: this.rooms.floors,
+      floorDesk: this.rooms.floorDesk,
       replicator: this.rooms.replicator,
       loader: this.rooms.loader,
       operations: this.rooms.operations,

@@ -21,8 +21,10 @@ import {
   recordKeyStart,
   recordType,
   TYPE_EXPIRY,
+  TYPE_FLOOR,
   TYPE_FLUSH,
   TYPE_FRONTIER,
+  TYPE_GONE,
   TYPE_HINT,
   TYPE_LOSSY,
   TYPE_PUT,
@@ -31,6 +33,7 @@ import {
   TYPE_TOMBSTONE,
 } from '../record/record.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
+import { recoverFloors, recoverGone } from '../replication/floor-note.js';
 import { Frontiers } from '../replication/frontier.js';
 import { formatBytes } from '../setting.js';
 import type { Store } from '../store/store.js';
@@ -53,6 +56,8 @@ export interface NodeState {
   restarted: boolean;
   /** What the log proves to have been seen. */
   frontiers: Frontiers;
+  /** Per partition, its floor; all 0 when something of the log was lost from its middle. */
+  floors: Float64Array;
   /** TYPE_HINT records in order, one a buffer. */
   hints: Buffer[];
   /** TYPE_RING records in order, one a buffer. */
@@ -69,6 +74,7 @@ export function recoverNode(
   const { store, wal, log, distinctKeys } = parts;
   const hints: Buffer[] = [];
   const ring: Buffer[] = [];
+  const floors = new Float64Array(config.partitions);
   const unknown = { records: 0 };
   const frontiers = new Frontiers(config.partitions);
   const loader = new Loader(store, frontiers, distinctKeys, config);
@@ -92,6 +98,13 @@ export function recoverNode(
         break;
       case TYPE_SKETCH:
         distinctKeys.recover(bytes, offset);
+        break;
+      case TYPE_FLOOR:
+        recoverFloors(floors, bytes, offset);
+        break;
+      case TYPE_GONE:
+        store.endLoad();
+        recoverGone(store, config.partitions, bytes, offset);
         break;
       case TYPE_HINT:
         hints.push(Buffer.from(bytes.subarray(offset, offset + length)));
@@ -134,8 +147,10 @@ export function recoverNode(
       unknownRecords: unknown.records,
     });
   }
+  // What a floor stands for may be what was lost.
+  if (recovery.rotFrames > 0) floors.fill(0);
   for (const note of recovery.notes) log.warn('recovery', { note });
-  return { nodeId, actor, boot, maxHlc: recovery.maxHlc, restarted: boot > 1, frontiers, hints, ring };
+  return { nodeId, actor, boot, maxHlc: recovery.maxHlc, restarted: boot > 1, frontiers, floors, hints, ring };
 }
 
 /** Brings records into the store, and answers for those that do not fit. */

@@ -12,6 +12,7 @@ import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import { slotOf } from '../partitions/slots.js';
 import { recordType } from '../record/record.js';
 import type { Coordinator } from '../replication/coordinator.js';
+import type { Floors } from '../replication/floors.js';
 import { type Forwarding, PeerCaller } from '../replication/forwarding.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
@@ -52,6 +53,7 @@ export class RequestDesk {
     private readonly store: Store,
     private readonly peers: Peers,
     private readonly replicator: Replicator,
+    private readonly floors: Floors,
     private readonly reads: QuorumReads,
     private readonly forwarding: Forwarding,
     private readonly table: CommandTable,
@@ -108,7 +110,7 @@ export class RequestDesk {
     if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
       this.replicator.adopt(peer, body, answer.recordStart, body.length);
     }
-    this.reads.answered(host, peer, head.id, head.status, answer.version, answer.type);
+    this.reads.answered(host, peer, head.id, head.status, answer);
   }
 
   /** A peer sent an expiry change to a value that is not here: it is asked for the whole record. */
@@ -191,7 +193,8 @@ export class RequestDesk {
     const status = newer ? STATUS_NEWER : found || this.reads.isDefinite(partition) ? STATUS_OLDER : STATUS_UNKNOWN;
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;
-    const answer = encodeVersionResponse({ id: head.id, status, hlc: clock.last }, version, type, record, offset);
+    const said = { id: head.id, status, hlc: clock.last };
+    const answer = encodeVersionResponse(said, version, type, this.floors.floor[partition], record, offset);
     this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
   }
 

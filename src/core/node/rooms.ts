@@ -16,6 +16,8 @@ import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
 import { Coordinator } from '../replication/coordinator.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
+import { FloorDesk } from '../replication/floor-desk.js';
+import { Floors } from '../replication/floors.js';
 import { Forwarding } from '../replication/forwarding.js';
 import type { Frontiers } from '../replication/frontier.js';
 import { Loader } from '../replication/loader.js';
@@ -41,6 +43,8 @@ export interface Rooms {
   readonly frontiers: Frontiers;
   readonly operations: Operations;
   readonly order: CallerOrder;
+  readonly floors: Floors;
+  readonly floorDesk: FloorDesk;
   readonly replicator: Replicator;
   readonly local: LocalKeyspace;
   readonly loader: Loader;
@@ -122,6 +126,12 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     partitions: config.partitions,
     replicas: config.replicas,
   });
+  const floors = new Floors({ ...options, marginMs: config.floorMarginMs, graceMs: config.tombstoneGraceMs });
+  floors.floor.set(state.floors);
+  const floorDesk = new FloorDesk({ log: ports.log }, floors, store, wal, clock, ownership, peers, {
+    partitions: config.partitions,
+    intervalMs: config.antiEntropyIntervalMs,
+  });
   const replicator = new Replicator(
     { log: ports.log },
     store,
@@ -132,12 +142,13 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     operations,
     frontiers,
     distinctKeys,
+    floors,
     {
       ...options,
     },
   );
   const local = new LocalKeyspace(distinctKeys, store, wal, clock, replicator, frontiers, { actor });
-  const loader = new Loader(distinctKeys, store, wal, clock, ownership, replicator, frontiers, {
+  const loader = new Loader(distinctKeys, store, wal, clock, ownership, replicator, frontiers, floors, {
     partitions: config.partitions,
   });
   const forwarding = new Forwarding(
@@ -155,6 +166,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     ownership,
     peers,
     replicator,
+    floorDesk,
+    floors,
     clock,
     order,
     {
@@ -184,7 +197,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     commandStats,
   );
   reads.attach(coordinator);
-  const antiEntropy = new AntiEntropy(store, ownership, peers, replicator, frontiers, {
+  const antiEntropy = new AntiEntropy(store, ownership, peers, replicator, frontiers, floors, floorDesk, {
     ...options,
     intervalMs: config.antiEntropyIntervalMs,
     random: random,
@@ -199,6 +212,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     frontiers,
     operations,
     order,
+    floors,
+    floorDesk,
     replicator,
     local,
     loader,

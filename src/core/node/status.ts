@@ -14,6 +14,8 @@ import type { Ring } from '../partitions/ring.js';
 import type { AntiEntropy } from '../replication/anti-entropy.js';
 import type { CallerOrder } from '../replication/caller-order.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
+import type { FloorDesk } from '../replication/floor-desk.js';
+import type { Floors } from '../replication/floors.js';
 import type { Forwarding } from '../replication/forwarding.js';
 import type { Frontiers } from '../replication/frontier.js';
 import type { Loader } from '../replication/loader.js';
@@ -53,6 +55,8 @@ export interface StatusParts {
   ownership: Ownership;
   antiEntropy: AntiEntropy;
   frontiers: Frontiers;
+  floors: Floors;
+  floorDesk: FloorDesk;
   replicator: Replicator;
   loader: Loader;
   operations: Operations;
@@ -120,6 +124,17 @@ export function nodeStatus(parts: StatusParts): Status {
     distinct_keys: parts.distinctKeys.estimate(),
     distinct_resets: parts.distinctKeys.stats.resets,
     distinct_sketches_refused: parts.distinctKeys.stats.refused,
+    tombstone_bytes: memory.tombstoneBytes,
+    // Who is least known to have what is held here, and since when: until then nothing deleted is forgotten.
+    floor_behind_seconds: Math.floor(parts.floors.lagMs / 1000),
+    floor_held_by: parts.floors.holder?.id ?? '',
+    floor_oldest_seconds: Math.floor(parts.floors.oldestMs() / 1000),
+    floors_raised: parts.floors.stats.raises,
+    floors_adopted: parts.floors.stats.adopted,
+    floor_members_excused: parts.floors.stats.excused,
+    floor_messages_malformed: parts.floorDesk.malformed,
+    records_below_floor: parts.floors.stats.recordsBelowFloor,
+    records_gone: parts.floors.stats.recordsGone,
     memory_bytes: memory.memoryBytes,
     memory_bytes_max: parts.config.maxMemory,
     rss_bytes: parts.vitals.rssBytes(),

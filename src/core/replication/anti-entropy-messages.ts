@@ -109,6 +109,8 @@ export interface ListedEntry {
   low: number;
   high: number;
   version: Version;
+  /** The reader has nothing of the key; it says otherwise when it has looked. */
+  absent: boolean;
 }
 
 /** A 64-bit hash of a key as a map's key. */
@@ -129,7 +131,7 @@ export function readEntries(body: Buffer, at: number, count: number): Map<string
       expiryHlc: body.readDoubleLE(from + 22),
       expiryActor: body.readUIntLE(from + 30, 6),
     };
-    entries.set(entryName(low, high), { low, high, version });
+    entries.set(entryName(low, high), { low, high, version, absent: true });
   }
   return entries;
 }

@@ -40,6 +40,8 @@ import {
   readEntries,
   WANT_HEADER_BYTES,
 } from './anti-entropy-messages.js';
+import { ABSENT_DROP, ABSENT_LEAVE, ABSENT_OFFER, type FloorDesk } from './floor-desk.js';
+import type { Floors } from './floors.js';
 import type { Frontiers } from './frontier.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
@@ -108,6 +110,8 @@ export class AntiEntropy {
     private readonly peers: Peers,
     private readonly replicator: Replicator,
     private readonly frontiers: Frontiers,
+    private readonly floors: Floors,
+    private readonly floorDesk: FloorDesk,
     private readonly options: AntiEntropyOptions,
   ) {
     this.queues = new RepairQueues(store, replicator);
@@ -344,6 +348,11 @@ export class AntiEntropy {
     const whole = (flags & FLAG_LOSSY) === 0 && !this.store.isLossy(partition);
     const mayWant = this.ownership.owns(partition) && (foreign || whole);
     const wanted: number[] = [];
+    const goneThere: number[] = [];
+    const goneHere: Buffer[] = [];
+    // An owner that is ready has everything up to its floor: what it lacks there was deleted.
+    const theyProve =
+      (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0 && this.ownership.otherOwners(partition).includes(peer);
     let pushed = 0;
     for (let at = LIST_HEADER_BYTES; at + LEAF_HEADER_BYTES <= body.length; ) {
       const leaf = body.readUInt16LE(at);
@@ -359,7 +368,13 @@ export class AntiEntropy {
         const name = entryName(this.store.hasher.low, this.store.hasher.high);
         const their = theirs.get(name);
         const order = their === undefined ? 1 : compareFullVersions(versionOf(bytes, offset), their.version);
+        if (their !== undefined) their.absent = false;
         if (order >= 0) theirs.delete(name);
+        if (their === undefined) {
+          const verdict = this.floorDesk.absentThere(peer, partition, bytes, offset, theyProve);
+          if (verdict === ABSENT_DROP) goneHere.push(Buffer.from(bytes.subarray(keyStart, keyEnd)));
+          if (verdict !== ABSENT_OFFER) return;
+        }
         const syncing = (flags & FLAG_SYNCING) !== 0;
         if (order > 0 && (syncing || recordHlc(bytes, offset) <= settled)) {
           // What the queue has no room for is missing there all the same.
@@ -367,11 +382,16 @@ export class AntiEntropy {
           this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
         }
       });
-      if (!mayWant) continue;
       for (const entry of theirs.values()) {
+        const verdict = entry.absent ? this.floorDesk.absentHere(peer, partition, entry.version.hlc) : ABSENT_OFFER;
+        if (verdict === ABSENT_DROP) goneThere.push(entry.low, entry.high);
+        if (!mayWant || verdict === ABSENT_DROP || verdict === ABSENT_LEAVE) continue;
         if (foreign || entry.version.hlc <= settled) wanted.push(entry.low, entry.high);
       }
     }
+    for (const key of goneHere) this.floorDesk.drop(partition, key, peer.floors[partition]);
+    // Before WANT, so that the asker is done with it when it concludes.
+    if (goneThere.length > 0) this.floorDesk.sayGone(peer, partition, goneThere);
     this.stats.wanted += wanted.length / 2;
     const reply = Buffer.alloc(WANT_HEADER_BYTES + wanted.length * 4);
     reply.writeUInt16LE(partition, 0);
@@ -432,7 +452,8 @@ export class AntiEntropy {
 
   /** Both have the same of a partition as of the start of the round. */
   private passed(round: Round, partition: number): void {
-    round.peer.passedWallMs[partition] = round.beganWallMs;
+    this.floors.proved(round.peer, partition, round.beganWallMs);
+    if (this.ownership.isSource(round.peer, partition)) this.floors.adopt(partition, round.peer.floors[partition]);
   }
 
   /** The peer has said what differs: everything else it was asked about is equal. */
@@ -484,6 +505,7 @@ export class AntiEntropy {
     this.covered.delete(partition);
     this.store.clearPartition(partition);
     this.replicator.noteCleared(partition);
+    this.floorDesk.gaveAway(partition);
     this.ownership.handedOff(partition);
     this.stats.handedOff++;
   }

@@ -27,6 +27,7 @@ import {
 import { MERGE_APPLIED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE, type Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import type { DistinctKeys } from './distinct-keys.js';
+import type { Floors } from './floors.js';
 import type { Frontiers } from './frontier.js';
 import { UNACKED_BYTES_MAX } from './link.js';
 import { logRefusal } from './local-keyspace.js';
@@ -48,6 +49,7 @@ export class Loader {
     private readonly ownership: Ownership,
     private readonly replicator: Replicator,
     private readonly frontiers: Frontiers,
+    private readonly floors: Floors,
     private readonly options: { partitions: number },
   ) {}
 
@@ -66,6 +68,7 @@ export class Loader {
       elsewhere: 0,
       drifted: 0,
       flushed: 0,
+      belowFloor: 0,
       unusable: 0,
       refusal: null,
     };
@@ -76,7 +79,7 @@ export class Loader {
       at = next;
     }
     this.stats.applied += loaded.applied;
-    this.stats.refused += loaded.elsewhere + loaded.drifted + loaded.flushed + loaded.unusable;
+    this.stats.refused += loaded.elsewhere + loaded.drifted + loaded.flushed + loaded.belowFloor + loaded.unusable;
     return loaded;
   }
 
@@ -99,7 +102,8 @@ export class Loader {
       const known = store.find(partition, hash, bytes, keyStart, keyEnd);
       // What has ended stands for nothing here but against an older version of its key.
       if (!known && recordIsExpired(bytes, at, this.wallMs)) loaded.expired++;
-      else if (!known && type === TYPE_TOMBSTONE && hlc < this.replicator.tombstoneLimit) loaded.stale++;
+      else if (!known && type === TYPE_TOMBSTONE && hlc <= this.floors.forgottenBelow(partition)) loaded.stale++;
+      else if (!known && hlc <= this.floors.floor[partition]) loaded.belowFloor++;
       else this.merge(bytes, at, partition, hash, known, loaded);
     }
   }

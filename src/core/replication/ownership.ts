@@ -4,7 +4,8 @@
  * Guarded: the placement depends on the ring alone; liveness only chooses among owners.
  *
  * A partition that this node comes to own is not ready until it was caught up from an owner that was: until then writes land
- * here, and reads ask others first. After a restart that lasts until the first exchange with an owner, or one second.
+ * here, and reads ask others first. After a restart that lasts until the first exchange with an owner that is ready, or for a second
+ * if there is none; and whoever has a lower floor than another owner waits for that one.
  */
 import { mix32 } from '../base/hash.js';
 import type { Flaps } from '../membership/flaps.js';
@@ -15,6 +16,8 @@ import type { Peer, Peers } from './peers.js';
 
 /** After a restart an owner answers from what it recovered, at the latest after this time. */
 export const CATCH_UP_MS = 1000;
+/** An owner that says nothing of what it holds, or has not for so long, is not waited for. */
+const SILENT_OWNER_MS = 10_000;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
 
@@ -157,14 +160,15 @@ export class Ownership {
     if (this.notReady === 0) this.previous = null;
   }
 
-  /** Partitions whose time to wait is over, or for which nobody is left to wait for. */
-  tick(nowMs: number): void {
+  /** Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. */
+  tick(nowMs: number, floors: Float64Array): void {
     if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
     if (this.notReady > 0 && nowMs >= this.asksUntilMs) {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
-        if (byTime ? nowMs >= this.readyAtMs[partition] : !this.hasSource(partition)) this.markReady(partition);
+        const isOver = nowMs >= this.readyAtMs[partition] && !this.awaitsOwner(partition, nowMs, floors[partition]);
+        if (byTime ? isOver : !this.hasSource(partition)) this.markReady(partition);
         else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition)) this.markReady(partition);
       }
     }
@@ -279,6 +283,23 @@ export class Ownership {
       if (report === undefined || report.atMs < this.ringChangedAtMs || this.isSource(peer, partition)) return false;
     }
     return true;
+  }
+
+  /**
+   * Whether another owner may tell a restarted node what it missed: one that is ready, or whose floor is higher, or that has had no time
+   * to say so.
+   */
+  private awaitsOwner(partition: number, nowMs: number, floor: number): boolean {
+    for (const peer of this.others[partition]) {
+      if (peer.state !== 'alive') continue;
+      const report = this.reports.get(peer.id);
+      if (report === undefined || peer.saidWallMs === 0) {
+        if (nowMs < this.readyAtMs[partition] - CATCH_UP_MS + SILENT_OWNER_MS) return true;
+      } else if (nowMs - report.atMs < SILENT_OWNER_MS && peer.connected) {
+        if (this.isSource(peer, partition) || peer.floors[partition] > floor) return true;
+      }
+    }
+    return false;
   }
 
   /** Whether some live member may hold the partition: an owner now or before. */

@@ -58,11 +58,16 @@ export class Peer {
   equalAtMs = Number.NEGATIVE_INFINITY;
   /** Per partition: when the last round that found it the same here and there began, by the wall clock. */
   readonly passedWallMs: Float64Array;
+  /** Per partition: its floor, as it last said in this life. */
+  readonly floors: Float64Array;
+  /** Its wall clock when it last spoke of floors; 0 until then. */
+  saidWallMs = 0;
 
   constructor(id: string, hintBytesMax: number, hintRoom: HintRoom, partitions: number) {
     this.id = id;
     this.passedWallMs = new Float64Array(partitions);
     this.hints = new Hints(hintBytesMax, partitions, hintRoom);
+    this.floors = new Float64Array(partitions);
   }
 
   get address(): string {

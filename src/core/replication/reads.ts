@@ -21,6 +21,8 @@ import type { Reply } from '../resp/reply.js';
 import type { Store } from '../store/store.js';
 import type { CallerOrder } from './caller-order.js';
 import { type Coordinator, quorumOf } from './coordinator.js';
+import type { FloorDesk } from './floor-desk.js';
+import type { Floors } from './floors.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
@@ -33,6 +35,7 @@ import {
   REQUEST_VERSION,
   STATUS_UNKNOWN,
   type Version,
+  type VersionAnswer,
   versionOf,
 } from './requests.js';
 
@@ -61,6 +64,8 @@ interface Vote {
   definite: boolean;
   version: Version;
   type: number;
+  /** The owner's floor of the partition, if it has nothing of the key and would know: older versions were deleted. Otherwise 0. */
+  absentBelow: number;
 }
 
 export interface QuorumReadsOptions {
@@ -82,6 +87,8 @@ export class QuorumReads {
     private readonly ownership: Ownership,
     private readonly peers: Peers,
     private readonly replicator: Replicator,
+    private readonly floorDesk: FloorDesk,
+    private readonly floors: Floors,
     private readonly clock: HybridClock,
     private readonly order: CallerOrder,
     private readonly options: QuorumReadsOptions,
@@ -139,10 +146,12 @@ export class QuorumReads {
   }
 
   /** An owner's answer. A newer record was merged before this call. */
-  answered(host: CommandHost, peer: Peer, id: number, status: number, version: Version, type: number): void {
+  answered(host: CommandHost, peer: Peer, id: number, status: number, answer: VersionAnswer): void {
     const gathering = this.open.get(id);
     if (gathering === undefined || gathering.asked.get(peer) !== null) return;
-    gathering.asked.set(peer, { definite: status !== STATUS_UNKNOWN, version, type });
+    const { version, type, floor } = answer;
+    const definite = status !== STATUS_UNKNOWN;
+    gathering.asked.set(peer, { definite, version, type, absentBelow: definite && type === 0 ? floor : 0 });
     this.conclude(host, gathering);
   }
 
@@ -214,6 +223,7 @@ export class QuorumReads {
 
   /** Answers when enough is known. */
   private conclude(host: CommandHost, gathering: Gathering): void {
+    this.heedAbsence(gathering);
     const mine = this.mine(gathering.partition, gathering.key);
     const { caller, partition, wanted } = gathering;
     // At level one another's vote is asked for: this node's own record may be an old one.
@@ -248,6 +258,15 @@ export class QuorumReads {
     }
   }
 
+  /** An owner with a higher floor has nothing of the key: what is here at or below that was deleted, and goes. */
+  private heedAbsence({ partition, key, command, asked }: Gathering): void {
+    if (command === null) return;
+    for (const vote of asked.values()) {
+      if (vote === null || vote.absentBelow <= this.floors.floor[partition]) continue;
+      this.floorDesk.drop(partition, key, vote.absentBelow);
+    }
+  }
+
   private refuse({ deferred }: Gathering, code: ErrorCode, text: string): void {
     deferred.reply.error(code, text);
     deferred.done();
@@ -257,10 +276,17 @@ export class QuorumReads {
   private isBehind(gathering: Gathering, mine: Version): boolean {
     for (const vote of gathering.asked.values()) {
       if (vote === null || compareFullVersions(vote.version, mine) <= 0) continue;
-      const forgotten = vote.type === TYPE_TOMBSTONE && vote.version.hlc < this.replicator.tombstoneLimit;
+      const forgotten = vote.version.hlc <= this.forgottenBelow(gathering, vote);
       if (!forgotten && vote.version.hlc > this.store.flushedHlc) return true;
     }
     return false;
+  }
+
+  /** Up to which stamp an owner's record may be one that this node, or another that was asked, has forgotten on purpose. */
+  private forgottenBelow({ partition, asked }: Gathering, vote: Vote): number {
+    let hlc = vote.type === TYPE_TOMBSTONE ? this.floors.forgottenBelow(partition) : this.floors.floor[partition];
+    for (const other of asked.values()) if (other !== null && other.absentBelow > hlc) hlc = other.absentBelow;
+    return hlc;
   }
 
   private runGathered(host: CommandHost, gathering: Gathering, answers: number): void {
@@ -282,6 +308,8 @@ export class QuorumReads {
     if (mine === null) return;
     for (const [peer, vote] of gathering.asked) {
       if (vote === null || compareFullVersions(vote.version, mine.version) >= 0) continue;
+      // It has forgotten that, and would not take it; anti-entropy finds out who is right.
+      if (mine.version.hlc <= vote.absentBelow) continue;
       this.stats.repaired++;
       this.replicator.offer(peer, this.store.buffer, this.store.offset);
     }

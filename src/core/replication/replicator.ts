@@ -10,7 +10,7 @@ import { FRAME_RECORDS } from '../gossip/frames.js';
 import { SECTION_RECORDS } from '../gossip/packet.js';
 import type { Ring } from '../partitions/ring.js';
 import { slotOf } from '../partitions/slots.js';
-import { recordIsExpired } from '../record/expiry.js';
+import { isExpiryRecord, namedHlc, recordIsExpired } from '../record/expiry.js';
 import {
   readHlc,
   recordActor,
@@ -35,6 +35,7 @@ import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } 
 import type { Wal } from '../wal/wal.js';
 import { type Acks, REFUSED_MAX } from './acks.js';
 import type { DistinctKeys } from './distinct-keys.js';
+import type { Floors } from './floors.js';
 import type { Frontiers } from './frontier.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
 import type { Operation, Operations } from './operations.js';
@@ -73,8 +74,6 @@ export class Replicator {
   private flushedAtCount = -1;
   nowMs = 0;
   wallMs = 0;
-  /** Tombstones stamped before this are forgotten by everybody. */
-  tombstoneLimit = 0;
   /** Per partition not owned: 1 when a record of it was taken in since the last round that offered it to the owners. */
   readonly foreignTouched: Uint8Array;
   private readonly scratch = Buffer.alloc(1024);
@@ -101,6 +100,7 @@ export class Replicator {
     private readonly operations: Operations,
     private readonly frontiers: Frontiers,
     private readonly distinctKeys: DistinctKeys,
+    private readonly floors: Floors,
     private readonly options: ReplicatorOptions,
   ) {
     this.foreignTouched = new Uint8Array(options.partitions);
@@ -322,16 +322,7 @@ export class Replicator {
     const partition = this.partition(slotOf(bytes, keyStart, keyEnd));
     const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
     if (this.options.mutations.has('asymmetric-tie-break') && this.isTie(partition, hash, bytes, offset)) return true;
-    if (
-      type === TYPE_TOMBSTONE &&
-      hlc < this.tombstoneLimit &&
-      !this.store.find(partition, hash, bytes, keyStart, keyEnd)
-    ) {
-      // Forgotten here on purpose: all owners have passed it.
-      this.stats.recordsStale++;
-      this.frontiers.note(partition, bytes, offset);
-      return true;
-    }
+    if (this.isForgotten(peer, partition, hash, bytes, offset)) return true;
     const keysBefore = this.store.keyCount;
     const outcome = this.store.merge(partition, hash, bytes, offset);
     if (outcome === MERGE_APPLIED) {
@@ -373,6 +364,26 @@ export class Replicator {
   noteFrontier(partition: number): void {
     const note = this.frontiers.encode(partition);
     this.wal.append(note, 0, note.length);
+  }
+
+  /**
+   * Whether a record of a key that is absent here is one that this node has forgotten on purpose: an old tombstone, or a value that was
+   * deleted since, held by somebody who missed that.
+   */
+  private isForgotten(peer: Peer, partition: number, hash: number, bytes: Buffer, offset: number): boolean {
+    const type = recordType(bytes, offset);
+    // An expiry change is of the age of the value that it names.
+    const hlc =
+      type === TYPE_EXPIRY && isExpiryRecord(bytes, offset) ? namedHlc(bytes, offset) : recordHlc(bytes, offset);
+    if (hlc > this.floors.forgottenBelow(partition)) return false;
+    const isTombstone = type === TYPE_TOMBSTONE;
+    if (!isTombstone && !this.floors.refuses(peer, partition, hlc)) return false;
+    const keyEnd = recordKeyEnd(bytes, offset);
+    if (this.store.find(partition, hash, bytes, recordKeyStart(bytes, offset), keyEnd)) return false;
+    if (isTombstone) this.stats.recordsStale++;
+    else this.floors.stats.recordsBelowFloor++;
+    this.frontiers.note(partition, bytes, offset);
+    return true;
   }
 
   /** A flush from a peer, or learnt with its roots. True if it is known now. */

@@ -31,6 +31,8 @@ export const STATUS_REFUSED = 4;
 
 const REQUEST_HEADER_BYTES = 32;
 const RESPONSE_HEADER_BYTES = 16;
+/** Of an answer about a version, before the record. */
+const VERSION_ANSWER_BYTES = 48;
 const LEVELS: readonly Level[] = ['one', 'quorum', 'all'];
 /** Arguments that one forwarded command may have: more than the parser lets through is no command. */
 const ARGS_MAX = 1_048_576;
@@ -299,27 +301,39 @@ export function readReplyResponse(body: Buffer): ReplyResponse | null {
   return { coordinator, writes, receipt, replyStart: at + REPLY_HEAD_BYTES };
 }
 
-/** Answer to READ and VERSION: the version held there (four f64), u8 type (0: none), then the record when it is newer. */
+/** Answer to READ and VERSION: the version held there (four f64), u8 type (0: none), f64 floor, then the record when it is newer. */
 export function encodeVersionResponse(
   head: ResponseHead,
   version: Version,
   type: number,
+  floor: number,
   record: Buffer | null,
   offset: number,
 ): Buffer {
   const length = record === null ? 0 : recordBytes(record, offset);
-  const bytes = responseHead(head, 40 + length);
+  const bytes = responseHead(head, VERSION_ANSWER_BYTES + length);
   writeVersion(bytes, RESPONSE_HEADER_BYTES, version);
   bytes[RESPONSE_HEADER_BYTES + 32] = type;
-  if (record !== null) record.copy(bytes, RESPONSE_HEADER_BYTES + 40, offset, offset + length);
+  bytes.writeDoubleLE(floor, RESPONSE_HEADER_BYTES + 40);
+  if (record !== null) record.copy(bytes, RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES, offset, offset + length);
   return bytes;
 }
 
-export function readVersionResponse(body: Buffer): { version: Version; type: number; recordStart: number } | null {
-  if (body.length < RESPONSE_HEADER_BYTES + 40) return null;
+export interface VersionAnswer {
+  version: Version;
+  type: number;
+  /** The answering node's floor of the partition. */
+  floor: number;
+  recordStart: number;
+}
+
+export function readVersionResponse(body: Buffer): VersionAnswer | null {
+  if (body.length < RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES) return null;
   const version = readVersion(body, RESPONSE_HEADER_BYTES);
-  if (version === null) return null;
-  return { version, type: body[RESPONSE_HEADER_BYTES + 32], recordStart: RESPONSE_HEADER_BYTES + 40 };
+  const floor = body.readDoubleLE(RESPONSE_HEADER_BYTES + 40);
+  if (version === null || !Number.isSafeInteger(floor) || floor < 0) return null;
+  const type = body[RESPONSE_HEADER_BYTES + 32];
+  return { version, type, floor, recordStart: RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES };
 }
 
 function writeVersion(bytes: Buffer, at: number, version: Version): void {

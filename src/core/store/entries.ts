@@ -54,6 +54,11 @@ export class Entries {
   lapsedBytes = 0;
   /** Per partition: every owner has everything stamped up to here; what expired at or below it may be forgotten. */
   readonly passedHlc: Float64Array;
+  /** Per partition: what is deleted or expired at or below the floor may be forgotten; up to `passableHlc` once that floor is raised. */
+  readonly floorHlc: Float64Array;
+  readonly passableHlc: Float64Array;
+  /** Per partition: the newest stamp met that could be forgotten if the floor were there. */
+  readonly wantedHlc: Float64Array;
   private readonly lapsedBytesMax: number;
   flushed = 0;
   flushedHlc = 0;
@@ -72,6 +77,9 @@ export class Entries {
     this.slabs = slabs;
     this.lapsedBytesMax = lapsedBytesMax;
     this.passedHlc = new Float64Array(partitions).fill(Number.POSITIVE_INFINITY);
+    this.floorHlc = new Float64Array(partitions);
+    this.passableHlc = new Float64Array(partitions);
+    this.wantedHlc = new Float64Array(partitions);
     this.partitions = new Array<Partition | null>(partitions).fill(null);
     this.homeBytes = partitions * 8;
   }
@@ -168,7 +176,7 @@ export class Entries {
       if (!this.isLapsed(location)) this.expired++;
       const buffer = this.segments.buffers[location >>> this.segments.shift];
       const hlc = recordHlc(buffer, (location & this.segments.mask) << 3);
-      const needed = hlc > this.passedHlc[home.number] && !home.lossy;
+      const needed = hlc > this.passedHlc[home.number] && !home.lossy && !this.isBelowFloor(home.number, hlc);
       if (needed && (this.isLapsed(location) || this.lapsedBytes < this.lapsedBytesMax)) {
         this.lapse(home, words[slot], location);
         return false;
@@ -176,6 +184,13 @@ export class Entries {
     }
     this.drop(home, words, slot);
     return true;
+  }
+
+  /** Whether something deleted or expired may be forgotten now; if that takes a higher floor, the floor is wanted. */
+  isBelowFloor(partition: number, hlc: number): boolean {
+    if (hlc <= this.floorHlc[partition]) return true;
+    if (hlc <= this.passableHlc[partition] && hlc > this.wantedHlc[partition]) this.wantedHlc[partition] = hlc;
+    return false;
   }
 
   /** True for an expired record that is kept against older versions of its key. */

@@ -334,6 +334,20 @@ export class Store {
     this.entries.passedHlc[partition] = hlc;
   }
 
+  /**
+   * What was deleted or expired at or below `floorHlc` may be forgotten. What could be up to `passableHlc` raises `wantedFloors`, and
+   * stays until the floor is there.
+   */
+  noteFloor(partition: number, floorHlc: number, passableHlc: number): void {
+    this.entries.floorHlc[partition] = floorHlc;
+    this.entries.passableHlc[partition] = passableHlc;
+  }
+
+  /** Per partition: the newest stamp of something that could be forgotten if the floor were there. The caller empties it. */
+  get wantedFloors(): Float64Array {
+    return this.entries.wantedHlc;
+  }
+
   /** Drops a key here, without a tombstone. */
   remove(partition: number, hash: number, key: Uint8Array, start: number, end: number): void {
     const home = this.entries.partitions[partition];
@@ -366,7 +380,7 @@ export class Store {
     return this.walker.sweep(budgetRecords, this.wallMs);
   }
 
-  /** A slice of the walk that forgets tombstones stamped before `beforeHlc`; returns how many. */
+  /** A slice of the walk that forgets tombstones stamped before `beforeHlc` or not above the floor; returns how many. */
   dropTombstones(beforeHlc: number, budgetRecords: number): number {
     return this.walker.dropTombstones(beforeHlc, budgetRecords);
   }

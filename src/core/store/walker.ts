@@ -54,7 +54,7 @@ export class Walker {
     return this.dropped;
   }
 
-  /** Drops tombstones stamped before `beforeHlc`; looks at about `budget` records and returns how many were dropped. */
+  /** Drops tombstones stamped before `beforeHlc` or at most at their partition's floor; looks at about `budget` records and returns how many were dropped. */
   dropTombstones(beforeHlc: number, budget: number): number {
     const { partitions } = this.entries;
     this.begin();
@@ -188,7 +188,9 @@ export class Walker {
     const buffer = segments.buffers[location >>> segments.shift];
     const offset = (location & segments.mask) << 3;
     if (taking === TOMBSTONES) {
-      if (recordType(buffer, offset) !== TYPE_TOMBSTONE || recordHlc(buffer, offset) >= beforeHlc) return false;
+      if (recordType(buffer, offset) !== TYPE_TOMBSTONE) return false;
+      const hlc = recordHlc(buffer, offset);
+      if (hlc >= beforeHlc && !entries.isBelowFloor(home.number, hlc)) return false;
       entries.drop(home, words, slot);
       return true;
     }

@@ -51,6 +51,15 @@ describe('HEARSAY.DUMP', () => {
     expect(pageOf(harness.ask('HEARSAY.DUMP', '0', '0', '100', 'SINCE', '9')).stamps).toEqual([]);
   });
 
+  it('refuses SINCE where deletes after that are forgotten: the page would lack them', () => {
+    const harness = new Harness((host) => {
+      host.forgotten = 6;
+    });
+    expect(harness.ask('HEARSAY.DUMP', '0', '0', '100', 'SINCE', '5')).toMatch(/^-UNAVAILABLE deletes since then/);
+    expect(pageOf(harness.ask('HEARSAY.DUMP', '0', '0', '100', 'SINCE', '6')).stamps).toEqual([]);
+    expect(pageOf(harness.ask('HEARSAY.DUMP', '0', '0', '100')).stamps).toEqual([]);
+  });
+
   it('ends a page before it is too long, but never between records of one hash', () => {
     const large = DUMP_BYTES_MAX * 0.75;
     const hashes = [1, 2, 2, 3];

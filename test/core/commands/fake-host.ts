@@ -252,6 +252,13 @@ export class FakeHost implements CommandHost {
   /** Records that `dumpPartition` gives, in order of hash, each at the start of its buffer. */
   records: { hash: number; bytes: Buffer }[] = [];
 
+  /** Deletes up to this stamp are forgotten. */
+  forgotten = 0;
+
+  keepsDeletesSince(_partition: number, hlc: number): boolean {
+    return this.forgotten <= hlc;
+  }
+
   dumpPartition(_partition: number, fromHash: number, count: number, visit: DumpVisitor): number {
     let looked = 0;
     let lastHash = -1;
@@ -271,8 +278,17 @@ export class FakeHost implements CommandHost {
 
   load(bytes: Buffer, start: number, end: number): Loaded {
     this.loads.push(Buffer.from(bytes.subarray(start, end)));
-    const none = { applied: 0, stale: 0, expired: 0, elsewhere: 0, drifted: 0, flushed: 0, unusable: 0, refusal: null };
-    return { bytes: end - start, ...none, ...this.loaded };
+    const counts = {
+      applied: 0,
+      stale: 0,
+      expired: 0,
+      elsewhere: 0,
+      drifted: 0,
+      flushed: 0,
+      belowFloor: 0,
+      unusable: 0,
+    };
+    return { bytes: end - start, ...counts, refusal: null, ...this.loaded };
   }
 
   noteLoaded(caller: Caller): void {

@@ -4,6 +4,7 @@ import { Checkpointer } from '../../../src/core/node/checkpointer.js';
 import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { recordKeyEnd, recordKeyStart } from '../../../src/core/record/record.js';
 import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
+import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
@@ -37,6 +38,7 @@ function imageOf(shelf: Shelf): string[] {
     {} as unknown as Replicator,
     { isEmpty: true } as unknown as DistinctKeys,
     new HybridClock(0, 500),
+    new Floors({ partitions: PARTITIONS, marginMs: 0, graceMs: 0, mutations: new Set() }),
     PARTITIONS,
   );
   do checkpointer.tick();

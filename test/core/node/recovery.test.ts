@@ -9,6 +9,7 @@ import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { recordKeyEnd, recordKeyStart, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
+import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
@@ -35,6 +36,7 @@ class Machine {
   distinctKeys!: DistinctKeys;
   private wal!: Wal;
   private nowMs = 0;
+  floors: Float64Array = new Float64Array(PARTITIONS);
   private readonly random = new Random(7);
   readonly disk: SimDisk;
   private pending: (() => void)[] = [];
@@ -80,6 +82,9 @@ class Machine {
     const peers = { all: () => [] } as unknown as Peers;
     const ring = { dump: () => {} } as unknown as RingBook;
     const clock = new HybridClock(0, 500);
+    const options = { partitions: PARTITIONS, marginMs: 0, graceMs: 0, mutations: new Set<string>() };
+    const floors = new Floors(options);
+    floors.floor.set(this.floors);
     const checkpointer = new Checkpointer(
       this.store,
       this.wal,
@@ -89,6 +94,7 @@ class Machine {
       {} as Replicator,
       this.distinctKeys,
       clock,
+      floors,
       PARTITIONS,
     );
     const { checkpoints } = this.wal.stats();
@@ -122,7 +128,9 @@ class Machine {
     const identity = { ...clusterIdentity(whole), clusterIdText: '' };
     const { wal, distinctKeys } = this;
     const parts = { store: this.store, wal, log: silent, distinctKeys };
-    this.frontiers = recoverNode(parts, whole, identity, this.random, { keepActor: false }).frontiers;
+    const state = recoverNode(parts, whole, identity, this.random, { keepActor: false });
+    this.frontiers = state.frontiers;
+    this.floors = state.floors;
   }
 
   /** The type of the record that stands for an id; 0 for none. */

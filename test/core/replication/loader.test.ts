@@ -13,6 +13,7 @@ import {
   writeRecord,
 } from '../../../src/core/record/record.js';
 import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
+import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { Loader } from '../../../src/core/replication/loader.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
@@ -74,11 +75,12 @@ function bench(eviction: StoreOptions['eviction'] = 'none') {
   const spread: string[] = [];
   const replicator = {
     writes: 0,
-    tombstoneLimit: hlcFromMs(NOW_MS - 86_400_000),
     spread: (bytes: Buffer, at: number) => spread.push(bytes.toString('latin1', at + 32, at + 36)),
   };
   const distinctKeys = { count: () => {}, resetHlc: 0 } as unknown as DistinctKeys;
   const clock = new HybridClock(0, 500);
+  const floors = new Floors({ partitions: PARTITIONS, marginMs: 0, graceMs: 86_400_000, mutations: new Set() });
+  floors.wallMs = NOW_MS;
   const loader = new Loader(
     distinctKeys,
     store,
@@ -87,6 +89,7 @@ function bench(eviction: StoreOptions['eviction'] = 'none') {
     ownership,
     replicator as unknown as Replicator,
     new Frontiers(PARTITIONS),
+    floors,
     { partitions: PARTITIONS },
   );
   loader.wallMs = NOW_MS;
@@ -94,7 +97,7 @@ function bench(eviction: StoreOptions['eviction'] = 'none') {
     const bytes = Buffer.concat([Buffer.from('odd'), ...records]);
     return loader.load(bytes, 3, bytes.length);
   };
-  return { store, log, peer, spread, replicator, clock, load };
+  return { store, log, peer, spread, replicator, floors, clock, load };
 }
 
 describe('a load', () => {
@@ -167,9 +170,21 @@ describe('a load', () => {
   });
 
   it('brings back no tombstone that all have forgotten', () => {
-    const { load, replicator } = bench();
-    const old = record({ key: first, type: TYPE_TOMBSTONE, hlc: replicator.tombstoneLimit - 1 });
+    const { load, floors } = bench();
+    const old = record({ key: first, type: TYPE_TOMBSTONE, hlc: floors.forgottenBelow(0) });
     expect(load(old)).toMatchObject({ stale: 1, applied: 0 });
+  });
+
+  it('leaves what is as old as forgotten deletes and of a key that is not here: it may be what was deleted', () => {
+    const { load, floors, store } = bench();
+    const floor = hlcFromMs(NOW_MS - 50);
+    load(record({ key: second, hlc: floor - 9 }));
+    floors.set(0, floor);
+    const deleted = record({ key: first, hlc: floor });
+    const later = record({ key: third, hlc: floor + 1 });
+    const known = record({ key: second, hlc: floor - 5, value: 'w' });
+    expect(load(deleted, later, known)).toMatchObject({ belowFloor: 1, applied: 2 });
+    expect(store.keys(0)).toBe(2);
   });
 
   it('takes what the log has room for, and says how far it came and why it stopped', () => {

@@ -4,6 +4,7 @@ import { HybridClock, hlcFromMs } from '../../../src/core/base/hlc.js';
 import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { readAcks } from '../../../src/core/replication/acks.js';
 import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
+import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { HintRoom } from '../../../src/core/replication/hints.js';
 import { Operations } from '../../../src/core/replication/operations.js';
@@ -17,6 +18,7 @@ import { silent } from '../wal/harness.js';
 
 const NOW_MS = 1_700_000_000_000;
 const DRIFT_MS = 500;
+const DAY_MS = 86_400_000;
 
 function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Operations } = {}) {
   const store = new Store({
@@ -37,6 +39,8 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   const frontiers = new Frontiers(1);
   const ports = { log: silent };
   const distinctKeys = { count: () => {}, resetHlc: 0 } as unknown as DistinctKeys;
+  const floors = new Floors({ ...settings, marginMs: 0, graceMs: DAY_MS });
+  floors.wallMs = NOW_MS;
   const replicator = new Replicator(
     ports,
     store,
@@ -47,6 +51,7 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
     operations,
     frontiers,
     distinctKeys,
+    floors,
     settings,
   );
   replicator.wallMs = NOW_MS;

@@ -87,12 +87,13 @@ describe('requests and answers about one key', () => {
       { id: 3, status: STATUS_NEWER, hlc: 99 },
       versionOf(bytes, 0),
       TYPE_PUT,
+      41,
       bytes,
       0,
     );
     expect(readResponseHead(answer)).toEqual({ id: 3, status: STATUS_NEWER, hlc: 99 });
     const read = readVersionResponse(answer);
-    expect(read?.type).toBe(TYPE_PUT);
+    expect(read).toMatchObject({ type: TYPE_PUT, floor: 41 });
     expect(read?.version).toEqual({ hlc: 77, actor: 5, expiryHlc: 77, expiryActor: 5 });
     expect(answer.subarray(read?.recordStart)).toEqual(bytes.subarray(0, recordBytes(bytes, 0)));
   });
