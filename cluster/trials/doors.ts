@@ -10,7 +10,7 @@ const CONNECTIONS_PER_NODE_MAX = 24;
 
 export class Doors {
   private readonly open = new Map<number, NodeConnection[]>();
-  private readonly opening = new Map<number, number>();
+  private readonly opening = new Map<number, Promise<NodeConnection>[]>();
   private closed = false;
 
   constructor(
@@ -34,22 +34,31 @@ export class Doors {
     this.open.set(port, known);
     const idle = known.find((connection) => connection.pending === 0);
     if (idle !== undefined) return idle;
-    const underWay = this.opening.get(port) ?? 0;
-    if (known.length + underWay >= CONNECTIONS_PER_NODE_MAX) {
-      if (known.length === 0) throw new NoAnswer('the node takes no connections', false);
-      return known.reduce((best, connection) => (connection.pending < best.pending ? connection : best));
+    const underWay = this.opening.get(port) ?? [];
+    if (known.length + underWay.length < CONNECTIONS_PER_NODE_MAX) return this.connect(port);
+    if (known.length === 0) return Promise.race(underWay);
+    return known.reduce((best, connection) => (connection.pending < best.pending ? connection : best));
+  }
+
+  private connect(port: number): Promise<NodeConnection> {
+    const connecting = this.openOne(port);
+    const underWay = this.opening.get(port) ?? [];
+    this.opening.set(port, [...underWay, connecting]);
+    const over = (): void => {
+      const left = (this.opening.get(port) ?? []).filter((other) => other !== connecting);
+      this.opening.set(port, left);
+    };
+    connecting.then(over, over);
+    return connecting;
+  }
+
+  private async openOne(port: number): Promise<NodeConnection> {
+    const connection = await NodeConnection.open(port, this.level, this.timeoutMs);
+    if (this.closed) {
+      connection.close();
+      throw new NoAnswer('closed', false);
     }
-    this.opening.set(port, underWay + 1);
-    try {
-      const connection = await NodeConnection.open(port, this.level, this.timeoutMs);
-      if (this.closed) {
-        connection.close();
-        throw new NoAnswer('closed', false);
-      }
-      this.open.get(port)?.push(connection);
-      return connection;
-    } finally {
-      this.opening.set(port, (this.opening.get(port) ?? 1) - 1);
-    }
+    this.open.get(port)?.push(connection);
+    return connection;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { fill, runBulk } from './bulk.js';
 import { atMost, exactly, type Finding } from './finding.js';
-import { part, rejoin } from './parted.js';
+import { part, rejoin, untilApart } from './parted.js';
 import type { Trial } from './trial.js';
 
 const VALUE_BYTES = 100;
@@ -33,6 +33,7 @@ export const heal: Trial = {
     await stage.untilEachAgreed(60_000);
     const sides = await part(stage, 2);
     const partedAtMs = performance.now();
+    await untilApart(stage, sides);
     const half = differing / 2;
     const value = 'w'.repeat(VALUE_BYTES);
     // Keys all over the range, so that no leaf of a digest is like another.
