@@ -14,6 +14,7 @@ import type { Machine, Ports } from '../ports/world.js';
 import { HearsayError } from './base/errors.js';
 import { HLC_TICKS, hlcToMs } from './base/hlc.js';
 import { Random } from './base/random.js';
+import { WallClock } from './base/wall-clock.js';
 import type { Keyspace } from './commands/keyspace.js';
 import { CommandStats } from './commands/stats.js';
 import { commandTable } from './commands/table.js';
@@ -90,6 +91,10 @@ export class HearsayNode implements Machine {
   private readonly store: Store;
   private readonly wal: Wal;
   private readonly distinctKeys: DistinctKeys;
+  private readonly wallClock: WallClock;
+  private systemWallMs = 0;
+  /** Whether a jump of the clock can be checked with peers. */
+  private hasClockPeers = false;
   private readonly commandStats = new CommandStats(commandTable.commands.length);
   private readonly identity: ClusterIdentity;
   private readonly keys: KeyRing | null;
@@ -123,6 +128,7 @@ export class HearsayNode implements Machine {
   ) {
     this.random = new Random(parts.seed[0], parts.seed[1], parts.seed[2]);
     this.mutations = parts.mutations ?? new Set();
+    this.wallClock = new WallClock(config.maxClockDriftMs);
     this.identity = clusterIdentity(config, ports.secrets);
     this.keys = ports.secrets === null ? null : new KeyRing(ports.secrets, config.clusterName);
     this.store = new Store({
@@ -185,6 +191,7 @@ export class HearsayNode implements Machine {
       state,
       distinctKeys,
       packets: this.stats,
+      wallClock: this.wallClock,
       startedAtMs: this.monotonicMs,
     });
     this.syncTime();
@@ -255,10 +262,13 @@ export class HearsayNode implements Machine {
 
   turnStarted(monotonicMs: number, wallMs: number): void {
     this.monotonicMs = monotonicMs;
-    this.wallMs = Math.floor(wallMs);
+    this.systemWallMs = wallMs;
+    this.wallMs = Math.floor(this.wallClock.read(monotonicMs, wallMs, this.hasClockPeers));
     this.stats.turns++;
     if (this.rooms === undefined) return;
     this.syncTime();
+    // Before anything of this turn is stamped.
+    if (this.wallClock.inDoubt && !this.rooms.coordinator.drifted) this.watchClock();
     this.sessions.turn();
   }
 
@@ -294,7 +304,8 @@ export class HearsayNode implements Machine {
   tick(): void {
     if (this.stopped) return;
     const now = this.monotonicMs;
-    this.rooms.membership.tick(now, this.wallMs);
+    // A machine that slept shows it by the system's clock.
+    this.rooms.membership.tick(now, this.systemWallMs);
     this.watchJoin();
     this.applyMembership();
     this.resolveNames();
@@ -643,16 +654,21 @@ export class HearsayNode implements Machine {
   /** A clock beyond the drift allowed stops coordinating, and says so, until it agrees with its peers again. */
   private watchClock(): void {
     const offset = this.rooms.membership.clockOffsetMedianMs();
+    this.hasClockPeers = offset !== null;
+    this.wallClock.judge(offset);
     // Stamps far ahead of the clock, from a time when it was wrong, are as bad: peers refuse what carries them.
     const aheadMs = hlcToMs(this.rooms.clock.last) - this.wallMs;
     const most = this.config.maxClockDriftMs;
     const drifted =
-      (offset !== null && Math.abs(offset) > most) || (aheadMs > most && this.rooms.membership.aliveCount > 1);
+      this.wallClock.inDoubt ||
+      (offset !== null && Math.abs(offset) > most) ||
+      (aheadMs > most && this.rooms.membership.aliveCount > 1);
     if (drifted === this.rooms.coordinator.drifted) return;
     this.rooms.coordinator.drifted = drifted;
     if (drifted)
       this.ports.log.error('clock differs from the median of the peers: not coordinating', {
         offsetMs: offset,
+        jumpedMs: Math.round(this.wallClock.jumpedMs),
         aheadMs,
       });
     else this.ports.log.info('clock agrees with the peers again');

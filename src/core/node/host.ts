@@ -4,6 +4,7 @@
  */
 import type { Ports } from '../../ports/world.js';
 import { HearsayError } from '../base/errors.js';
+import type { WallClock } from '../base/wall-clock.js';
 import type { Command } from '../commands/command.js';
 import type {
   BackupMark,
@@ -57,6 +58,7 @@ export interface HostParts {
   readonly state: NodeState;
   readonly distinctKeys: DistinctKeys;
   readonly packets: ArrivalStats;
+  readonly wallClock: WallClock;
   readonly startedAtMs: number;
 }
 
@@ -256,6 +258,7 @@ export class NodeHost implements CommandHost {
       distinctKeys: this.parts.distinctKeys,
       vitals: this.ports.vitals,
       drifted: this.rooms.coordinator.drifted,
+      clockJumpedMs: this.parts.wallClock.jumpedMs,
       upMs: this.monotonicMs - this.parts.startedAtMs,
       nowMs: this.monotonicMs,
       packets: this.parts.packets,

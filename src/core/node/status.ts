@@ -68,6 +68,8 @@ export interface StatusParts {
   vitals: Vitals;
   keyspace: LocalKeyspace;
   drifted: boolean;
+  /** How far the system's clock is ahead of what the node goes by. */
+  clockJumpedMs: number;
   boot: number;
   upMs: number;
   nowMs: number;
@@ -110,7 +112,7 @@ export function nodeStatus(parts: StatusParts): Status {
     joined: membership.hasJoined,
     converged: converged && hints.pending === 0,
     clock_drifted: parts.drifted,
-    clock_offset_ms: Math.round(membership.clockOffsetMedianMs() ?? 0),
+    clock_offset_ms: Math.round((membership.clockOffsetMedianMs() ?? 0) - parts.clockJumpedMs),
     log_refusal: wal.refusal ?? '',
     leaving: parts.members.phase !== 'staying',
     partitions_to_hand_over: parts.members.phase === 'staying' ? 0 : parts.members.partitionsHeld(),
