@@ -78,7 +78,7 @@ function environmentWords(
   if (typeof file !== 'string' && environment.HEARSAY_CONFIG) names.push('HEARSAY_CONFIG');
   return names.map((name) => {
     if (name === 'HEARSAY_PASSWORD') return `${name}="$${name}"`;
-    const isPath = name === 'HEARSAY_CONFIG' || name === 'HEARSAY_PASSWORD_FILE';
+    const isPath = name === 'HEARSAY_CONFIG' || name === 'HEARSAY_PASSWORD_FILE' || name === 'HEARSAY_SECRET_FILE';
     const value = environment[name] ?? '';
     return `${name}=${shellWord(isPath ? resolve(value) : value)}`;
   });

@@ -17,6 +17,7 @@ import { helpAfterFlags, settingsMarkdown } from './help.js';
 import { runForget, runLeave } from './members.js';
 import { runPing } from './ping.js';
 import { runRestore } from './restore.js';
+import { addSecretVerbs } from './secret.js';
 import { runServe } from './serve.js';
 import { addSettingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
@@ -243,6 +244,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .argument('<role>')
     .argument('<spec>')
     .action(async (role, spec) => setExitCode(await runBenchChild(role, spec, terminal)));
+  addSecretVerbs(program, terminal);
   addWalVerbs(program, terminal, setExitCode);
   program
     .command('simulate')

@@ -34,11 +34,14 @@ export async function runServe(
   });
   const node = await startNode(config, log);
   log.nameNode(node.id);
+  // As daemons do: the terminal may go, the node reads its keys again.
+  if (config.secretFile !== null) process.on('SIGHUP', () => node.reloadSecrets());
   log.info('listening', {
     version,
     resp: `${config.bind}:${node.port}`,
     gossip: `${config.bind}:${node.gossipPort}`,
     data: config.data,
+    sealed: config.secretFile !== null,
     ...(config.enableFaultInjection ? { faultInjection: true } : {}),
   });
   const failure = await Promise.race([stopAsked.then(() => null), node.ended]);

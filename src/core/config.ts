@@ -51,6 +51,8 @@ export interface NodeConfig {
   /** What clients must AUTH with; null: nothing. Comes from `passwordFile` or the environment. */
   password: string | null;
   passwordFile: string | null;
+  /** The keys that seal what nodes say to each other; null: they talk in the clear. */
+  secretFile: string | null;
   insecure: boolean;
   enableFaultInjection: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -133,7 +135,14 @@ export const SETTINGS: readonly Setting[] = [
   integer('maxClients', 'client connections at most', 'number', 10_000, 1, 1_000_000),
   { ...text('password', 'password that clients must give', 'text', null, /^[^\0\r\n]{1,512}$/), flag: false },
   text('passwordFile', 'file whose first line is the password', 'file', null, /^[^\0]{1,4096}$/),
-  toggle('insecure', 'listen off loopback, where whoever reaches the gossip port is believed'),
+  text(
+    'secretFile',
+    'file with the keys that seal what nodes say to each other, the same on all; `hearsay secret` makes it',
+    'file',
+    null,
+    /^[^\0]{1,4096}$/,
+  ),
+  toggle('insecure', 'listen off loopback without password or secret file, where whoever reaches a port is believed'),
   toggle('enableFaultInjection', 'let HEARSAY.FAULT disturb the traffic between nodes; loopback only'),
   choice('logLevel', 'least severe line to log', ['info', 'debug', 'warn', 'error']),
   choice('logFormat', 'log lines for people, for programs, or by whether a terminal reads them', [
@@ -211,6 +220,10 @@ function brokenRelations(config: NodeConfig): Violation[] {
     if (!holds) found.push({ setting, message });
   };
   const loopback = isLoopback(config.bind);
+  const missing = [
+    ...(config.password === null && config.passwordFile === null ? ['--password-file (passwordFile) for clients'] : []),
+    ...(config.secretFile === null ? ['--secret-file (secretFile) for nodes: hearsay secret new makes one'] : []),
+  ];
   check(
     config.gossipPort <= 65_535,
     'gossipPort',
@@ -218,9 +231,9 @@ function brokenRelations(config: NodeConfig): Violation[] {
   );
   check(config.port !== config.gossipPort || config.port === 0, 'gossipPort', 'must differ from port');
   check(
-    loopback || config.insecure,
+    loopback || config.insecure || missing.length === 0,
     'bind',
-    `${config.bind} is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say --insecure (insecure in a file); --password-file (passwordFile) has clients give a password`,
+    `${config.bind} is not loopback: it takes ${missing.join(', and ')}; or say --insecure (insecure in a file) in a network where whoever reaches a port may be believed`,
   );
   check(loopback || !config.enableFaultInjection, 'enableFaultInjection', 'needs a loopback bind');
   check(config.password === null || config.passwordFile === null, 'passwordFile', 'and password exclude each other');

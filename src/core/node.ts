@@ -55,6 +55,7 @@ import { MembershipDesk } from './node/membership-desk.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
+import { SecretDesk } from './node/secret-desk.js';
 import { readAcks } from './replication/acks.js';
 import { DistinctKeys } from './replication/distinct-keys.js';
 import type { Peer } from './replication/peers.js';
@@ -104,6 +105,7 @@ export class HearsayNode implements Machine {
   private host!: NodeHost;
   private desk!: RequestDesk;
   private members!: MembershipDesk;
+  private secrets!: SecretDesk;
   private sessions!: Sessions;
   private checkpointer!: Checkpointer;
   private readonly resolving = new Map<number, string>();
@@ -114,6 +116,7 @@ export class HearsayNode implements Machine {
   readonly stats = {
     packets: 0,
     packetsMalformed: 0,
+    packetsAccepted: 0,
     packetsMisdirected: 0,
     packetsUnknownSender: 0,
     packetBytes: 0,
@@ -180,12 +183,14 @@ export class HearsayNode implements Machine {
     });
     this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
     this.packetReader.checksReplay = !mutations.has('replay-window-off');
+    this.secrets = new SecretDesk(ports, keys, this.rooms.peers);
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
       members: this.members,
       identity,
       keys,
       reader: this.packetReader,
+      secrets: this.secrets,
       store,
       wal,
       state,
@@ -238,6 +243,11 @@ export class HearsayNode implements Machine {
       resp: config.port,
       gossip: config.gossipPort,
     });
+  }
+
+  /** The secret file may be another: it is read again now. */
+  reloadSecrets(): void {
+    if (!this.stopped) this.secrets.reloadOrSay();
   }
 
   /** Says goodbye, makes the log durable and closes it. After the turn that this is called in, the world may stop. */
@@ -327,6 +337,7 @@ export class HearsayNode implements Machine {
     this.rooms.floors.drifted = this.rooms.coordinator.drifted;
     this.rooms.floorDesk.tick(this.rooms.ring.idsWithSay(), this.id);
     this.store.dropTombstones(this.tombstoneLimit(), TOMBSTONES_PER_TICK);
+    this.secrets.tick(now);
     this.wal.tick();
     this.checkpointer.tick();
     this.sendSketch();
@@ -344,6 +355,7 @@ export class HearsayNode implements Machine {
       this.packetRefused(refusal, bytes, host, port);
       return;
     }
+    this.stats.packetsAccepted++;
     const peer = this.rooms.peers.withActor(reader.actor);
     if (this.keys === null && (peer === undefined || peer.host !== host || peer.port !== port)) {
       this.rooms.peers.strangers.came(host, port, bytes.length);

@@ -13,6 +13,7 @@ import { Draws, PURPOSE } from './draws.js';
 import type { Host, WorldEvent } from './events.js';
 import { CALM_NETWORK, type NetworkOptions, SimNetwork } from './network.js';
 import { type Exit, type SimMachine, SimProcess } from './process.js';
+import { SimSecrets } from './secrets.js';
 import { SimStreams } from './streams.js';
 import { TraceHash } from './trace.js';
 
@@ -53,6 +54,8 @@ export interface ClusterOptions {
   tickIntervalMs: number;
   receiveBufferDatagrams: number;
   turnCostMs: number;
+  /** What stands in every node's secret file at first; without it there is none. */
+  secrets?: readonly string[] | null;
 }
 
 export interface LogLine {
@@ -88,6 +91,9 @@ export class SimNode implements Host {
   life = 0;
   disk: CrashableDisk | null = null;
   droppedDatagrams = 0;
+  /** What stands in its secret file. */
+  secretWords: readonly string[] | null = null;
+  secrets: SimSecrets | null = null;
   /** What its disk has been asked for and has not done. */
   readonly underWay = new Set<() => void>();
 
@@ -134,6 +140,7 @@ export class SimCluster {
     this.streams = new SimStreams({ clock: this.clock, network: this.network, draws: this.draws });
     for (let index = 0; index < options.nodes; index++) {
       const node = new SimNode(index, new NodeClock(this.clock, options.clocks[index]));
+      node.secretWords = options.secrets ?? null;
       this.nodes.push(node);
       this.network.addHost(node);
     }
@@ -170,6 +177,10 @@ export class SimCluster {
       this.streams.pathsRestored();
     }
     node.disk ??= this.newDisk(node);
+    this.network.packets?.forget(index);
+    const { secretWords } = node;
+    const salt = this.draws.word(index, node.life, PURPOSE.salt);
+    node.secrets = secretWords === null ? null : new SimSecrets(secretWords, salt);
     const seed: MachineSeed = [
       this.draws.word(index * 3, node.life, PURPOSE.machineSeed),
       this.draws.word(index * 3 + 1, node.life, PURPOSE.machineSeed),
@@ -241,6 +252,12 @@ export class SimCluster {
     this.nodes[index].clock.step(byMs);
   }
 
+  /** Another secret file is put in the place of a node's. */
+  placeSecret(index: number, words: readonly string[]): void {
+    this.nodes[index].secretWords = words;
+    this.nodes[index].secrets?.place(words);
+  }
+
   unblock(pairs: readonly (readonly [number, number])[]): void {
     for (const [from, to] of pairs) this.network.unblock(from, to);
     this.streams.pathsRestored();
@@ -300,7 +317,7 @@ export class SimCluster {
       faults: null,
       distinct: new SimDistinct(),
       vitals: { rssBytes: () => 0, cpuUserSeconds: () => 0, cpuSystemSeconds: () => 0 },
-      secrets: null,
+      secrets: node.secrets,
     };
   }
 

@@ -29,6 +29,12 @@ export const PURPOSE = {
   resolve: 20,
   disk: 21,
   start: 22,
+  salt: 28,
+  replay: 23,
+  replayWhat: 24,
+  replayTo: 25,
+  replayLag: 26,
+  replayFlip: 27,
 } as const;
 
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];

@@ -10,6 +10,7 @@ import type { SimClock } from './clock.js';
 import type { DotWatch } from './dots.js';
 import { type Draws, PURPOSE, type Purpose } from './draws.js';
 import type { Host } from './events.js';
+import type { PacketWatch } from './packets.js';
 
 export interface NetworkOptions {
   /** Probability that a datagram is lost; a stream segment hit by it comes a retransmission later. */
@@ -20,6 +21,8 @@ export interface NetworkOptions {
   corrupt: number;
   /** Probability that a datagram loses its end. */
   truncate: number;
+  /** Probability, at each datagram sent, that one recorded before comes to some node, half of them with a bit flipped. */
+  replay: number;
   /** Larger datagrams are dropped, as behind a tunnel that forbids fragments. Bytes of payload. */
   mtuBytes: number;
   /** Smallest one-way delay between nodes, ms. */
@@ -39,6 +42,7 @@ export const CALM_NETWORK: NetworkOptions = {
   duplicate: 0,
   corrupt: 0,
   truncate: 0,
+  replay: 0,
   mtuBytes: 1_472,
   lagMinMs: 0.1,
   lagMeanMs: 0.3,
@@ -52,6 +56,10 @@ export const DATAGRAM_BYTES_MAX = 1_200;
 const CLIENT_LAG_MIN_MS = 0.03;
 const CLIENT_LAG_MEAN_MS = 0.08;
 const HOSTS_MAX = 256;
+/** Datagrams kept to be repeated. */
+const RECORDED_MAX = 512;
+/** A recording comes this late at most. */
+const REPLAY_LAG_MAX_MS = 2_000;
 
 export class SimNetwork {
   readonly counters = {
@@ -61,6 +69,7 @@ export class SimNetwork {
     duplicated: 0,
     corrupted: 0,
     truncated: 0,
+    replayed: 0,
     overMtu: 0,
     oversized: 0,
     unreachable: 0,
@@ -72,6 +81,9 @@ export class SimNetwork {
   options: NetworkOptions;
   /** Shown every datagram that a node sends. */
   dots: DotWatch | null = null;
+  /** Shown every datagram that a node is handed. */
+  packets: PacketWatch | null = null;
+  private readonly recorded: { from: Host; bytes: Buffer }[] = [];
   private readonly clock: SimClock;
   private readonly draws: Draws;
   private readonly byAddress = new Map<string, Host>();
@@ -163,6 +175,7 @@ export class SimNetwork {
     const link = from.index * HOSTS_MAX + to.index;
     const counter = (this.sentOn.get(link) ?? 0) + 1;
     this.sentOn.set(link, counter);
+    if (options.replay > 0) this.repeat(from, bytes, link, counter);
     const closed = this.datagramBlocks.has(from.index) || this.datagramBlocks.has(to.index);
     if (closed || this.swallows(from.index, to.index)) {
       counters.blocked++;
@@ -183,6 +196,21 @@ export class SimNetwork {
       const lagMs = this.lagMs(from.index, to.index, link, counter, PURPOSE.duplicateLag) * 3;
       this.deliverLater(from, to, Buffer.from(carried), lagMs);
     }
+  }
+
+  /** Records what is sent, and now and then sends something recorded, as if from its sender, to a node that may never have met it. */
+  private repeat(from: Host, bytes: Buffer, link: number, counter: number): void {
+    const { draws, recorded } = this;
+    recorded[counter % RECORDED_MAX] = { from, bytes: Buffer.from(bytes) };
+    if (!draws.chance(this.options.replay, link, counter, PURPOSE.replay)) return;
+    const old = recorded[draws.word(link, counter, PURPOSE.replayWhat) % recorded.length];
+    const to = this.hosts[draws.word(link, counter, PURPOSE.replayTo) % this.hosts.length];
+    if (old === undefined || to.gossipPort === 0) return;
+    const copy = Buffer.from(old.bytes);
+    const bit = draws.word(link, counter, PURPOSE.replayFlip);
+    if (bit & 1) copy[(bit >>> 4) % copy.length] ^= 1 << ((bit >>> 1) & 7);
+    this.counters.replayed++;
+    this.deliverLater(old.from, to, copy, draws.unit(link, counter, PURPOSE.replayLag) * REPLAY_LAG_MAX_MS);
   }
 
   /** The bytes as they arrive; a copy if they differ. */
@@ -210,6 +238,7 @@ export class SimNetwork {
       else if (!to.up) this.counters.unreachable++;
       else {
         this.counters.delivered++;
+        this.packets?.delivered(to.index, bytes);
         to.post({ kind: 'datagram', bytes, address: from.address, port: from.gossipPort });
       }
     });

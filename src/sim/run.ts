@@ -9,6 +9,7 @@ import { type Completion, SimClient } from './client.js';
 import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
 import { DotWatch } from './dots.js';
 import { History, type Observed, type Operation } from './history.js';
+import { PacketWatch } from './packets.js';
 import type { Reply } from './replies.js';
 import { hasClockTrouble, type Plan, type Step } from './schedule.js';
 
@@ -91,9 +92,12 @@ class Run {
         tickIntervalMs: TICK_INTERVAL_MS,
         receiveBufferDatagrams: plan.receiveBufferDatagrams,
         turnCostMs: plan.turnCostMs,
+        secrets: plan.secrets,
       },
     );
-    if (plan.steps.some((step) => step.kind === 'power' || step.kind === 'wipe')) {
+    if (plan.secrets !== null) this.cluster.network.packets = new PacketWatch();
+    // What is sealed shows no records.
+    else if (plan.steps.some((step) => step.kind === 'power' || step.kind === 'wipe')) {
       this.cluster.network.dots = new DotWatch(plan.partitions);
     }
     this.steadySinceMs = new Array(plan.nodes).fill(Number.POSITIVE_INFINITY);
@@ -114,6 +118,7 @@ class Run {
       this.heal();
       this.rest(REST_MS);
       if (this.settle('the cluster does not converge', CONVERGE_BOUND_MS, () => this.hasConverged())) {
+        this.checkPackets();
         const before = this.checkState();
         this.restartAll();
         if (this.settle('the cluster does not come back', CONVERGE_BOUND_MS, () => this.hasConverged())) {
@@ -123,6 +128,7 @@ class Run {
     }
     this.mark('datagrams lost', cluster.network.counters.lost + cluster.network.counters.blocked);
     this.mark('datagrams damaged', cluster.network.counters.corrupted + cluster.network.counters.truncated);
+    this.mark('datagrams replayed', cluster.network.counters.replayed);
     this.mark('streams reset', cluster.streams.counters.resets);
     this.mark('segments held by a partition', cluster.streams.counters.heldSegments);
     for (const line of cluster.network.dots?.reused ?? []) this.violate('dot', line);
@@ -188,6 +194,9 @@ class Run {
         cluster.network.blockDatagrams(step.node);
         this.later(step.forMs, () => cluster.network.unblockDatagrams(step.node));
         break;
+      case 'secret':
+        cluster.placeSecret(step.node, step.words);
+        break;
       case 'clock':
         cluster.stepClock(step.node, step.byMs);
         break;
@@ -239,6 +248,10 @@ class Run {
     this.healed = true;
     this.armed = [];
     this.cluster.calm();
+    // Whoever took steps out of a plan may have left nodes without a key in common.
+    if (this.plan.steps.some((step) => step.kind === 'secret')) {
+      for (const node of this.cluster.nodes) this.cluster.placeSecret(node.index, ['second', 'first']);
+    }
     for (const node of this.cluster.nodes) {
       this.cluster.resume(node.index);
       this.start(node.index);
@@ -405,6 +418,20 @@ class Run {
       if (count < owners) return `partition ${partition} is held by ${count} nodes`;
     }
     return holders.size === 0 ? 'nobody holds a partition' : null;
+  }
+
+  /** No node has taken in more packets than were different. */
+  private checkPackets(): void {
+    const { packets } = this.cluster.network;
+    if (packets === null) return;
+    for (const [node, reply] of this.askAll(['HEARSAY.STATUS']).entries()) {
+      const words = reply?.type === 'array' ? reply.items.map(textOf) : [];
+      const accepted = Number(words[words.indexOf('packets_accepted') + 1]);
+      const met = packets.count(node);
+      if (!(accepted <= met))
+        this.violate('replay', `node ${node} took in ${accepted} packets of ${met} different ones`);
+      this.mark('packets accepted sealed', accepted);
+    }
   }
 
   /** Reads every key at every node; they must agree, and break no promise. */

@@ -31,7 +31,9 @@ export type Step =
   | { atMs: number; kind: 'partition'; pairs: [number, number][]; forMs: number }
   /** No datagram to or from a node gets through; its streams do. */
   | { atMs: number; kind: 'udp'; node: number; forMs: number }
-  | { atMs: number; kind: 'clock'; node: number; byMs: number };
+  | { atMs: number; kind: 'clock'; node: number; byMs: number }
+  /** Another secret file: these keys, the first of them used. */
+  | { atMs: number; kind: 'secret'; node: number; words: string[] };
 
 export interface Plan {
   seed: number;
@@ -41,6 +43,8 @@ export interface Plan {
   durability: 'interval' | 'always' | 'off';
   lengthMs: number;
   network: NetworkOptions;
+  /** What stands in every node's secret file at first; null: there is none. */
+  secrets: string[] | null;
   receiveBufferDatagrams: number;
   turnCostMs: number;
   clocks: ClockPlan[];
@@ -70,9 +74,11 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
   const nodes = random.chance(0.6) ? limits.nodesMin : random.between(limits.nodesMin, limits.nodesMax);
   const clocks = drawClocks(random, nodes);
   const clients = drawClients(random, nodes);
+  const secured = drawSecurity(new Random(seed, 0x5ced0013), nodes);
   const steps = [
     ...drawFaults(random, nodes, limits.lengthMs),
     ...drawUdpBlocks(new Random(seed, 0x5ced0003), nodes, limits.lengthMs),
+    ...secured.steps,
     ...drawCommands(new Random(seed, 0x5ced0002), clients, limits.lengthMs),
   ];
   steps.sort((left, right) => left.atMs - right.atMs);
@@ -83,13 +89,32 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     partitions: PARTITIONS,
     durability: random.chance(0.6) ? 'interval' : random.chance(0.75) ? 'always' : 'off',
     lengthMs: limits.lengthMs,
-    network: drawNetwork(random),
+    network: { ...drawNetwork(random), replay: secured.replay },
+    secrets: secured.secrets,
     receiveBufferDatagrams: random.chance(0.2) ? random.between(4, 40) : 92,
     turnCostMs: random.chance(0.2) ? 2 : 0.1,
     clocks,
     clients,
     steps,
   };
+}
+
+/** Drawn apart from the rest, so that a seed has the same faults with and without a secret. */
+function drawSecurity(random: Random, nodes: number): { secrets: string[] | null; replay: number; steps: Step[] } {
+  if (!random.chance(0.4)) return { secrets: null, replay: 0, steps: [] };
+  const replay = random.chance(0.6) ? random.between(1, 30) / 100 : 0;
+  const steps: Step[] = [];
+  if (random.chance(0.5)) {
+    // Add, use, remove: each brought to every node before the next, as an operator does.
+    const files = [['first', 'second'], ['second', 'first'], ['second']];
+    for (const [phase, words] of files.entries()) {
+      const phaseMs = random.between(100, 600) + phase * 2_200;
+      for (let node = 0; node < nodes; node++) {
+        steps.push({ atMs: phaseMs + random.below(500), kind: 'secret', node, words });
+      }
+    }
+  }
+  return { secrets: ['first'], replay, steps };
 }
 
 /** Whether some clock of the plan strays so far that the design lets later writes lose. */

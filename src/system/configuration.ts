@@ -6,9 +6,11 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { HearsayError } from '../core/base/errors.js';
 import type { NodeConfig } from '../core/config.js';
 import { completeConfig, SETTINGS, settingNamed } from '../core/config.js';
 import { environmentOf, flagOf } from '../core/setting.js';
+import { readSecretFile } from './secret-file.js';
 
 const CONFIG_FILE_BYTES_MAX = 1024 * 1024;
 
@@ -66,6 +68,10 @@ export function gatherConfig(sources: ConfigSources): GatheredConfig {
     if (read.password === null) violations.push(`${origins.passwordFile}: ${read.problem}`);
     completed.config.password = read.password;
   }
+  if (completed.config?.secretFile) {
+    const problem = secretProblem(completed.config.secretFile);
+    if (problem !== null) violations.push(`${origins.secretFile}: ${problem}`);
+  }
   if (completed.config?.advertise === '') {
     completed.config.advertise = ownAddress(completed.config.bind === '::' ? 'IPv6' : 'IPv4');
   }
@@ -100,6 +106,17 @@ function readConfigFile(path: string): Record<string, unknown> | string {
   } catch (error) {
     const what = error instanceof SyntaxError ? 'is not JSON' : 'can not be read';
     return `${path}: ${what}: ${(error as Error).message}`;
+  }
+}
+
+/** Why the secret file will not do; null if it will. What is in it stays there until the node reads it. */
+function secretProblem(path: string): string | null {
+  try {
+    readSecretFile(path);
+    return null;
+  } catch (error) {
+    if (error instanceof HearsayError) return error.message;
+    throw error;
   }
 }
 

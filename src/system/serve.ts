@@ -9,6 +9,7 @@ import { HearsayNode } from '../core/node.js';
 import type { Log } from '../ports/log.js';
 import { NodeDisk } from './disk.js';
 import { drawSeed } from './entropy.js';
+import { NodeSecrets } from './secrets.js';
 import { NodeWorld } from './world.js';
 
 export interface RunningNode {
@@ -20,10 +21,13 @@ export interface RunningNode {
   readonly ended: Promise<Error | null>;
   /** Says goodbye to the other nodes, makes the log durable, closes everything. Any number of calls. */
   stop(): Promise<void>;
+  /** Reads the secret file again; what is wrong with it is logged, and the keys stay. */
+  reloadSecrets(): void;
 }
 
 /** Throws HearsayError CONFIG (a port is taken) or DATADIR, with nothing left behind. */
 export async function startNode(config: NodeConfig, log: Log): Promise<RunningNode> {
+  const secrets = config.secretFile === null ? null : new NodeSecrets(config.secretFile);
   const completions = { world: null as NodeWorld | null };
   const disk = await NodeDisk.open(config.data, (token, error) => completions.world?.diskCompleted(token, error), log);
   const world = new NodeWorld(log, {
@@ -42,7 +46,7 @@ export async function startNode(config: NodeConfig, log: Log): Promise<RunningNo
   try {
     await world.listen();
     const bound = { ...config, port: world.port, gossipPort: world.gossipPort };
-    node = new HearsayNode(world.portsOver(disk), bound, { seed: drawSeed() });
+    node = new HearsayNode(world.portsOver(disk, secrets), bound, { seed: drawSeed() });
     world.run(node, () => node.start());
   } catch (error) {
     await takeApart();
@@ -55,6 +59,7 @@ export async function startNode(config: NodeConfig, log: Log): Promise<RunningNo
     gossipPort: world.gossipPort,
     world,
     ended: world.untilStopped().then(() => node.fatal),
+    reloadSecrets: () => world.inTurn(() => node.reloadSecrets()),
     stop: () => {
       stopping ??= (async () => {
         world.inTurn(() => node.shutdown());

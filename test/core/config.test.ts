@@ -68,7 +68,15 @@ describe('the settings of a node', () => {
     [{ port: 7000, gossipPort: 7000 }, 'gossipPort: must differ from port'],
     [
       { bind: '0.0.0.0' },
-      'bind: 0.0.0.0 is not loopback: nodes believe whoever reaches their gossip port, so keep it in a private network and say --insecure (insecure in a file); --password-file (passwordFile) has clients give a password',
+      'bind: 0.0.0.0 is not loopback: it takes --password-file (passwordFile) for clients, and --secret-file (secretFile) for nodes: hearsay secret new makes one; or say --insecure (insecure in a file) in a network where whoever reaches a port may be believed',
+    ],
+    [
+      { bind: '10.0.0.1', password: 'p' },
+      'bind: 10.0.0.1 is not loopback: it takes --secret-file (secretFile) for nodes: hearsay secret new makes one; or say --insecure (insecure in a file) in a network where whoever reaches a port may be believed',
+    ],
+    [
+      { bind: '10.0.0.1', secretFile: '/run/secret' },
+      'bind: 10.0.0.1 is not loopback: it takes --password-file (passwordFile) for clients; or say --insecure (insecure in a file) in a network where whoever reaches a port may be believed',
     ],
     [{ bind: '10.0.0.1', insecure: true, enableFaultInjection: true }, 'enableFaultInjection: needs a loopback bind'],
     [{ password: 'a', passwordFile: 'b' }, 'passwordFile: and password exclude each other'],
@@ -92,6 +100,7 @@ describe('the settings of a node', () => {
     { bind: '0.0.0.0', password: 'secret', insecure: true },
     { bind: '::', passwordFile: '/run/password', insecure: true },
     { bind: '192.168.1.5', insecure: true },
+    { bind: '192.168.1.5', password: 'p', secretFile: '/run/secret' },
     { port: 0 },
     { port: 60_000, gossipPort: 60_001 },
     { join: ['a.example:1', '[::1]:2'], maxMemory: 8 * 1024 * 1024 },

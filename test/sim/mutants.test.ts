@@ -15,6 +15,7 @@ it.each([
   'asymmetric-tie-break',
   'actor-reused-after-restart',
   'ack-before-log',
+  'replay-window-off',
   'hints-uncounted',
 ])(
   'finds the planted bug %s, and nothing without it on that seed',

@@ -1,5 +1,5 @@
 /**
- * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT, LEAVE, FORGET and FAULT. Operators and
+ * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT, SECRET, LEAVE, FORGET and FAULT. Operators and
  * tests see through them what the cluster believes, and say who belongs to it no more; CONSISTENCY is how a connection says
  * how many owners must answer.
  */
@@ -153,6 +153,15 @@ function forget({ host, caller }: CommandContext, args: Args, reply: Reply): voi
   reply.ok();
 }
 
+/** `RELOAD` reads the secret file again; `LIST` only shows. Ids of keys, never the keys. */
+function secret({ host }: CommandContext, args: Args, reply: Reply): void {
+  const reload = args.equalsIgnoreCase(1, 'RELOAD');
+  if (!reload && !args.equalsIgnoreCase(1, 'LIST')) throw syntaxError();
+  const lines = host.secret(reload);
+  reply.array(lines.length);
+  for (const line of lines) reply.bulkString(line);
+}
+
 const row = { firstKey: 0, lastKey: 0, step: 0, group: 'hearsay' } as const;
 
 export const hearsayCommands: Command[] = [
@@ -182,6 +191,14 @@ export const hearsayCommands: Command[] = [
     ...row,
     summary: 'Show what the last reply of this connection rests on',
     run: receipt,
+  },
+  {
+    name: 'hearsay.secret',
+    arity: 2,
+    flags: ADMIN,
+    ...row,
+    summary: 'List the keys of the nodes, or read them again',
+    run: secret,
   },
   { name: 'hearsay.leave', arity: 1, flags: ADMIN, ...row, summary: 'Hand over and leave for good', run: leave },
   { name: 'hearsay.forget', arity: 2, flags: ADMIN, ...row, summary: 'Forget a dead member', run: forget },

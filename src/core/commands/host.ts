@@ -187,6 +187,8 @@ export interface CommandHost {
   leave(): void;
   /** Ends a dead member's place and its say, on every node. Throws HearsayError when it is not dead. */
   forget(id: string, caller: Caller): void;
+  /** The keys that nodes share, a line each: id, and whether it is used. Throws HearsayError when they can not be read again. */
+  secret(reload: boolean): string[];
   /** Runs HEARSAY.FAULT; returns lines. Throws HearsayError ERR when injection is off or the words are wrong. */
   fault(words: string[]): string[];
 }

@@ -514,9 +514,14 @@ export class Membership {
     return true;
   }
 
-  /** What we sent ourselves, through a contact point that stands for this node too. */
+  /**
+   * What we sent ourselves, through a contact point that stands for this node too; and our own ack, passed on to us: nobody has reason
+   * to, but a packet that was recorded on its way to another node says so.
+   */
   private isOwnEcho(control: Control): boolean {
-    return 'sender' in control && control.kind !== FORWARDED_ACK && control.sender.actor === this.self.actor;
+    if (!('sender' in control)) return false;
+    const { sender } = control;
+    return control.kind === FORWARDED_ACK ? sender.id === this.self.id : sender.actor === this.self.actor;
   }
 
   private wholeList(kind: PushPull['kind']): ControlMessage {

@@ -36,6 +36,7 @@ import { type ClusterIdentity, hexIdOf } from './identity.js';
 import type { MembershipDesk } from './membership-desk.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
+import type { SecretDesk } from './secret-desk.js';
 import { SnapshotDesk } from './snapshot-desk.js';
 import { type ArrivalStats, nodeStatus } from './status.js';
 import { clusterView } from './view.js';
@@ -53,6 +54,7 @@ export interface HostParts {
   readonly keys: KeyRing | null;
   readonly reader: PacketReader;
   readonly members: MembershipDesk;
+  readonly secrets: SecretDesk;
   readonly store: Store;
   readonly wal: Wal;
   readonly state: NodeState;
@@ -265,6 +267,7 @@ export class NodeHost implements CommandHost {
       refusals: this.rooms.refusals,
       keys: this.parts.keys,
       windows: this.parts.reader.windows,
+      secrets: this.parts.secrets,
       keyspace: this.rooms.local,
       boot: this.parts.state.boot,
     });
@@ -277,6 +280,10 @@ export class NodeHost implements CommandHost {
   forget(id: string, caller: Caller): void {
     this.parts.members.forget(id, this.monotonicMs);
     caller.holdUntilDurable(this.parts.wal.lastBatch);
+  }
+
+  secret(reload: boolean): string[] {
+    return reload ? this.parts.secrets.reload() : this.parts.secrets.list();
   }
 
   fault(words: string[]): string[] {

@@ -28,11 +28,14 @@ import type { Replicator } from '../replication/replicator.js';
 import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { SecretDesk } from './secret-desk.js';
 
 /** What has come in from other nodes. */
 export interface ArrivalStats {
   packets: number;
   packetsMalformed: number;
+  /** Read as packets of this cluster. */
+  packetsAccepted: number;
   /** With records or acknowledgements for another node, or an earlier start of this one. */
   packetsMisdirected: number;
   packetsUnknownSender: number;
@@ -77,6 +80,7 @@ export interface StatusParts {
   refusals: Refusals;
   keys: KeyRing | null;
   windows: ReplayWindows;
+  secrets: SecretDesk;
 }
 
 /** A round of anti-entropy with every live peer found nothing within this time: converged. */
@@ -204,6 +208,7 @@ export function nodeStatus(parts: StatusParts): Status {
     packet_bytes_received: parts.packets.packetBytes,
     peer_stream_bytes_received: parts.packets.peerBytes,
     packets_malformed: parts.packets.packetsMalformed,
+    packets_accepted: parts.packets.packetsAccepted,
     packets_misdirected: parts.packets.packetsMisdirected,
     ...refusalFacts(parts),
     packets_unknown_sender: parts.packets.packetsUnknownSender,
@@ -234,7 +239,7 @@ function sumHints(peers: readonly Peer[]) {
 }
 
 /** Packets and streams that were not let in, by reason, and the keys that decide it. */
-function refusalFacts({ refusals: { counts }, keys, windows }: StatusParts) {
+function refusalFacts({ refusals: { counts }, keys, windows, secrets }: StatusParts) {
   return {
     refused_malformed: counts.malformed,
     refused_checksum: counts.checksum,
@@ -250,6 +255,8 @@ function refusalFacts({ refusals: { counts }, keys, windows }: StatusParts) {
     replay_windows_forgotten: windows.forgotten,
     secret_key: keyText(keys?.sealing.secret.id ?? 0),
     secret_keys: keys?.size ?? 0,
+    secret_reloads: secrets.reloads,
+    secret_reloads_refused: secrets.failures,
   };
 }
 

@@ -338,6 +338,10 @@ export class FakeHost implements CommandHost {
     this.asked.push(`forget ${id}`);
   }
 
+  secret(reload: boolean): string[] {
+    return reload ? ['0000000b used', '0000000a accepted'] : ['0000000a used'];
+  }
+
   fault(words: string[]): string[] {
     if (words[0] === 'LIST') return ['none'];
     throw new HearsayError('ERR', 'fault injection is off');

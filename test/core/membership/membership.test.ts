@@ -189,6 +189,13 @@ describe('Membership', () => {
     expect(ofKind<Nack>(NACK)[0]).toMatchObject({ host: peer('a').host, control: { sequence: 100, helperId: 'self' } });
   });
 
+  it('takes no news of itself from its own ack, passed on to it by whoever recorded one', () => {
+    const own = ack(7, WALL_MS, 0, ownRecord('alive'));
+    const before = node.stats().ownEcho;
+    expect(() => receive(forwardedAck(7, decodeControl(own) as Ack), peer('a'))).not.toThrow();
+    expect(node.stats().ownEcho).toBe(before + 1);
+  });
+
   it('refuses at once to help with a target it does not know', () => {
     receive(pingRequest(99, 'nobody', 500, peer('a')), peer('a'));
     expect(ofKind<Nack>(NACK)[0].control.sequence).toBe(99);
