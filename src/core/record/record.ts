@@ -13,19 +13,26 @@
  *     32 ...  8 bytes   expiry, absolute ms: u32 low, u16 high, u16 zero          if flag EXPIRY
  *        ...  16 bytes  version of the expiry: HLC as above, actor as u32, u16, u16 zero   if flag EXPIRY_VERSION
  *        ...  8 bytes   sub-key length u32, zero u32                               if flag SUBKEY (refused in v0)
- *        ...  8 bytes   version data length u32, zero u32                          if flag MERGE (refused in v0)
+ *        ...  8 bytes   version data length u32, zero u32                          if flag MERGE
+ *        ...  version data: 16 bytes version of the base, as that of an expiry; then as the type has it
  *        ...  key, then value
  *
  * An expiry without a version of its own was set together with the value, and has the record's version.
- * A PERSIST is an expiry of 0 with a version of its own. Golden bytes in test/core/record pin this format (v0).
+ * A PERSIST is an expiry of 0 with a version of its own. Values of a merge type (core/types) carry flag MERGE, all of them and
+ * nothing else; without an expiry field their expiry has the version of the base: the last SET or end of the key that they
+ * build upon, 0 for none. Golden bytes in test/core/record pin this format (v0).
  */
 import { crc32 } from '../base/crc32.js';
 
 export const RECORD_HEADER_BYTES = 32;
 export const KEY_BYTES_MAX = 0xffff;
 export const VALUE_BYTES_MAX = 16 * 1024 * 1024;
-/** Header, both expiry fields, longest key, longest value. */
-export const RECORD_BYTES_MAX = RECORD_HEADER_BYTES + 24 + KEY_BYTES_MAX + VALUE_BYTES_MAX;
+/** Version data that one record may carry: its own bound is the type's. */
+export const VERSION_BYTES_MAX = 1024 * 1024;
+/** The version of the base, with which all version data begins. */
+export const BASE_BYTES = 16;
+/** Header, all extensions, longest version data, longest key, longest value. */
+export const RECORD_BYTES_MAX = RECORD_HEADER_BYTES + 32 + VERSION_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX;
 
 /** What a record is. 0 is never valid, so that zeroed bytes are no record. Append only. */
 export const TYPE_PUT = 1;
@@ -34,6 +41,10 @@ export const TYPE_TOMBSTONE = 2;
 export const TYPE_EXPIRY = 3;
 /** Everything whose key starts with this key (empty: everything) and whose version is at most this one is gone. */
 export const TYPE_FLUSH = 4;
+/** Values that two nodes may change at once, and that merge by a rule of their own: core/types has a file for each. */
+export const TYPE_COUNTER = 5;
+export const TYPE_SIBLINGS = 6;
+export const TYPE_HLL = 7;
 /** Local to one node's log, never sent: a hint; key = the entry's key, value = partition u16, 0 or 1 (owed, settled), id of the peer. */
 export const TYPE_HINT = 16;
 /** Local to one node's log: a member's place in the ring and its address; key = its id. */
@@ -69,7 +80,18 @@ export function recordLength(keyLength: number, valueLength: number, flags: numb
 }
 
 export function extensionBytes(flags: number): number {
-  return (flags & FLAG_EXPIRY ? 8 : 0) + (flags & FLAG_EXPIRY_VERSION ? 16 : 0);
+  return (flags & FLAG_EXPIRY ? 8 : 0) + (flags & FLAG_EXPIRY_VERSION ? 16 : 0) + (flags & FLAG_MERGE ? 8 : 0);
+}
+
+/** True for a value that merges by its type's own rule. */
+export function isMergeType(type: number): boolean {
+  return type >= TYPE_COUNTER && type <= TYPE_HLL;
+}
+
+/** True for a record that gives its key a value: not a tombstone, nor a change of an expiry. */
+export function holdsValue(bytes: Buffer, offset: number): boolean {
+  const type = bytes[offset + 8];
+  return type === TYPE_PUT || isMergeType(type);
 }
 
 /** The fields of a record's fixed part, as plain numbers. */
@@ -89,8 +111,8 @@ export interface RecordFields {
 }
 
 /**
- * Writes a whole record at `offset` and seals it. `bytes` must have room for `recordLength(...)`.
- * Returns the record's length.
+ * Writes a whole record at `offset` and seals it. `bytes` must have room for `recordLength(...)` and the version data, if
+ * it is of a merge type. Returns the record's length.
  */
 export function writeRecord(
   bytes: Buffer,
@@ -102,10 +124,13 @@ export function writeRecord(
   value: Uint8Array,
   valueStart: number,
   valueEnd: number,
+  version: Uint8Array | null = null,
+  versionEnd = 0,
 ): number {
-  const flags = fields.expiryHlc !== 0 ? FLAG_EXPIRY | FLAG_EXPIRY_VERSION : fields.expireAtMs !== 0 ? FLAG_EXPIRY : 0;
+  let flags = fields.expiryHlc !== 0 ? FLAG_EXPIRY | FLAG_EXPIRY_VERSION : fields.expireAtMs !== 0 ? FLAG_EXPIRY : 0;
+  if (version !== null) flags |= FLAG_MERGE;
   const keyLength = keyEnd - keyStart;
-  const length = recordLength(keyLength, valueEnd - valueStart, flags);
+  const length = recordLength(keyLength, valueEnd - valueStart, flags) + versionEnd;
   writeWord(bytes, offset + 4, length);
   bytes[offset + 8] = fields.type;
   bytes[offset + 9] = flags;
@@ -128,6 +153,12 @@ export function writeRecord(
     writeWord(bytes, at + 8, fields.expiryActor);
     writeWord(bytes, at + 12, Math.floor(fields.expiryActor * HIGH_WORD));
     at += 16;
+  }
+  if (version !== null) {
+    writeWord(bytes, at, versionEnd);
+    writeWord(bytes, at + 4, 0);
+    copyBytes(version, 0, versionEnd, bytes, at + 8);
+    at += 8 + versionEnd;
   }
   copyBytes(key, keyStart, keyEnd, bytes, at);
   copyBytes(value, valueStart, valueEnd, bytes, at + keyLength);
@@ -156,13 +187,29 @@ export function recordIsFormed(bytes: Buffer, offset: number, limit: number): nu
   const length = readWord(bytes, offset + 4);
   if (length < RECORD_HEADER_BYTES || length > limit - offset || length > RECORD_BYTES_MAX) return 0;
   const flags = bytes[offset + 9];
-  if (flags & ~(FLAG_EXPIRY | FLAG_EXPIRY_VERSION)) return 0;
-  if (flags === FLAG_EXPIRY_VERSION) return 0;
+  if (flags & ~(FLAG_EXPIRY | FLAG_EXPIRY_VERSION | FLAG_MERGE)) return 0;
+  if ((flags & (FLAG_EXPIRY | FLAG_EXPIRY_VERSION)) === FLAG_EXPIRY_VERSION) return 0;
   const keyLength = bytes[offset + 10] | (bytes[offset + 11] << 8);
-  const fixed = RECORD_HEADER_BYTES + extensionBytes(flags) + keyLength;
+  let fixed = RECORD_HEADER_BYTES + extensionBytes(flags) + keyLength;
+  if ((flags & FLAG_MERGE) !== 0) {
+    const versionBytes = fixed > length ? 0 : formedVersionBytes(bytes, offset);
+    if (versionBytes === 0) return 0;
+    fixed += versionBytes;
+  } else if (isMergeType(bytes[offset + 8])) return 0;
   if (fixed > length || length - fixed > VALUE_BYTES_MAX) return 0;
   if (bytes[offset + 8] === 0) return 0;
   return readWord(bytes, offset + 16) > 0x1fffff ? 0 : length;
+}
+
+/** Bytes of version data of a record whose head fits; 0 if what says so is not well formed. */
+function formedVersionBytes(bytes: Buffer, offset: number): number {
+  const flags = bytes[offset + 9];
+  if (!isMergeType(bytes[offset + 8]) || (flags & (FLAG_EXPIRY | FLAG_EXPIRY_VERSION)) === FLAG_EXPIRY) return 0;
+  const at = offset + RECORD_HEADER_BYTES + extensionBytes(flags);
+  const versionBytes = readWord(bytes, at - 8);
+  if (versionBytes < BASE_BYTES || versionBytes > VERSION_BYTES_MAX || readWord(bytes, at - 4) !== 0) return 0;
+  if (at + BASE_BYTES > offset + readWord(bytes, offset + 4)) return 0;
+  return readWord(bytes, at + 4) > 0x1fffff || readWord(bytes, at + 12) > 0xffff ? 0 : versionBytes;
 }
 
 export function recordType(bytes: Buffer, offset: number): number {
@@ -195,7 +242,31 @@ export function recordKeyLength(bytes: Buffer, offset: number): number {
 }
 
 export function recordKeyStart(bytes: Buffer, offset: number): number {
+  const flags = bytes[offset + 9];
+  if (flags === 0) return offset + RECORD_HEADER_BYTES;
+  const at = offset + RECORD_HEADER_BYTES + extensionBytes(flags);
+  return (flags & FLAG_MERGE) === 0 ? at : at + readWord(bytes, at - 8);
+}
+
+/** Where the version data of a record of a merge type begins. */
+export function recordVersionStart(bytes: Buffer, offset: number): number {
   return offset + RECORD_HEADER_BYTES + extensionBytes(bytes[offset + 9]);
+}
+
+export function recordVersionBytes(bytes: Buffer, offset: number): number {
+  return readWord(bytes, recordVersionStart(bytes, offset) - 8);
+}
+
+/** HLC of what the record's value begins with: for a merge type its base, else its own. */
+export function recordBaseHlc(bytes: Buffer, offset: number): number {
+  if ((bytes[offset + 9] & FLAG_MERGE) === 0) return recordHlc(bytes, offset);
+  return readHlc(bytes, recordVersionStart(bytes, offset));
+}
+
+export function recordBaseActor(bytes: Buffer, offset: number): number {
+  if ((bytes[offset + 9] & FLAG_MERGE) === 0) return recordActor(bytes, offset);
+  const at = recordVersionStart(bytes, offset) + 8;
+  return readWord(bytes, at) + readWord(bytes, at + 4) * 0x100000000;
 }
 
 export function recordKeyEnd(bytes: Buffer, offset: number): number {
@@ -213,13 +284,13 @@ export function recordExpireAtMs(bytes: Buffer, offset: number): number {
   return readWord(bytes, offset + 32) + (bytes[offset + 36] | (bytes[offset + 37] << 8)) * 0x100000000;
 }
 
-/** HLC of the expiry's version: its own, or the record's. */
+/** HLC of the expiry's version: its own, or that of what the value begins with. */
 export function recordExpiryHlc(bytes: Buffer, offset: number): number {
-  return bytes[offset + 9] & FLAG_EXPIRY_VERSION ? readHlc(bytes, offset + 40) : recordHlc(bytes, offset);
+  return bytes[offset + 9] & FLAG_EXPIRY_VERSION ? readHlc(bytes, offset + 40) : recordBaseHlc(bytes, offset);
 }
 
 export function recordExpiryActor(bytes: Buffer, offset: number): number {
-  if ((bytes[offset + 9] & FLAG_EXPIRY_VERSION) === 0) return recordActor(bytes, offset);
+  if ((bytes[offset + 9] & FLAG_EXPIRY_VERSION) === 0) return recordBaseActor(bytes, offset);
   return readWord(bytes, offset + 48) + readWord(bytes, offset + 52) * 0x100000000;
 }
 

@@ -13,6 +13,7 @@ import {
   recordKeyStart,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
+import { isCovered } from '../types/types.js';
 import { elementHigh, elementLow } from './digest.js';
 import type { Directory } from './directory.js';
 import { PARTITION_BYTES, Partition } from './partition.js';
@@ -222,7 +223,7 @@ export class Entries {
     if (!home.flushing) return false;
     const buffer = this.segments.buffers[location >>> this.segments.shift];
     const offset = (location & this.segments.mask) << 3;
-    return this.isFlushed(recordHlc(buffer, offset), recordActor(buffer, offset));
+    return isCovered(buffer, offset, this.flushedHlc, this.flushedActor);
   }
 
   /** The record's bytes have been copied: live bytes follow the slot to the new segment. Nothing else changes. */

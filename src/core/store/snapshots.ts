@@ -12,8 +12,8 @@
 import { assert } from '../base/assert.js';
 import { HearsayError } from '../base/errors.js';
 import { recordIsExpired } from '../record/expiry.js';
-import { compareVersions } from '../record/merge.js';
-import { recordActor, recordHlc, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
+import { holdsValue, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import { isCovered } from '../types/types.js';
 import { walkSlots } from './directory.js';
 import type { ChangeWatcher, Entries } from './entries.js';
 import { HASHES, Overlay } from './overlay.js';
@@ -268,7 +268,6 @@ export class Snapshots implements ChangeWatcher {
 
 /** A value that had neither expired nor been flushed when the snapshot was opened. */
 function isLive(snapshot: Snapshot, buffer: Buffer, offset: number): boolean {
-  if (recordType(buffer, offset) !== TYPE_PUT || recordIsExpired(buffer, offset, snapshot.wallMs)) return false;
-  const { flushedHlc, flushedActor } = snapshot;
-  return compareVersions(recordHlc(buffer, offset), recordActor(buffer, offset), flushedHlc, flushedActor) > 0;
+  if (!holdsValue(buffer, offset) || recordIsExpired(buffer, offset, snapshot.wallMs)) return false;
+  return !isCovered(buffer, offset, snapshot.flushedHlc, snapshot.flushedActor);
 }

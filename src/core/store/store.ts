@@ -15,7 +15,11 @@ import { isExpiryRecord, isTombstoneRecord, namedActor, namedHlc } from '../reco
 import { foldExpiry, foldedLength } from '../record/fold.js';
 import { compareRecords, compareVersions } from '../record/merge.js';
 import {
+  FLAG_MERGE,
+  holdsValue,
   recordActor,
+  recordBaseActor,
+  recordBaseHlc,
   recordBytes,
   recordExpireAtMs,
   recordExpiryActor,
@@ -28,6 +32,9 @@ import {
   TYPE_PUT,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
+import { made } from '../types/made.js';
+import { BOTH_STAND, LEFT_STANDS, MADE, RIGHT_STANDS } from '../types/merge-type.js';
+import { isCovered, isMergeable, mergeRecords } from '../types/types.js';
 import { BulkRun, RUN_BYTES_MAX } from './bulk.js';
 import { LEAF_WORDS, rootHigh, rootLow } from './digest.js';
 import { Entries, PARTITION_MASK } from './entries.js';
@@ -80,7 +87,10 @@ export const MERGE_EQUAL = 2;
 export const MERGE_MISSING = 3;
 /** Flushed, malformed, or there is no room. */
 export const MERGE_REFUSED = 4;
+/** What both make together stands now; `buffer`, `offset` name it as stored, and the log is to have that. */
+export const MERGE_DERIVED = 5;
 export type MergeOutcome =
+  | typeof MERGE_DERIVED
   | typeof MERGE_APPLIED
   | typeof MERGE_STALE
   | typeof MERGE_EQUAL
@@ -272,24 +282,19 @@ export class Store {
     this.entries.link(partition, hash, segment, this.offset);
   }
 
-  /** Merges a verified PUT, TOMBSTONE or EXPIRY record from elsewhere. */
+  /** Merges a verified PUT, TOMBSTONE or EXPIRY record, or a value of a merge type, from elsewhere. */
   merge(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
     const type = recordType(source, at);
     if (type === TYPE_EXPIRY) return this.mergeExpiry(partition, hash, source, at);
-    if (type !== TYPE_PUT && !isTombstoneRecord(source, at)) return this.refuse();
+    if (type !== TYPE_PUT && !isTombstoneRecord(source, at)) return this.mergeStates(partition, hash, source, at);
     if (this.entries.isFlushed(recordHlc(source, at), recordActor(source, at))) return this.refuse();
     if (this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
+      if ((this.buffer[this.offset + 9] & FLAG_MERGE) !== 0) return this.mergeFound(partition, hash, source, at);
       const order = compareRecords(source, at, this.buffer, this.offset);
       if (order < 0) return MERGE_STALE;
       if (order === 0) return MERGE_EQUAL;
     }
-    const length = recordBytes(source, at);
-    if (!this.allocate(length, type === TYPE_TOMBSTONE, recordExpireAtMs(source, at))) return MERGE_REFUSED;
-    const { buffer, offset } = this;
-    if (length > LOOP_BYTES_MAX) buffer.set(source.subarray(at, at + length), offset);
-    else for (let index = 0; index < length; index++) buffer[offset + index] = source[at + index];
-    this.publish(partition, hash);
-    return MERGE_APPLIED;
+    return this.take(partition, hash, source, at);
   }
 
   /**
@@ -507,22 +512,77 @@ export class Store {
     if (!isExpiryRecord(source, at)) return this.refuse();
     const hlc = namedHlc(source, at);
     const actor = namedActor(source, at);
-    if (this.entries.isFlushed(hlc, actor)) return MERGE_STALE;
+    // One that names no version was made to a value of a merge type, whichever stood.
+    const isNamed = hlc !== 0;
+    const ownHlc = recordHlc(source, at);
+    const ownActor = recordActor(source, at);
+    if (this.entries.isFlushed(isNamed ? hlc : ownHlc, isNamed ? actor : ownActor)) return MERGE_STALE;
     if (!this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) return MERGE_MISSING;
     const { buffer, offset } = this;
-    const named = compareVersions(hlc, actor, recordHlc(buffer, offset), recordActor(buffer, offset));
-    if (named > 0) return MERGE_MISSING;
-    if (named < 0 || recordType(buffer, offset) !== TYPE_PUT) return MERGE_STALE;
-    const order = compareVersions(
-      recordHlc(source, at),
-      recordActor(source, at),
-      recordExpiryHlc(buffer, offset),
-      recordExpiryActor(buffer, offset),
-    );
+    const merges = (buffer[offset + 9] & FLAG_MERGE) !== 0;
+    const baseHlc = recordBaseHlc(buffer, offset);
+    const baseActor = recordBaseActor(buffer, offset);
+    if (isNamed) {
+      const named = compareVersions(hlc, actor, baseHlc, baseActor);
+      if (named > 0) return MERGE_MISSING;
+      if (named < 0 || !holdsValue(buffer, offset)) return MERGE_STALE;
+    } else if (!merges) {
+      return compareVersions(ownHlc, ownActor, baseHlc, baseActor) > 0 ? MERGE_MISSING : MERGE_STALE;
+    }
+    const order = compareVersions(ownHlc, ownActor, recordExpiryHlc(buffer, offset), recordExpiryActor(buffer, offset));
     if (order < 0) return MERGE_STALE;
     if (order === 0) return MERGE_EQUAL;
+    if (merges) {
+      const folded = Buffer.allocUnsafe(foldedLength(buffer, offset));
+      foldExpiry(buffer, offset, source, at, folded, 0);
+      return this.mergeFound(partition, hash, folded, 0);
+    }
     if (!this.allocate(foldedLength(buffer, offset), false, recordExpireAtMs(source, at))) return MERGE_REFUSED;
     foldExpiry(buffer, offset, source, at, this.buffer, this.offset);
+    this.publish(partition, hash);
+    return MERGE_APPLIED;
+  }
+
+  /** A value of a merge type meets what stands for its key. */
+  private mergeStates(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    if (!isMergeable(source, at) || isCovered(source, at, this.flushedHlc, this.flushedActor)) return this.refuse();
+    if (this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
+      return this.mergeFound(partition, hash, source, at);
+    }
+    // Alone, it is what a flush leaves of it.
+    const verdict = mergeRecords(source, at, source, at, this, made);
+    if (verdict === BOTH_STAND || verdict === LEFT_STANDS) return this.take(partition, hash, source, at);
+    return verdict === MADE ? this.takeMade(partition, hash) : this.refuse();
+  }
+
+  /** By the types' own rule, with the record that `find` has just found. */
+  private mergeFound(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    switch (mergeRecords(source, at, this.buffer, this.offset, this, made)) {
+      case BOTH_STAND:
+        return MERGE_EQUAL;
+      case RIGHT_STANDS:
+        return MERGE_STALE;
+      case LEFT_STANDS:
+        return this.take(partition, hash, source, at);
+      case MADE:
+        return this.takeMade(partition, hash);
+      default:
+        return this.refuse();
+    }
+  }
+
+  private takeMade(partition: number, hash: number): MergeOutcome {
+    return this.take(partition, hash, made.bytes, 0) === MERGE_APPLIED ? MERGE_DERIVED : MERGE_REFUSED;
+  }
+
+  /** Lets a copy of a record stand for its key. */
+  private take(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+    const length = recordBytes(source, at);
+    const isTombstone = recordType(source, at) === TYPE_TOMBSTONE;
+    if (!this.allocate(length, isTombstone, recordExpireAtMs(source, at))) return MERGE_REFUSED;
+    const { buffer, offset } = this;
+    if (length > LOOP_BYTES_MAX) buffer.set(source.subarray(at, at + length), offset);
+    else for (let index = 0; index < length; index++) buffer[offset + index] = source[at + index];
     this.publish(partition, hash);
     return MERGE_APPLIED;
   }

@@ -1,0 +1,209 @@
+/**
+ * INCR on whatever stands for a key: the counter that it is, the number that was SET, nothing. The commands make one change, the
+ * keyspace applies it. Where this node's own part is the one that grows, the record is copied and patched, with nothing allocated but
+ * for numbers beyond 2^53; otherwise the counter is taken apart, and parts that nobody adds to any more are folded.
+ * Guarded: a part of another actor never changes; a total past 64 bits is refused before anything does.
+ */
+import { HearsayError } from '../base/errors.js';
+import { hlcFromMs } from '../base/hlc.js';
+import {
+  copyBytes,
+  FLAG_EXPIRY,
+  readHlc,
+  recordEnd,
+  recordExpireAtMs,
+  recordFlags,
+  recordKeyEnd,
+  recordType,
+  recordVersionStart,
+  sealRecord,
+  TYPE_COUNTER,
+  TYPE_PUT,
+  TYPE_TOMBSTONE,
+  writeHlc,
+  writeWord,
+} from '../record/record.js';
+import { readInteger, writeInteger } from '../resp/integer.js';
+import {
+  COUNTER_HEAD_BYTES,
+  isOpaque,
+  LAST_AT,
+  PART_BYTES,
+  PARTS_MAX,
+  partActor,
+  partCount,
+  readSum,
+  START_AT,
+  SUM_AT,
+  writePartDot,
+  writeSum,
+} from './counter-layout.js';
+import {
+  byActorAndStart,
+  type CounterState,
+  emptyState,
+  fold,
+  INT64_MAX,
+  INT64_MIN,
+  putTogether,
+  settle,
+  takeApart,
+  totalOf,
+} from './counter-state.js';
+import type { Made } from './made.js';
+import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
+
+/** Bytes of decimal text that a safe integer may take. */
+const TEXT_BYTES_MAX = 17;
+
+export class CounterChange implements StateChange {
+  refusal: HearsayError | null = null;
+  /** The total after the change; NaN if only `bigTotal` holds it. */
+  total = 0;
+  bigTotal = 0n;
+  private amount = 0;
+  private bigAmount: bigint | null = null;
+
+  /** A safe integer to add. */
+  add(amount: number): this {
+    this.amount = amount;
+    this.bigAmount = null;
+    return this;
+  }
+
+  /** A 64-bit integer to add. */
+  addBig(amount: bigint): this {
+    this.bigAmount = amount;
+    return this;
+  }
+
+  apply(
+    stored: Buffer | null,
+    offset: number,
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    stamp: Stamp,
+    limits: ChangeLimits,
+    made: Made,
+  ): boolean {
+    this.refusal = null;
+    if (stored !== null && this.grows(stored, offset, stamp, limits, made)) return true;
+    return this.applyApart(stored, offset, key, keyStart, keyEnd, stamp, limits, made);
+  }
+
+  /** The straight path: this node's part of the stored counter grows. False, and nothing made, where that is not all. */
+  private grows(stored: Buffer, offset: number, stamp: Stamp, limits: ChangeLimits, made: Made): boolean {
+    if (this.bigAmount !== null || recordType(stored, offset) !== TYPE_COUNTER) return false;
+    if ((recordFlags(stored, offset) & FLAG_EXPIRY) !== 0) {
+      const expireAtMs = recordExpireAtMs(stored, offset);
+      if (expireAtMs !== 0 && stamp.hlc >= hlcFromMs(expireAtMs)) return false;
+    }
+    const at = recordVersionStart(stored, offset);
+    if (isOpaque(stored, at) || (limits.flushedHlc > 0 && isOlder(stored, at, limits.flushedHlc))) return false;
+    const part = ownPart(stored, at, stamp.actor);
+    if (part === 0) return false;
+    const valueStart = recordKeyEnd(stored, offset);
+    const total = readInteger(stored, valueStart, recordEnd(stored, offset)) + this.amount;
+    const sum = readSum(stored, part + SUM_AT, part + 12) + this.amount;
+    if (!Number.isSafeInteger(total) || !Number.isSafeInteger(sum)) return false;
+    const fixedBytes = valueStart - offset;
+    const bytes = made.begin(fixedBytes + TEXT_BYTES_MAX);
+    copyBytes(stored, offset + 8, valueStart, bytes, 8);
+    const length = writeInteger(bytes, fixedBytes, total);
+    writeWord(bytes, 4, length);
+    writeHlc(bytes, 12, stamp.hlc);
+    writePartDot(bytes, 20, stamp.actor, stamp.sequence);
+    const own = part - offset;
+    writePartDot(bytes, own, stamp.actor, stamp.sequence);
+    writeHlc(bytes, own + LAST_AT, stamp.hlc);
+    writeSum(bytes, own + SUM_AT, own + 12, sum);
+    sealRecord(bytes, 0, length);
+    made.length = length;
+    this.total = total;
+    return true;
+  }
+
+  private applyApart(
+    stored: Buffer | null,
+    offset: number,
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    stamp: Stamp,
+    limits: ChangeLimits,
+    made: Made,
+  ): boolean {
+    const type = stored === null ? 0 : recordType(stored, offset);
+    if (type !== 0 && type !== TYPE_PUT && type !== TYPE_COUNTER && type !== TYPE_TOMBSTONE) {
+      return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
+    }
+    const state = stored === null ? emptyState() : takeApart(stored, offset);
+    const isExpired = state.expireAtMs !== 0 && stamp.hlc >= hlcFromMs(state.expireAtMs);
+    const amount = this.bigAmount ?? BigInt(this.amount);
+    let own = isExpired ? undefined : newestOf(state, stamp.actor);
+    if (own === undefined) {
+      foldWhatEnded(state, stamp, limits);
+      own = { actor: stamp.actor, startHlc: stamp.hlc, lastHlc: 0, sequence: 0, sum: 0n };
+      state.parts.push(own);
+      state.parts.sort(byActorAndStart);
+    }
+    settle(state, limits);
+    if (!state.parts.includes(own)) {
+      // A flush took the part with what it held.
+      own = { actor: stamp.actor, startHlc: stamp.hlc, lastHlc: 0, sequence: 0, sum: 0n };
+      state.parts.push(own);
+      state.parts.sort(byActorAndStart);
+    }
+    if (state.opaque !== null) return this.refuse('ERR', 'value is not an integer or out of range');
+    if (state.parts.length > PARTS_MAX) {
+      return this.refuse('BUSY', 'this counter has too many parts of nodes that have ended; they wait for every owner');
+    }
+    const total = totalOf(state) + amount;
+    if (amount > 0n ? total > INT64_MAX : total < INT64_MIN && amount < 0n) {
+      return this.refuse('ERR', 'increment or decrement would overflow');
+    }
+    own.sum = BigInt.asIntN(96, own.sum + amount);
+    own.lastHlc = stamp.hlc;
+    own.sequence = stamp.sequence;
+    putTogether(state, stamp.sequence, key, keyStart, keyEnd, made);
+    this.bigTotal = total > INT64_MAX ? INT64_MAX : total < INT64_MIN ? INT64_MIN : total;
+    const asDouble = Number(this.bigTotal);
+    this.total = Number.isSafeInteger(asDouble) ? asDouble : Number.NaN;
+    return true;
+  }
+
+  private refuse(code: 'ERR' | 'BUSY' | 'WRONGTYPE', message: string): boolean {
+    this.refusal = new HearsayError(code, message);
+    return false;
+  }
+}
+
+/** Whether a flush has come since the counter's oldest part was begun. */
+function isOlder(bytes: Buffer, at: number, flushedHlc: number): boolean {
+  const baseHlc = readHlc(bytes, at);
+  if (baseHlc !== 0 && baseHlc <= flushedHlc) return true;
+  for (let index = 0; index < partCount(bytes, at); index++) {
+    if (readHlc(bytes, at + COUNTER_HEAD_BYTES + index * PART_BYTES + START_AT) <= flushedHlc) return true;
+  }
+  return false;
+}
+
+/** Where the newest part of an actor stands; 0 if it has none. */
+function ownPart(bytes: Buffer, at: number, actor: number): number {
+  for (let index = partCount(bytes, at) - 1; index >= 0; index--) {
+    const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
+    if (partActor(bytes, part) === actor) return part;
+  }
+  return 0;
+}
+
+function newestOf(state: CounterState, actor: number) {
+  return state.parts.findLast((part) => part.actor === actor);
+}
+
+/** Parts of actors that have ended, and that every owner has, become a part of the base. */
+function foldWhatEnded(state: CounterState, stamp: Stamp, limits: ChangeLimits): void {
+  const throughHlc = Math.min(limits.floorHlc, stamp.hlc - 1);
+  fold(state, throughHlc, stamp.actor, (part) => part.lastHlc <= throughHlc && !limits.isCurrent(part.actor));
+}
