@@ -332,6 +332,7 @@ export class HearsayNode implements Machine {
     this.host.waiters.settle(now, true);
     this.rooms.antiEntropy.tick();
     this.sessions.tick();
+    this.noteActors();
     this.host.snapshots.tick(now);
     this.store.sweep(SWEEP_PER_TICK);
     this.rooms.floors.drifted = this.rooms.coordinator.drifted;
@@ -571,6 +572,7 @@ export class HearsayNode implements Machine {
 
   private applyChange({ member, to, restarted }: MemberChange): void {
     if (to === null) {
+      this.rooms.actors.noteEnd(this.rooms.peers.get(member.id)?.actor ?? 0, this.endHlc());
       this.rooms.replicator.forgive(this.rooms.peers.ensure(member.id));
       this.rooms.peers.remove(member.id);
       this.rooms.ownership.forget(member.id);
@@ -579,6 +581,7 @@ export class HearsayNode implements Machine {
     const peer = this.rooms.peers.ensure(member.id);
     const { actor, address } = peer;
     const owed = this.rooms.peers.rebind(peer, member.actor, member.host, member.port);
+    if (actor !== peer.actor) this.rooms.actors.noteEnd(actor, this.endHlc());
     peer.state = to;
     peer.udpBlocked = member.udpBlocked;
     this.rooms.replicator.owe(peer, owed);
@@ -726,6 +729,18 @@ export class HearsayNode implements Machine {
   /** The highest log batch whose writes may be answered. */
   private releasedBatch(): number {
     return this.wal.releasedBatch;
+  }
+
+  /** Whether the actor of every member that has a say is known, so that any other has ended. */
+  private noteActors(): void {
+    const { actors, peers, ring } = this.rooms;
+    const areKnown = ring.idsWithSay().every((id) => id === this.id || (peers.get(id)?.actor ?? 0) !== 0);
+    actors.noteMembers(areKnown, this.endHlc());
+  }
+
+  /** Above every stamp that anybody gave by now. */
+  private endHlc(): number {
+    return (this.wallMs + 2 * this.config.maxClockDriftMs) * HLC_TICKS;
   }
 
   /** Tombstones stamped before this are forgotten whatever their partition's floor. */

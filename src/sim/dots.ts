@@ -5,14 +5,13 @@
  * It knows records (core/record), not the packets around them: it looks for verified records at every offset.
  */
 import { partitionOf } from '../core/partitions/slots.js';
+import { forEachDot } from '../core/record/dots.js';
 import {
+  isMergeType,
   RECORD_HEADER_BYTES,
   readWord,
-  recordActor,
-  recordHlc,
   recordKeyEnd,
   recordKeyStart,
-  recordSequence,
   recordType,
   TYPE_EXPIRY,
   TYPE_PUT,
@@ -39,7 +38,7 @@ export class DotWatch {
     for (let at = 0; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
       if (Math.abs(readWord(bytes, at + 16) - HLC_HIGH) > 1) continue;
       const type = recordType(bytes, at);
-      if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY) continue;
+      if (!isMergeType(type) && type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY) continue;
       const length = verifyRecord(bytes, at, bytes.length);
       if (length === 0) continue;
       this.note(bytes, at);
@@ -48,20 +47,19 @@ export class DotWatch {
   }
 
   private note(bytes: Buffer, at: number): void {
-    const sequence = recordSequence(bytes, at);
-    if (sequence === 0) return;
     this.records++;
     const keyStart = recordKeyStart(bytes, at);
     const keyEnd = recordKeyEnd(bytes, at);
     const partition = partitionOf(bytes, keyStart, keyEnd, this.partitions);
-    const dot = `${recordActor(bytes, at).toString(16)}/${partition}/${sequence}`;
-    const hlc = recordHlc(bytes, at);
-    const before = this.stamps.get(dot);
-    if (before === undefined) this.stamps.set(dot, hlc);
-    else if (before !== hlc && this.reused.length < 10) {
-      this.reused.push(
-        `dot ${dot} names writes of ${before} and ${hlc}, the later to ${bytes.latin1Slice(keyStart, keyEnd)}`,
-      );
-    }
+    forEachDot(bytes, at, (actor, sequence, hlc) => {
+      const dot = `${actor.toString(16)}/${partition}/${sequence}`;
+      const before = this.stamps.get(dot);
+      if (before === undefined) this.stamps.set(dot, hlc);
+      else if (before !== hlc && this.reused.length < 10) {
+        this.reused.push(
+          `dot ${dot} names writes of ${before} and ${hlc}, the later to ${bytes.latin1Slice(keyStart, keyEnd)}`,
+        );
+      }
+    });
   }
 }

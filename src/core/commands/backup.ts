@@ -13,7 +13,7 @@
  * whole records; a record goes where its key belongs or nowhere.
  */
 import { HearsayError } from '../base/errors.js';
-import { align8, recordBytes, recordExpiryHlc, recordHlc } from '../record/record.js';
+import { align8, isMergeType, recordBytes, recordExpiryHlc, recordHlc, recordType } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
@@ -88,7 +88,9 @@ class Page {
 
   readonly visit = (bytes: Buffer, offset: number, hash: number): void => {
     if (this.next >= 0) return;
-    if (recordHlc(bytes, offset) <= this.since && recordExpiryHlc(bytes, offset) <= this.since) return;
+    // Of what merges, an older part may have come since.
+    const isLater = isMergeType(recordType(bytes, offset)) || recordHlc(bytes, offset) > this.since;
+    if (!isLater && recordExpiryHlc(bytes, offset) <= this.since) return;
     const length = recordBytes(bytes, offset);
     const padded = align8(length);
     const { records } = this;

@@ -1,18 +1,19 @@
 /**
- * INCR, DECR, INCRBY, DECRBY: text that is a 64-bit integer, as in Redis.
+ * INCR, DECR, INCRBY, DECRBY: a 64-bit integer, as in Redis. They make a counter of the key (core/types/counter-layout.ts), to
+ * which every owner may add at once: the sum of all is kept. To commands that read text it is the total in decimal.
  * Guarded: exact over the whole range. Doubles are used while every number in sight is below 2^53, BigInt beyond.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
-import { readBigInteger, readInteger, writeInteger } from '../resp/integer.js';
+import { readBigInteger } from '../resp/integer.js';
 import type { Reply } from '../resp/reply.js';
+import { CounterChange } from '../types/counter-change.js';
 import type { Command, CommandContext } from './command.js';
 import { FAST, notAnInteger, READ_FIRST, WRITE } from './command.js';
 
-const INT64_MAX = 9223372036854775807n;
 const INT64_MIN = -9223372036854775808n;
-/** Where the new text is written; used up before the call returns. */
-const scratch = Buffer.alloc(24);
+/** One for all: used up before the call returns. */
+const change = new CounterChange();
 
 function incr(context: CommandContext, args: Args, reply: Reply): void {
   add(context, args, 1, reply);
@@ -45,42 +46,17 @@ function decrby(context: CommandContext, args: Args, reply: Reply): void {
 }
 
 function add(context: CommandContext, args: Args, amount: number, reply: Reply): void {
-  const { keyspace } = context;
-  let value = 0;
-  let expireAtMs = 0;
-  if (keyspace.lookup(args.buffer, args.starts[1], args.ends[1])) {
-    const { entry } = keyspace;
-    value = readInteger(entry.buffer, entry.valueStart, entry.valueEnd);
-    if (Number.isNaN(value)) throw notAnInteger();
-    expireAtMs = entry.expireAtMs;
-  }
-  const sum = value + amount;
-  if (!Number.isSafeInteger(sum)) {
-    addBig(context, args, BigInt(amount), reply);
-    return;
-  }
-  const length = writeInteger(scratch, 0, sum);
-  keyspace.put(args.buffer, args.starts[1], args.ends[1], scratch, 0, length, expireAtMs);
-  reply.integer(sum);
+  run(context, args, change.add(amount), reply);
 }
 
 function addBig(context: CommandContext, args: Args, amount: bigint, reply: Reply): void {
-  const { keyspace } = context;
-  let value = 0n;
-  let expireAtMs = 0;
-  if (keyspace.lookup(args.buffer, args.starts[1], args.ends[1])) {
-    const { entry } = keyspace;
-    if (Number.isNaN(readInteger(entry.buffer, entry.valueStart, entry.valueEnd))) throw notAnInteger();
-    value = readBigInteger(entry.buffer, entry.valueStart, entry.valueEnd);
-    expireAtMs = entry.expireAtMs;
-  }
-  const sum = value + amount;
-  if (sum > INT64_MAX || sum < INT64_MIN) {
-    throw new HearsayError('ERR', 'increment or decrement would overflow');
-  }
-  const length = scratch.latin1Write(sum.toString(), 0);
-  keyspace.put(args.buffer, args.starts[1], args.ends[1], scratch, 0, length, expireAtMs);
-  reply.bigInteger(sum);
+  run(context, args, change.addBig(amount), reply);
+}
+
+function run({ keyspace }: CommandContext, args: Args, change: CounterChange, reply: Reply): void {
+  keyspace.change(args.buffer, args.starts[1], args.ends[1], change);
+  if (Number.isNaN(change.total)) reply.bigInteger(change.bigTotal);
+  else reply.integer(change.total);
 }
 
 const counter = { flags: WRITE | READ_FIRST | FAST, firstKey: 1, lastKey: 1, step: 1, group: 'string' } as const;

@@ -34,7 +34,7 @@ function expire(context: CommandContext, args: Args, reply: Reply, unitMs: numbe
   const { buffer, starts, ends } = args;
   const options = expireOptions(args);
   const atMs = expiryAnyTime(args, 2, unitMs, baseMs, name);
-  if (!keyspace.lookup(buffer, starts[1], ends[1])) {
+  if (!keyspace.find(buffer, starts[1], ends[1])) {
     reply.integer(0);
     return;
   }
@@ -75,7 +75,7 @@ function timeCommand(name: string, unitMs: number, absolute: boolean, summary: s
     summary,
     run(context, args, reply) {
       const { keyspace } = context;
-      if (!keyspace.lookup(args.buffer, args.starts[1], args.ends[1])) return reply.integer(-2);
+      if (!keyspace.find(args.buffer, args.starts[1], args.ends[1])) return reply.integer(-2);
       const { expireAtMs } = keyspace.entry;
       if (expireAtMs === 0) return reply.integer(-1);
       const ms = absolute ? expireAtMs : Math.max(0, expireAtMs - keyspace.wallMs);
@@ -87,7 +87,7 @@ function timeCommand(name: string, unitMs: number, absolute: boolean, summary: s
 function persist(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace } = context;
   const { buffer, starts, ends } = args;
-  if (!keyspace.lookup(buffer, starts[1], ends[1]) || keyspace.entry.expireAtMs === 0) {
+  if (!keyspace.find(buffer, starts[1], ends[1]) || keyspace.entry.expireAtMs === 0) {
     reply.integer(0);
     return;
   }

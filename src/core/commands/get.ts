@@ -2,6 +2,7 @@
  * Commands that read values: GET, MGET, STRLEN, and those that change what they read: GETDEL, GETEX, GETSET.
  * Guarded: a value is copied into the reply before any write, for a write may move it.
  */
+import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
@@ -28,7 +29,15 @@ function get(context: CommandContext, args: Args, reply: Reply): void {
 
 function mget(context: CommandContext, args: Args, reply: Reply): void {
   reply.array(args.count - 1);
-  for (let index = 1; index < args.count; index++) replyValue(context, args, index, reply);
+  for (let index = 1; index < args.count; index++) {
+    // As in Redis: what is no text counts as nothing, and spoils the others of no call.
+    try {
+      replyValue(context, args, index, reply);
+    } catch (error) {
+      if (!(error instanceof HearsayError)) throw error;
+      reply.null();
+    }
+  }
 }
 
 function strlen(context: CommandContext, args: Args, reply: Reply): void {

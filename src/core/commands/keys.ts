@@ -4,6 +4,7 @@
  */
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
+import { mergeTypeOf } from '../types/types.js';
 import type { Command, CommandContext } from './command.js';
 import { FAST, READ, WRITE } from './command.js';
 
@@ -19,7 +20,7 @@ function exists(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace, stats } = context;
   let found = 0;
   for (let index = 1; index < args.count; index++) {
-    if (keyspace.lookup(args.buffer, args.starts[index], args.ends[index])) found++;
+    if (keyspace.find(args.buffer, args.starts[index], args.ends[index])) found++;
   }
   stats.keyspaceHits += found;
   stats.keyspaceMisses += args.count - 1 - found;
@@ -27,7 +28,9 @@ function exists(context: CommandContext, args: Args, reply: Reply): void {
 }
 
 function type(context: CommandContext, args: Args, reply: Reply): void {
-  reply.simple(context.keyspace.lookup(args.buffer, args.starts[1], args.ends[1]) ? 'string' : 'none');
+  const { keyspace } = context;
+  const found = keyspace.find(args.buffer, args.starts[1], args.ends[1]);
+  reply.simple(found ? (mergeTypeOf(keyspace.entry.type)?.name ?? 'string') : 'none');
 }
 
 function summing(name: string, flags: number, summary: string, run: Command['run']): Command {

@@ -32,7 +32,7 @@ function set(context: CommandContext, args: Args, reply: Reply): void {
   if (options !== 0) {
     if (options & TIMED) expireAtMs = setExpiry(args, options, keyspace.wallMs);
     if (options & (NX | XX | GET | KEEPTTL)) {
-      const found = options & GET ? replyValue(context, args, 1, reply) : keyspace.lookup(buffer, starts[1], ends[1]);
+      const found = options & GET ? replyValue(context, args, 1, reply) : keyspace.find(buffer, starts[1], ends[1]);
       if (options & NX ? found : options & XX && !found) {
         if ((options & GET) === 0) reply.null();
         return;
@@ -98,7 +98,7 @@ function setReadsFirst(args: Args): boolean {
 function setnx(context: CommandContext, args: Args, reply: Reply): void {
   const { buffer, starts, ends } = args;
   requireValueFits(args.length(2));
-  if (context.keyspace.lookup(buffer, starts[1], ends[1])) {
+  if (context.keyspace.find(buffer, starts[1], ends[1])) {
     reply.integer(0);
     return;
   }

@@ -25,7 +25,7 @@ import type { KeyRing } from '../gossip/key-ring.js';
 import type { PacketReader } from '../gossip/packet.js';
 import { partitionOf } from '../partitions/slots.js';
 import { recordIsExpired } from '../record/expiry.js';
-import { recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType, TYPE_PUT } from '../record/record.js';
+import { holdsValue, recordExpireAtMs, recordKeyEnd, recordKeyStart } from '../record/record.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { logRefusal } from '../replication/local-keyspace.js';
 import { Waiters } from '../replication/waiters.js';
@@ -139,7 +139,7 @@ export class NodeHost implements CommandHost {
 
   scanPartition(partition: number, fromHash: number, count: number, visit: KeyVisitor): number {
     return this.parts.store.scan(partition, fromHash, count, (bytes, offset) => {
-      if (recordType(bytes, offset) !== TYPE_PUT) return;
+      if (!holdsValue(bytes, offset)) return;
       const expireAtMs = recordExpireAtMs(bytes, offset);
       if (expireAtMs !== 0 && expireAtMs <= this.wallMs) return;
       visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
@@ -148,7 +148,7 @@ export class NodeHost implements CommandHost {
 
   visitHot(visit: HotKeyVisitor): void {
     this.parts.store.visitHot((bytes, offset, uses) => {
-      if (recordType(bytes, offset) !== TYPE_PUT || recordIsExpired(bytes, offset, this.wallMs)) return;
+      if (!holdsValue(bytes, offset) || recordIsExpired(bytes, offset, this.wallMs)) return;
       visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset), uses);
     });
   }

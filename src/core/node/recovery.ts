@@ -12,23 +12,26 @@ import type { Random } from '../base/random.js';
 import type { NodeConfig } from '../config.js';
 import { partitionOf } from '../partitions/slots.js';
 import { isExpiryRecord } from '../record/expiry.js';
-import { compareVersions } from '../record/merge.js';
 import {
+  isMergeType,
   recordActor,
   recordBytes,
   recordHlc,
   recordKeyEnd,
   recordKeyStart,
   recordType,
+  TYPE_COUNTER,
   TYPE_EXPIRY,
   TYPE_FLOOR,
   TYPE_FLUSH,
   TYPE_FRONTIER,
   TYPE_GONE,
   TYPE_HINT,
+  TYPE_HLL,
   TYPE_LOSSY,
   TYPE_PUT,
   TYPE_RING,
+  TYPE_SIBLINGS,
   TYPE_SKETCH,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
@@ -37,7 +40,8 @@ import { recoverFloors, recoverGone } from '../replication/floor-note.js';
 import { Frontiers } from '../replication/frontier.js';
 import { formatBytes } from '../setting.js';
 import type { Store } from '../store/store.js';
-import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED, MERGE_MISSING, MERGE_REFUSED } from '../store/store.js';
+import { isCovered, isMergeable } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import { type ClusterIdentity, describeCluster, describeClusterId } from './identity.js';
 import { recoverLossy } from './lossy-note.js';
@@ -83,6 +87,9 @@ export function recoverNode(
       case TYPE_PUT:
       case TYPE_TOMBSTONE:
       case TYPE_EXPIRY:
+      case TYPE_COUNTER:
+      case TYPE_SIBLINGS:
+      case TYPE_HLL:
         loader.load(bytes, offset);
         break;
       case TYPE_FLUSH:
@@ -177,18 +184,19 @@ class Loader {
     const partition = partitionOf(bytes, start, end, this.config.partitions);
     const hash = store.hasher.hash(bytes, start, end);
     const outcome = store.load(partition, hash, bytes, offset);
-    if (outcome === MERGE_APPLIED) this.distinctKeys.recovered(hash, bytes, offset);
+    if (outcome === MERGE_APPLIED || outcome === MERGE_DERIVED) this.distinctKeys.recovered(hash, bytes, offset);
     if (outcome === MERGE_MISSING) return;
     if (outcome !== MERGE_REFUSED) {
       this.frontiers.note(partition, bytes, offset);
       return;
     }
-    const hlc = recordHlc(bytes, offset);
-    if (compareVersions(hlc, recordActor(bytes, offset), store.flushedHlc, store.flushedActor) <= 0) {
+    if (isCovered(bytes, offset, store.flushedHlc, store.flushedActor)) {
       this.frontiers.note(partition, bytes, offset);
       return;
     }
-    if (recordType(bytes, offset) === TYPE_EXPIRY && !isExpiryRecord(bytes, offset)) return;
+    const type = recordType(bytes, offset);
+    if (type === TYPE_EXPIRY && !isExpiryRecord(bytes, offset)) return;
+    if (isMergeType(type) && !isMergeable(bytes, offset)) return;
     this.refused++;
     this.refusedBytes += recordBytes(bytes, offset) + RECORD_OVERHEAD_BYTES;
     store.remove(partition, hash, bytes, start, end);

@@ -18,9 +18,9 @@ import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
 import type { Replicator } from '../replication/replicator.js';
 import {
-  compareFullVersions,
   encodeKeyRequest,
   encodeVersionResponse,
+  mayAdd,
   NO_VERSION,
   REQUEST_FORWARD,
   REQUEST_READ,
@@ -107,10 +107,11 @@ export class RequestDesk {
       this.stats.malformed++;
       return;
     }
+    let adopted = false;
     if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
-      this.replicator.adopt(peer, body, answer.recordStart, body.length);
+      adopted = this.replicator.adopt(peer, body, answer.recordStart, body.length);
     }
-    this.reads.answered(host, peer, head.id, head.status, answer);
+    this.reads.answered(host, peer, head.id, head.status, answer, adopted);
   }
 
   /** A peer sent an expiry change to a value that is not here: it is asked for the whole record. */
@@ -189,7 +190,7 @@ export class RequestDesk {
       return;
     }
     const version = found ? versionOf(buffer, offset) : NO_VERSION;
-    const newer = found && compareFullVersions(version, asked.version) > 0;
+    const newer = found && mayAdd(version, asked.version);
     const status = newer ? STATUS_NEWER : found || this.reads.isDefinite(partition) ? STATUS_OLDER : STATUS_UNKNOWN;
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;

@@ -12,6 +12,7 @@ import { PacketSender } from '../gossip/packet.js';
 import { Refusals } from '../gossip/refusals.js';
 import { Membership } from '../membership/membership.js';
 import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
+import { ActorBook } from '../replication/actor-book.js';
 import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
 import { Coordinator } from '../replication/coordinator.js';
@@ -40,6 +41,7 @@ export interface Rooms {
   readonly ring: RingBook;
   readonly membership: Membership;
   readonly ownership: Ownership;
+  readonly actors: ActorBook;
   readonly frontiers: Frontiers;
   readonly operations: Operations;
   readonly order: CallerOrder;
@@ -147,7 +149,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
       ...options,
     },
   );
-  const local = new LocalKeyspace(distinctKeys, store, wal, clock, replicator, frontiers, { actor });
+  const actors = new ActorBook((known) => known === actor || peers.withActor(known) !== undefined);
+  const local = new LocalKeyspace(distinctKeys, store, wal, clock, replicator, frontiers, actors, { actor });
   const loader = new Loader(distinctKeys, store, wal, clock, ownership, replicator, frontiers, floors, {
     partitions: config.partitions,
   });
@@ -209,6 +212,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     ring,
     membership,
     ownership,
+    actors,
     frontiers,
     operations,
     order,

@@ -8,7 +8,7 @@ import type { Caller } from '../commands/host.js';
 import type { EntryView } from '../commands/keyspace.js';
 import type { SnapshotDoor, SnapshotFacts, SnapshotVisitor } from '../commands/snapshot-door.js';
 import { partitionOf } from '../partitions/slots.js';
-import { recordActor, recordEnd, recordExpireAtMs, recordHlc, recordKeyEnd } from '../record/record.js';
+import { recordActor, recordEnd, recordExpireAtMs, recordHlc, recordKeyEnd, recordType } from '../record/record.js';
 import type { Snapshot } from '../store/snapshots.js';
 import type { Store } from '../store/store.js';
 
@@ -33,6 +33,7 @@ export class SnapshotDesk implements SnapshotDoor {
   private firstId = Number.POSITIVE_INFINITY;
   private lastId = -1;
   private readonly entry: EntryView = {
+    type: 0,
     buffer: Buffer.alloc(0),
     valueStart: 0,
     valueEnd: 0,
@@ -88,6 +89,7 @@ export class SnapshotDesk implements SnapshotDoor {
     const hash = store.hasher.hash(bytes, start, end);
     if (!snapshots.find(snapshot, partition, hash, bytes, start, end)) return null;
     const { buffer, offset } = snapshots;
+    entry.type = recordType(buffer, offset);
     entry.buffer = buffer;
     entry.valueStart = recordKeyEnd(buffer, offset);
     entry.valueEnd = recordEnd(buffer, offset);

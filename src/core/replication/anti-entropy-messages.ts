@@ -9,8 +9,9 @@
  *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32 counts of the first three lists   20 u16 each:
  *             partitions that the sender owns and is not ready for; that it hands over; that differ and wait for another round;
  *             that it did not compare
- *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 36 bytes:
- *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry
+ *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 44 bytes:
+ *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry, u32 checksum,
+ *             u8 1 if of a merge type, three zero
  *     WANT    0 u16 partition   2 u8 flags   3 u8 zero   4 u32 records that the sender adds   8 hashes: u32 low, u32 high
  */
 import { recordKeyEnd, recordKeyStart } from '../record/record.js';
@@ -22,7 +23,7 @@ export const ROOTS_HEADER_BYTES = 24;
 export const ROOT_BYTES = 28;
 export const LIST_HEADER_BYTES = 4;
 export const LEAF_HEADER_BYTES = 8;
-export const ENTRY_BYTES = 36;
+export const ENTRY_BYTES = 44;
 export const WANT_HEADER_BYTES = 8;
 /** It has evicted: what is absent may be elsewhere. In WANT: no judgement of what the asker holds. */
 export const FLAG_LOSSY = 1;
@@ -50,6 +51,8 @@ export function encodeLeaf(store: Store, partition: number, leaf: number): Buffe
     entry.writeUIntLE(version.actor, 16, 6);
     entry.writeDoubleLE(version.expiryHlc, 22);
     entry.writeUIntLE(version.expiryActor, 30, 6);
+    entry.writeUInt32LE(version.crc, 36);
+    entry[40] = version.merges ? 1 : 0;
     entries.push(entry);
   });
   head.writeUInt16LE(leaf, 0);
@@ -130,6 +133,8 @@ export function readEntries(body: Buffer, at: number, count: number): Map<string
       actor: body.readUIntLE(from + 16, 6),
       expiryHlc: body.readDoubleLE(from + 22),
       expiryActor: body.readUIntLE(from + 30, 6),
+      crc: body.readUInt32LE(from + 36),
+      merges: body[from + 40] === 1,
     };
     entries.set(entryName(low, high), { low, high, version, absent: true });
   }

@@ -9,7 +9,7 @@
  *                                              <-    WANT: what is newer there
  *     sends those records
  *
- * Cost: 28 bytes a partition when nothing differs; 2 KiB a partition that does; 36 bytes an entry of a leaf that does; then the
+ * Cost: 28 bytes a partition when nothing differs; 2 KiB a partition that does; 44 bytes an entry of a leaf that does; then the
  * records. Records travel over the links, window and all, so repair yields to writes.
  * Guarded: a digest is a hint, never an order: every record that arrives is merged by its version. Entries younger than the
  * settle time are left to the links. A partition that has evicted is lossy and is compared only to fill an owner that is new.
@@ -47,7 +47,7 @@ import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { RepairQueues } from './repair-queues.js';
 import type { Replicator } from './replicator.js';
-import { compareFullVersions, versionOf } from './requests.js';
+import { mayAdd, versionOf } from './requests.js';
 
 /** Partitions compared leaf by leaf in one round. */
 const PARTITIONS_PER_ROUND = 16;
@@ -367,16 +367,18 @@ export class AntiEntropy {
         this.store.hasher.hash(bytes, keyStart, keyEnd);
         const name = entryName(this.store.hasher.low, this.store.hasher.high);
         const their = theirs.get(name);
-        const order = their === undefined ? 1 : compareFullVersions(versionOf(bytes, offset), their.version);
-        if (their !== undefined) their.absent = false;
-        if (order >= 0) theirs.delete(name);
-        if (their === undefined) {
+        const mine = versionOf(bytes, offset);
+        const adds = their === undefined || mayAdd(mine, their.version);
+        if (their !== undefined) {
+          their.absent = false;
+          if (!mayAdd(their.version, mine)) theirs.delete(name);
+        } else {
           const verdict = this.floorDesk.absentThere(peer, partition, bytes, offset, theyProve);
           if (verdict === ABSENT_DROP) goneHere.push(Buffer.from(bytes.subarray(keyStart, keyEnd)));
           if (verdict !== ABSENT_OFFER) return;
         }
         const syncing = (flags & FLAG_SYNCING) !== 0;
-        if (order > 0 && (syncing || recordHlc(bytes, offset) <= settled)) {
+        if (adds && (syncing || recordHlc(bytes, offset) <= settled)) {
           // What the queue has no room for is missing there all the same.
           pushed++;
           this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));

@@ -10,10 +10,9 @@ import type { HybridClock } from '../base/hlc.js';
 import type { Loaded } from '../commands/host.js';
 import { partitionOf } from '../partitions/slots.js';
 import { isExpiryRecord, isTombstoneRecord, recordIsExpired } from '../record/expiry.js';
-import { compareVersions } from '../record/merge.js';
 import {
   align8,
-  recordActor,
+  isMergeType,
   recordBytes,
   recordExpiryHlc,
   recordHlc,
@@ -24,13 +23,15 @@ import {
   TYPE_TOMBSTONE,
   verifyRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE, type Store } from '../store/store.js';
+import { isCovered, isMergeable } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import type { DistinctKeys } from './distinct-keys.js';
 import type { Floors } from './floors.js';
 import type { Frontiers } from './frontier.js';
 import { UNACKED_BYTES_MAX } from './link.js';
 import { logRefusal } from './local-keyspace.js';
+import { logMerged, mergedBytesMax } from './merged.js';
 import type { Ownership } from './ownership.js';
 import type { Replicator } from './replicator.js';
 
@@ -92,10 +93,10 @@ export class Loader {
     const partition = partitionOf(bytes, keyStart, keyEnd, this.options.partitions);
     const { store } = this;
     this.stats.records++;
-    const usable = type === TYPE_PUT || isTombstoneRecord(bytes, at) || isExpiryRecord(bytes, at);
-    if (!usable) loaded.unusable++;
+    const isState = type === TYPE_PUT || isTombstoneRecord(bytes, at) || isMergeable(bytes, at);
+    if (!isState && !isExpiryRecord(bytes, at)) loaded.unusable++;
     else if (!this.ownership.owns(partition)) loaded.elsewhere++;
-    else if (compareVersions(hlc, recordActor(bytes, at), store.flushedHlc, store.flushedActor) <= 0) loaded.flushed++;
+    else if (isCovered(bytes, at, store.flushedHlc, store.flushedActor)) loaded.flushed++;
     else if (!this.clock.observe(Math.max(hlc, recordExpiryHlc(bytes, at)), this.wallMs)) loaded.drifted++;
     else {
       const hash = store.hasher.hash(bytes, keyStart, keyEnd);
@@ -114,13 +115,17 @@ export class Loader {
       loaded.refusal = new HearsayError('BUSY', 'another owner has much to acknowledge');
       return;
     }
-    if (!this.wal.hasRoom(length)) {
+    const merges = isMergeType(recordType(bytes, at));
+    const roomBytes = merges ? mergedBytesMax(this.store, partition, hash, bytes, at) : length;
+    if (!this.wal.hasRoom(roomBytes)) {
       loaded.refusal = logRefusal(this.wal);
       return;
     }
-    switch (this.store.merge(partition, hash, bytes, at)) {
+    const outcome = this.store.merge(partition, hash, bytes, at);
+    switch (outcome) {
+      case MERGE_DERIVED:
       case MERGE_APPLIED:
-        if (this.wal.append(bytes, at, length)) this.frontiers.note(partition, bytes, at);
+        if (logMerged(this.store, this.wal, outcome, bytes, at)) this.frontiers.note(partition, bytes, at);
         this.replicator.writes++;
         this.replicator.spread(bytes, at, partition, null);
         if (!known && recordHlc(bytes, at) > this.distinctKeys.resetHlc) this.distinctKeys.count(hash);

@@ -6,9 +6,13 @@
 
 import { HearsayError } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
+import { wrongType } from '../commands/command.js';
 import type { EntryView, Keyspace } from '../commands/keyspace.js';
 import { slotOf } from '../partitions/slots.js';
 import {
+  copyBytes,
+  holdsValue,
+  isMergeType,
   KEY_BYTES_MAX,
   type RecordFields,
   recordActor,
@@ -25,8 +29,12 @@ import {
   writeHlc,
   writeRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED, type Store } from '../store/store.js';
+import { made } from '../types/made.js';
+import type { ChangeLimits, StateChange } from '../types/merge-type.js';
+import { mergeTypeOf } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
+import type { ActorBook } from './actor-book.js';
 import type { DistinctKeys } from './distinct-keys.js';
 import type { Frontiers } from './frontier.js';
 import type { Operation } from './operations.js';
@@ -38,11 +46,13 @@ const SCRATCH_BYTES = KEY_BYTES_MAX + 128;
 
 export class LocalKeyspace implements Keyspace {
   wallMs = 0;
-  readonly entry: EntryView = { buffer: NOTHING, valueStart: 0, valueEnd: 0, expireAtMs: 0, hlc: 0, actor: 0 };
+  readonly entry: EntryView = { type: 0, buffer: NOTHING, valueStart: 0, valueEnd: 0, expireAtMs: 0, hlc: 0, actor: 0 };
   /** The operation that the writes of the command now running belong to. */
   operation: Operation | null = null;
   hits = 0;
   misses = 0;
+  /** Changes of values that merge which their type refused. */
+  changesRefused = 0;
   private focusBuffer: Buffer | null = null;
   private focusStart = 0;
   private focusEnd = 0;
@@ -51,6 +61,9 @@ export class LocalKeyspace implements Keyspace {
   private readonly scratch = Buffer.alloc(SCRATCH_BYTES);
   private readonly version = Buffer.alloc(16);
   private readonly fields: RecordFields;
+  /** The version and dot of the change under way. */
+  private readonly next: { hlc: number; actor: number; sequence: number };
+  private readonly limits: Limits;
 
   constructor(
     private readonly distinctKeys: DistinctKeys,
@@ -59,6 +72,7 @@ export class LocalKeyspace implements Keyspace {
     private readonly clock: HybridClock,
     private readonly replicator: Replicator,
     private readonly frontiers: Frontiers,
+    actors: ActorBook,
     options: { actor: number },
   ) {
     this.fields = {
@@ -70,6 +84,8 @@ export class LocalKeyspace implements Keyspace {
       expiryHlc: 0,
       expiryActor: 0,
     };
+    this.next = { hlc: 0, actor: options.actor, sequence: 0 };
+    this.limits = new Limits(store, frontiers, actors, options.actor);
   }
 
   /** The version stamped last, and its place in the sequence of its partition. */
@@ -99,12 +115,19 @@ export class LocalKeyspace implements Keyspace {
   }
 
   lookup(bytes: Buffer, start: number, end: number): boolean {
+    if (!this.find(bytes, start, end)) return false;
+    if (this.entry.type !== TYPE_PUT && mergeTypeOf(this.entry.type)?.isText !== true) throw wrongType();
+    return true;
+  }
+
+  find(bytes: Buffer, start: number, end: number): boolean {
     if (!this.locate(bytes, start, end)) {
       this.misses++;
       return false;
     }
     const { buffer, offset } = this.store;
     const entry = this.entry;
+    entry.type = recordType(buffer, offset);
     entry.buffer = buffer;
     entry.valueStart = recordKeyEnd(buffer, offset);
     entry.valueEnd = recordEnd(buffer, offset);
@@ -147,13 +170,16 @@ export class LocalKeyspace implements Keyspace {
     if (!this.locate(key, keyStart, keyEnd)) return false;
     if (expireAtMs !== 0 && expireAtMs <= this.wallMs) return this.remove(key, keyStart, keyEnd);
     const { buffer, offset } = this.store;
-    writeHlc(this.version, 0, recordHlc(buffer, offset));
-    this.version.writeUIntLE(recordActor(buffer, offset), 8, 6);
+    // To what merges it is a change of its own, later or earlier than others: it names no version.
+    const merges = isMergeType(recordType(buffer, offset));
+    writeHlc(this.version, 0, merges ? 0 : recordHlc(buffer, offset));
+    this.version.writeUIntLE(merges ? 0 : recordActor(buffer, offset), 8, 6);
     this.stamp(TYPE_EXPIRY);
     this.fields.expireAtMs = expireAtMs;
     const length = writeRecord(this.scratch, 0, this.fields, key, keyStart, keyEnd, this.version, 0, 16);
     if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
-    if (this.store.merge(this.partition, this.hash, this.scratch, 0) !== MERGE_APPLIED) {
+    const outcome = this.store.merge(this.partition, this.hash, this.scratch, 0);
+    if (outcome !== MERGE_APPLIED && outcome !== MERGE_DERIVED) {
       throw new HearsayError('OOM', 'memory is full and eviction is off');
     }
     this.wal.append(this.scratch, 0, length);
@@ -162,12 +188,44 @@ export class LocalKeyspace implements Keyspace {
     return true;
   }
 
+  change(key: Buffer, keyStart: number, keyEnd: number, change: StateChange): void {
+    if (keyEnd - keyStart > KEY_BYTES_MAX) throw new HearsayError('ERR', 'key is too long');
+    const { store, replicator, next, fields } = this;
+    this.focus(key, keyStart, keyEnd);
+    const { partition, hash } = this;
+    const known = store.find(partition, hash, key, keyStart, keyEnd);
+    next.hlc = this.clock.stamp(this.wallMs);
+    next.sequence = this.frontiers.sequences[partition] + 1;
+    this.limits.partition = partition;
+    const stored = known ? store.buffer : null;
+    const counted = known && this.isSinceReset(store.buffer, store.offset);
+    if (!change.apply(stored, store.offset, key, keyStart, keyEnd, next, this.limits, made)) {
+      this.changesRefused++;
+      throw change.refusal ?? new HearsayError('ERR', 'the value can not be changed so');
+    }
+    const { length } = made;
+    if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
+    if (!store.allocate(length, false, recordExpireAtMs(made.bytes, 0))) {
+      throw new HearsayError('OOM', 'memory is full and eviction is off');
+    }
+    // The dot is given only now that nothing can fail: a sequence without its write would be a gap for ever.
+    fields.sequence = this.count(next.hlc);
+    fields.hlc = next.hlc;
+    const { buffer, offset } = store;
+    copyBytes(made.bytes, 0, length, buffer, offset);
+    this.wal.appendWords(store.words, offset, length);
+    store.publish(partition, hash);
+    replicator.writes++;
+    replicator.spread(buffer, offset, partition, this.operation);
+    if (!counted) this.distinctKeys.count(hash);
+  }
+
   /** Finds the live value; the store's cursor stands on it. */
   private locate(key: Buffer, keyStart: number, keyEnd: number): boolean {
     this.focus(key, keyStart, keyEnd);
     const store = this.store;
     if (!store.find(this.partition, this.hash, key, keyStart, keyEnd)) return false;
-    if (recordType(store.buffer, store.offset) !== TYPE_PUT) return false;
+    if (!holdsValue(store.buffer, store.offset)) return false;
     const expireAtMs = recordExpireAtMs(store.buffer, store.offset);
     return expireAtMs === 0 || expireAtMs > this.wallMs;
   }
@@ -176,11 +234,16 @@ export class LocalKeyspace implements Keyspace {
     const fields = this.fields;
     fields.type = type;
     fields.hlc = this.clock.stamp(this.wallMs);
+    fields.sequence = this.count(fields.hlc);
+  }
+
+  /** Gives the next sequence of the partition to the write of the key in hand. */
+  private count(hlc: number): number {
     const { frontiers, partition } = this;
     const sequence = ++frontiers.sequences[partition];
-    fields.sequence = sequence;
-    frontiers.stamps[partition] = fields.hlc;
+    frontiers.stamps[partition] = hlc;
     frontiers.recent[frontiers.recentAt(partition, sequence)] = this.hash;
+    return sequence;
   }
 
   private write(
@@ -219,6 +282,34 @@ export class LocalKeyspace implements Keyspace {
   private isSinceReset(buffer: Buffer, offset: number): boolean {
     const { resetHlc } = this.distinctKeys;
     return resetHlc === 0 || recordHlc(buffer, offset) > resetHlc;
+  }
+}
+
+/** What a change of a value that merges asks of this node. */
+class Limits implements ChangeLimits {
+  partition = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly frontiers: Frontiers,
+    private readonly actors: ActorBook,
+    private readonly actor: number,
+  ) {}
+
+  get flushedHlc(): number {
+    return this.store.flushedHlc;
+  }
+
+  get flushedActor(): number {
+    return this.store.flushedActor;
+  }
+
+  get floorHlc(): number {
+    return this.frontiers.floor(this.partition);
+  }
+
+  endHlcOf(actor: number): number {
+    return actor === this.actor ? Number.POSITIVE_INFINITY : this.actors.endHlcOf(actor);
   }
 }
 

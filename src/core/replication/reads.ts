@@ -30,9 +30,11 @@ import type { Replicator } from './replicator.js';
 import {
   compareFullVersions,
   encodeKeyRequest,
+  mayAdd,
   NO_VERSION,
   REQUEST_READ,
   REQUEST_VERSION,
+  STATUS_NEWER,
   STATUS_UNKNOWN,
   type Version,
   type VersionAnswer,
@@ -66,6 +68,9 @@ interface Vote {
   type: number;
   /** The owner's floor of the partition, if it has nothing of the key and would know: older versions were deleted. Otherwise 0. */
   absentBelow: number;
+  newer: boolean;
+  /** Its record was taken in here: what it had is in what stands now. */
+  adopted: boolean;
 }
 
 export interface QuorumReadsOptions {
@@ -146,12 +151,13 @@ export class QuorumReads {
   }
 
   /** An owner's answer. A newer record was merged before this call. */
-  answered(host: CommandHost, peer: Peer, id: number, status: number, answer: VersionAnswer): void {
+  answered(host: CommandHost, peer: Peer, id: number, status: number, answer: VersionAnswer, adopted: boolean): void {
     const gathering = this.open.get(id);
     if (gathering === undefined || gathering.asked.get(peer) !== null) return;
     const { version, type, floor } = answer;
     const definite = status !== STATUS_UNKNOWN;
-    gathering.asked.set(peer, { definite, version, type, absentBelow: definite && type === 0 ? floor : 0 });
+    const absentBelow = definite && type === 0 ? floor : 0;
+    gathering.asked.set(peer, { definite, version, type, absentBelow, newer: status === STATUS_NEWER, adopted });
     this.conclude(host, gathering);
   }
 
@@ -275,7 +281,9 @@ export class QuorumReads {
   /** An owner named a newer record that was not merged here: the log or memory is full, or its stamp is too far ahead. */
   private isBehind(gathering: Gathering, mine: Version): boolean {
     for (const vote of gathering.asked.values()) {
-      if (vote === null || compareFullVersions(vote.version, mine) <= 0) continue;
+      if (vote === null || vote.adopted || !mayAdd(vote.version, mine)) continue;
+      // A value that merges, and was not sent, had nothing that this node lacked when it asked.
+      if (vote.version.merges && !vote.newer) continue;
       const forgotten = vote.version.hlc <= this.forgottenBelow(gathering, vote);
       if (!forgotten && vote.version.hlc > this.store.flushedHlc) return true;
     }
@@ -307,7 +315,7 @@ export class QuorumReads {
     const mine = this.mine(gathering.partition, gathering.key);
     if (mine === null) return;
     for (const [peer, vote] of gathering.asked) {
-      if (vote === null || compareFullVersions(vote.version, mine.version) >= 0) continue;
+      if (vote === null || !mayAdd(mine.version, vote.version)) continue;
       // It has forgotten that, and would not take it; anti-entropy finds out who is right.
       if (mine.version.hlc <= vote.absentBelow) continue;
       this.stats.repaired++;

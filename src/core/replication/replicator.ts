@@ -12,6 +12,7 @@ import type { Ring } from '../partitions/ring.js';
 import { slotOf } from '../partitions/slots.js';
 import { isExpiryRecord, namedHlc, recordIsExpired } from '../record/expiry.js';
 import {
+  isMergeType,
   readHlc,
   recordActor,
   recordBytes,
@@ -31,13 +32,15 @@ import {
   writeHlc,
   writeRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
+import { isCovered, isMergeable } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import { type Acks, REFUSED_MAX } from './acks.js';
 import type { DistinctKeys } from './distinct-keys.js';
 import type { Floors } from './floors.js';
 import type { Frontiers } from './frontier.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
+import { logMerged, mergedBytesMax } from './merged.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
@@ -81,6 +84,7 @@ export class Replicator {
     recordsSent: 0,
     recordsReceived: 0,
     recordsApplied: 0,
+    recordsMerged: 0,
     recordsStale: 0,
     recordsRefused: 0,
     recordsDrifted: 0,
@@ -306,7 +310,8 @@ export class Replicator {
       return false;
     }
     if (type === TYPE_FLUSH) return this.takeFlush(source, at, length);
-    if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY) {
+    const merges = isMergeType(type) && isMergeable(source, at);
+    if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY && !merges) {
       this.stats.recordsRefused++;
       return true;
     }
@@ -323,15 +328,17 @@ export class Replicator {
     const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
     if (this.options.mutations.has('asymmetric-tie-break') && this.isTie(partition, hash, bytes, offset)) return true;
     if (this.isForgotten(peer, partition, hash, bytes, offset)) return true;
+    if (merges && !this.wal.hasRoom(mergedBytesMax(this.store, partition, hash, bytes, offset))) return false;
     const keysBefore = this.store.keyCount;
     const outcome = this.store.merge(partition, hash, bytes, offset);
-    if (outcome === MERGE_APPLIED) {
+    if (outcome === MERGE_APPLIED || outcome === MERGE_DERIVED) {
       const { resetHlc } = this.distinctKeys;
       const isNew = this.store.keyCount > keysBefore || (resetHlc > 0 && type !== TYPE_TOMBSTONE);
       if (isNew && hlc > resetHlc) this.distinctKeys.count(hash);
       this.stats.recordsApplied++;
+      if (outcome === MERGE_DERIVED) this.stats.recordsMerged++;
       if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
-      if (!this.wal.append(bytes, offset, length)) return false;
+      if (!logMerged(this.store, this.wal, outcome, bytes, offset)) return false;
       this.frontiers.note(partition, bytes, offset);
       return true;
     }
@@ -341,7 +348,7 @@ export class Replicator {
     }
     if (outcome === MERGE_REFUSED) {
       this.stats.recordsRefused++;
-      if (this.store.flushedHlc < hlc) return false;
+      if (!isCovered(bytes, offset, this.store.flushedHlc, this.store.flushedActor)) return false;
       this.frontiers.note(partition, bytes, offset);
       return true;
     }
@@ -372,9 +379,9 @@ export class Replicator {
    */
   private isForgotten(peer: Peer, partition: number, hash: number, bytes: Buffer, offset: number): boolean {
     const type = recordType(bytes, offset);
-    // An expiry change is of the age of the value that it names.
-    const hlc =
-      type === TYPE_EXPIRY && isExpiryRecord(bytes, offset) ? namedHlc(bytes, offset) : recordHlc(bytes, offset);
+    // An expiry change is of the age of the value that it names; one of a value that merges names none.
+    const named = type === TYPE_EXPIRY && isExpiryRecord(bytes, offset) ? namedHlc(bytes, offset) : 0;
+    const hlc = named || recordHlc(bytes, offset);
     if (hlc > this.floors.forgottenBelow(partition)) return false;
     const isTombstone = type === TYPE_TOMBSTONE;
     if (!isTombstone && !this.floors.refuses(peer, partition, hlc)) return false;

@@ -10,7 +10,16 @@
 import type { Level, WaitWish } from '../commands/host.js';
 import type { ReceiptFields } from '../commands/receipt.js';
 import { ALL_PARTITIONS, WriteMark } from '../commands/write-marks.js';
-import { recordActor, recordBytes, recordExpiryActor, recordExpiryHlc, recordHlc } from '../record/record.js';
+import {
+  isMergeType,
+  readWord,
+  recordActor,
+  recordBytes,
+  recordExpiryActor,
+  recordExpiryHlc,
+  recordHlc,
+  recordType,
+} from '../record/record.js';
 import { Args } from '../resp/args.js';
 
 export const REQUEST_FORWARD = 1;
@@ -31,8 +40,10 @@ export const STATUS_REFUSED = 4;
 
 const REQUEST_HEADER_BYTES = 32;
 const RESPONSE_HEADER_BYTES = 16;
+/** Bytes of a version on the wire: four f64, u32 checksum, u8 1 if it is of a merge type, three zero. */
+const VERSION_BYTES = 40;
 /** Of an answer about a version, before the record. */
-const VERSION_ANSWER_BYTES = 48;
+const VERSION_ANSWER_BYTES = VERSION_BYTES + 16;
 const LEVELS: readonly Level[] = ['one', 'quorum', 'all'];
 /** Arguments that one forwarded command may have: more than the parser lets through is no command. */
 const ARGS_MAX = 1_048_576;
@@ -43,9 +54,12 @@ export interface Version {
   actor: number;
   expiryHlc: number;
   expiryActor: number;
+  /** The record's checksum: two states of a merge type may differ and have one version. */
+  crc: number;
+  merges: boolean;
 }
 
-export const NO_VERSION: Version = { hlc: 0, actor: 0, expiryHlc: 0, expiryActor: 0 };
+export const NO_VERSION: Version = { hlc: 0, actor: 0, expiryHlc: 0, expiryActor: 0, crc: 0, merges: false };
 
 export function versionOf(bytes: Buffer, offset: number): Version {
   return {
@@ -53,10 +67,21 @@ export function versionOf(bytes: Buffer, offset: number): Version {
     actor: recordActor(bytes, offset),
     expiryHlc: recordExpiryHlc(bytes, offset),
     expiryActor: recordExpiryActor(bytes, offset),
+    crc: readWord(bytes, offset),
+    merges: isMergeType(recordType(bytes, offset)),
   };
 }
 
-/** In the order of merge: negative, 0 or positive. */
+/**
+ * Whether a record of the left version may have something that one of the right version lacks. Where either merges by a rule of its
+ * own, neither version need be the newer: each side may then add to the other.
+ */
+export function mayAdd(left: Version, right: Version): boolean {
+  if (left.merges || right.merges) return left.hlc !== 0 && left.crc !== right.crc;
+  return compareFullVersions(left, right) > 0;
+}
+
+/** In the order of merge of values that do not merge: negative, 0 or positive. */
 export function compareFullVersions(left: Version, right: Version): number {
   return (
     left.hlc - right.hlc ||
@@ -153,7 +178,7 @@ export function readForwardArgs(body: Buffer): Args | null {
   return args;
 }
 
-/** READ, VERSION and WANT: the version held by the asker (four f64), then the key. */
+/** READ, VERSION and WANT: the version held by the asker, then the key. */
 export function encodeKeyRequest(
   head: RequestHead,
   version: Version,
@@ -161,9 +186,9 @@ export function encodeKeyRequest(
   start: number,
   end: number,
 ): Buffer {
-  const bytes = requestHead(head, 32 + end - start);
+  const bytes = requestHead(head, VERSION_BYTES + end - start);
   writeVersion(bytes, REQUEST_HEADER_BYTES, version);
-  bytes.set(key.subarray(start, end), REQUEST_HEADER_BYTES + 32);
+  bytes.set(key.subarray(start, end), REQUEST_HEADER_BYTES + VERSION_BYTES);
   return bytes;
 }
 
@@ -173,9 +198,9 @@ export interface KeyRequest {
 }
 
 export function readKeyRequest(body: Buffer): KeyRequest | null {
-  if (body.length < REQUEST_HEADER_BYTES + 32) return null;
+  if (body.length < REQUEST_HEADER_BYTES + VERSION_BYTES) return null;
   const version = readVersion(body, REQUEST_HEADER_BYTES);
-  return version === null ? null : { version, keyStart: REQUEST_HEADER_BYTES + 32 };
+  return version === null ? null : { version, keyStart: REQUEST_HEADER_BYTES + VERSION_BYTES };
 }
 
 /** Partitions in a WAIT: this many stand for all of them. */
@@ -301,7 +326,7 @@ export function readReplyResponse(body: Buffer): ReplyResponse | null {
   return { coordinator, writes, receipt, replyStart: at + REPLY_HEAD_BYTES };
 }
 
-/** Answer to READ and VERSION: the version held there (four f64), u8 type (0: none), f64 floor, then the record when it is newer. */
+/** Answer to READ and VERSION: the version held there, u8 type (0: none), f64 floor, then the record when it is newer. */
 export function encodeVersionResponse(
   head: ResponseHead,
   version: Version,
@@ -313,8 +338,8 @@ export function encodeVersionResponse(
   const length = record === null ? 0 : recordBytes(record, offset);
   const bytes = responseHead(head, VERSION_ANSWER_BYTES + length);
   writeVersion(bytes, RESPONSE_HEADER_BYTES, version);
-  bytes[RESPONSE_HEADER_BYTES + 32] = type;
-  bytes.writeDoubleLE(floor, RESPONSE_HEADER_BYTES + 40);
+  bytes[RESPONSE_HEADER_BYTES + VERSION_BYTES] = type;
+  bytes.writeDoubleLE(floor, RESPONSE_HEADER_BYTES + VERSION_BYTES + 8);
   if (record !== null) record.copy(bytes, RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES, offset, offset + length);
   return bytes;
 }
@@ -330,9 +355,9 @@ export interface VersionAnswer {
 export function readVersionResponse(body: Buffer): VersionAnswer | null {
   if (body.length < RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES) return null;
   const version = readVersion(body, RESPONSE_HEADER_BYTES);
-  const floor = body.readDoubleLE(RESPONSE_HEADER_BYTES + 40);
+  const floor = body.readDoubleLE(RESPONSE_HEADER_BYTES + VERSION_BYTES + 8);
   if (version === null || !Number.isSafeInteger(floor) || floor < 0) return null;
-  const type = body[RESPONSE_HEADER_BYTES + 32];
+  const type = body[RESPONSE_HEADER_BYTES + VERSION_BYTES];
   return { version, type, floor, recordStart: RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES };
 }
 
@@ -341,6 +366,8 @@ function writeVersion(bytes: Buffer, at: number, version: Version): void {
   bytes.writeDoubleLE(version.actor, at + 8);
   bytes.writeDoubleLE(version.expiryHlc, at + 16);
   bytes.writeDoubleLE(version.expiryActor, at + 24);
+  bytes.writeUInt32LE(version.crc, at + 32);
+  bytes[at + 36] = version.merges ? 1 : 0;
 }
 
 function readVersion(bytes: Buffer, at: number): Version | null {
@@ -349,6 +376,8 @@ function readVersion(bytes: Buffer, at: number): Version | null {
     actor: bytes.readDoubleLE(at + 8),
     expiryHlc: bytes.readDoubleLE(at + 16),
     expiryActor: bytes.readDoubleLE(at + 24),
+    crc: bytes.readUInt32LE(at + 32),
+    merges: bytes[at + 36] === 1,
   };
   const sound =
     Number.isSafeInteger(version.hlc) &&

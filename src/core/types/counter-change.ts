@@ -202,8 +202,13 @@ function newestOf(state: CounterState, actor: number) {
   return state.parts.findLast((part) => part.actor === actor);
 }
 
-/** Parts of actors that have ended, and that every owner has, become a part of the base. */
+/** Parts of actors that ended before what every owner has been known to have become part of the base: nobody has more of them. */
 function foldWhatEnded(state: CounterState, stamp: Stamp, limits: ChangeLimits): void {
   const throughHlc = Math.min(limits.floorHlc, stamp.hlc - 1);
-  fold(state, throughHlc, stamp.actor, (part) => part.lastHlc <= throughHlc && !limits.isCurrent(part.actor));
+  fold(
+    state,
+    throughHlc,
+    stamp.actor,
+    (part) => part.lastHlc <= throughHlc && limits.endHlcOf(part.actor) <= throughHlc,
+  );
 }

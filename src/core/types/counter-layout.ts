@@ -5,7 +5,8 @@
  *      0  16 bytes  version of the base: the SET, deletion or end that it counts from; 0 for a key that had not been known
  *     16  i64       the base              24 i32  bits 64 to 95 of it     28 u16 parts   30 u8 1 if the base is no number   31 u8 zero
  *     32  u64       folded through: HLC   40 u48  actor that folded       46 u16 zero
- *     48  parts of 40 bytes, ascending by (actor, start):
+ *     48  u48       sequence of the base's dot, 0 for none                54 u16 zero
+ *     56  parts of 40 bytes, ascending by (actor, start):
  *          0 u32 actor, low   4 u32 sequence, low   8 u16 actor, high   10 u16 sequence, high   12 i32 bits 64 to 95 of the sum
  *         16 u64 start: HLC of its first write     24 u64 last: HLC of its last     32 i64 sum
  *
@@ -16,7 +17,7 @@
  */
 import { readHlc, readWord, recordVersionBytes, recordVersionStart, writeHlc, writeWord } from '../record/record.js';
 
-export const COUNTER_HEAD_BYTES = 48;
+export const COUNTER_HEAD_BYTES = 56;
 export const PART_BYTES = 40;
 /** Parts past which a node that has none of its own yet begins no more. */
 export const PARTS_MAX = 256;
@@ -99,7 +100,12 @@ export function isCounterFormed(bytes: Buffer, offset: number): boolean {
   if (length < COUNTER_HEAD_BYTES + PART_BYTES) return false;
   const count = partCount(bytes, at);
   if (count === 0 || count > PARTS_MERGED_MAX || length !== COUNTER_HEAD_BYTES + count * PART_BYTES) return false;
-  if (bytes[at + 30] > 1 || bytes[at + 31] !== 0 || (bytes[at + 46] | bytes[at + 47]) !== 0) return false;
+  if (
+    bytes[at + 30] > 1 ||
+    bytes[at + 31] !== 0 ||
+    (bytes[at + 46] | bytes[at + 47] | bytes[at + 54] | bytes[at + 55]) !== 0
+  )
+    return false;
   if (readWord(bytes, at + FOLDED_AT + 4) > HIGH_MAX) return false;
   for (let index = 0; index < count; index++) {
     const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
@@ -115,6 +121,16 @@ export function writeFolded(bytes: Uint8Array, at: number, hlc: number, actor: n
   writeHlc(bytes, at + FOLDED_AT, hlc);
   writeWord(bytes, at + FOLDED_AT + 8, actor % WORD);
   writeWord(bytes, at + FOLDED_AT + 12, Math.floor(actor / WORD));
+}
+
+/** Sequence of the base's dot. */
+export function baseSequence(bytes: Uint8Array, at: number): number {
+  return readWord(bytes, at + 48) + readWord(bytes, at + 52) * WORD;
+}
+
+export function writeBaseSequence(bytes: Uint8Array, at: number, sequence: number): void {
+  writeWord(bytes, at + 48, sequence % WORD);
+  writeWord(bytes, at + 52, Math.floor(sequence / WORD));
 }
 
 export function foldedActor(bytes: Uint8Array, at: number): number {

@@ -23,6 +23,7 @@ import {
   recordExpiryActor,
   recordExpiryHlc,
   recordKeyEnd,
+  recordSequence,
   recordType,
   recordVersionStart,
   TYPE_COUNTER,
@@ -34,6 +35,7 @@ import {
 import { readBigInteger, readInteger } from '../resp/integer.js';
 import {
   BASE_AT,
+  baseSequence,
   COUNTER_HEAD_BYTES,
   FOLDED_AT,
   foldedActor,
@@ -46,6 +48,7 @@ import {
   readBigSum,
   START_AT,
   SUM_AT,
+  writeBaseSequence,
   writeBigSum,
   writeFolded,
   writePartDot,
@@ -67,6 +70,8 @@ export interface CounterPart {
 export interface CounterState {
   baseHlc: number;
   baseActor: number;
+  /** Of the base's dot; 0 when no write of the key is the base. */
+  baseSequence: number;
   base: bigint;
   /** The value of a base that is no number: its bytes. */
   opaque: { bytes: Buffer; start: number; end: number } | null;
@@ -81,7 +86,17 @@ export interface CounterState {
 
 export function emptyState(): CounterState {
   const expiry = { expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
-  return { baseHlc: 0, baseActor: 0, base: 0n, opaque: null, ...expiry, foldedHlc: 0, foldedActor: 0, parts: [] };
+  return {
+    baseHlc: 0,
+    baseActor: 0,
+    baseSequence: 0,
+    base: 0n,
+    opaque: null,
+    ...expiry,
+    foldedHlc: 0,
+    foldedActor: 0,
+    parts: [],
+  };
 }
 
 /** The state of a verified record: of a counter, or of a PUT or a TOMBSTONE as the base of one. */
@@ -98,10 +113,14 @@ export function takeApart(bytes: Buffer, offset: number): CounterState {
     if (Number.isNaN(readInteger(bytes, value.start, value.end))) state.opaque = value;
     else state.base = readBigInteger(bytes, value.start, value.end);
   }
-  if (type !== TYPE_COUNTER) return state;
+  if (type !== TYPE_COUNTER) {
+    state.baseSequence = recordSequence(bytes, offset);
+    return state;
+  }
   const at = recordVersionStart(bytes, offset);
   if (isOpaque(bytes, at)) state.opaque = value;
   state.base = readBigSum(bytes, at + BASE_AT, at + BASE_AT + 8);
+  state.baseSequence = baseSequence(bytes, at);
   state.foldedHlc = readHlc(bytes, at + FOLDED_AT);
   state.foldedActor = foldedActor(bytes, at);
   for (let index = 0; index < partCount(bytes, at); index++) {
@@ -236,6 +255,7 @@ function versionData(state: CounterState): Buffer {
   writeBigSum(bytes, BASE_AT, BASE_AT + 8, state.base);
   bytes.writeUInt16LE(parts.length, 28);
   bytes[30] = state.opaque === null ? 0 : 1;
+  writeBaseSequence(bytes, 0, state.baseSequence);
   writeFolded(bytes, 0, state.foldedHlc, state.foldedActor);
   for (const [index, part] of parts.entries()) {
     const at = COUNTER_HEAD_BYTES + index * PART_BYTES;
@@ -293,6 +313,7 @@ function isTrimmedBy(state: CounterState, hlc: number, actor: number): boolean {
 function clearAt(state: CounterState, hlc: number, actor: number): void {
   state.baseHlc = hlc;
   state.baseActor = actor;
+  state.baseSequence = 0;
   state.base = 0n;
   state.opaque = null;
   state.foldedHlc = 0;

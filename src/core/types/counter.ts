@@ -28,6 +28,7 @@ import {
   writeWord,
 } from '../record/record.js';
 import {
+  baseSequence,
   COUNTER_HEAD_BYTES,
   compareParts,
   isCounterFormed,
@@ -104,7 +105,7 @@ function compareCounters(left: Buffer, leftAt: number, right: Buffer, rightAt: n
 function isSameHead(left: Buffer, leftAt: number, one: number, right: Buffer, rightAt: number, other: number): boolean {
   if (recordFlags(left, leftAt) !== recordFlags(right, rightAt)) return false;
   for (let at = 0; at < 7; at++) if (readWord(left, one + at * 4) !== readWord(right, other + at * 4)) return false;
-  for (let at = 8; at < 12; at++) if (readWord(left, one + at * 4) !== readWord(right, other + at * 4)) return false;
+  for (let at = 8; at < 14; at++) if (readWord(left, one + at * 4) !== readWord(right, other + at * 4)) return false;
   if (left[one + 30] !== right[other + 30]) return false;
   if ((recordFlags(left, leftAt) & FLAG_EXPIRY) === 0) return true;
   return (
@@ -197,6 +198,8 @@ function isCovered(bytes: Buffer, offset: number, hlc: number, actor: number): b
 
 function forEachDot(bytes: Buffer, offset: number, visit: DotVisitor): void {
   const at = recordVersionStart(bytes, offset);
+  const sequence = baseSequence(bytes, at);
+  if (sequence !== 0) visit(recordBaseActor(bytes, offset), sequence, recordBaseHlc(bytes, offset));
   for (let index = 0; index < partCount(bytes, at); index++) {
     const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
     visit(partActor(bytes, part), partSequence(bytes, part), readHlc(bytes, part + LAST_AT));

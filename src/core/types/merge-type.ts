@@ -40,8 +40,8 @@ export interface Flushed {
 export interface ChangeLimits extends Flushed {
   /** Every owner has everything stamped up to here. */
   readonly floorHlc: number;
-  /** Whether an actor may still write: it is this node's or that of a member. */
-  isCurrent(actor: number): boolean;
+  /** Above this an actor stamped nothing and never will; Infinity while it may still write, or nobody knows. */
+  endHlcOf(actor: number): number;
 }
 
 /** The version and the dot of a change that is being made. */

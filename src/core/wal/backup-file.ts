@@ -25,11 +25,11 @@ import { HearsayError } from '../base/errors.js';
 import { partitionOf, partitionsAreValid } from '../partitions/slots.js';
 import {
   align8,
+  holdsValue,
   readWord,
   recordKeyEnd,
   recordKeyStart,
   recordType,
-  TYPE_PUT,
   TYPE_TOMBSTONE,
   verifyRecord,
   writeWord,
@@ -289,8 +289,8 @@ export class BackupTally {
       if (length === 0) throw this.damaged('record');
       const type = recordType(bytes, at);
       const home = partitionOf(bytes, recordKeyStart(bytes, at), recordKeyEnd(bytes, at), this.header.partitions);
-      if (home !== partition || (type !== TYPE_PUT && type !== TYPE_TOMBSTONE)) throw this.damaged('record');
-      if (type === TYPE_PUT) counts.values++;
+      if (home !== partition || (type !== TYPE_TOMBSTONE && !holdsValue(bytes, at))) throw this.damaged('record');
+      if (type !== TYPE_TOMBSTONE) counts.values++;
       else counts.tombstones++;
       at += align8(length);
     }

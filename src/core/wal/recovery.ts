@@ -19,7 +19,7 @@
  */
 import type { Disk } from '../../ports/disk.js';
 import { HearsayError } from '../base/errors.js';
-import { recordExpiryHlc, recordHlc, recordType, TYPE_PUT } from '../record/record.js';
+import { holdsValue, recordExpiryHlc, recordHlc } from '../record/record.js';
 import { AgeSample } from './ages.js';
 import { KIND_BATCH, KIND_FOOTER, KIND_IMAGE, KIND_SHUTDOWN, SECTOR_BYTES } from './frame.js';
 import { chainCrc, FOOTER_BODY_BYTES } from './image.js';
@@ -145,7 +145,7 @@ class Folder {
   private foldImageByAge(reader: FrameReader, image: ImageRef): void {
     const ages = new AgeSample(reader.fileBytes);
     const first: RecordVisitor = (buffer, offset, length) => {
-      if (recordType(buffer, offset) === TYPE_PUT) ages.add(recordHlc(buffer, offset), length);
+      if (holdsValue(buffer, offset)) ages.add(recordHlc(buffer, offset), length);
       else this.visit(buffer, offset, length);
     };
     this.passImage(reader, image, first, true);
@@ -155,7 +155,7 @@ class Folder {
       const below = bounds[band + 1];
       const visit: RecordVisitor = (buffer, offset, length) => {
         const hlc = recordHlc(buffer, offset);
-        if (hlc >= from && hlc < below && recordType(buffer, offset) === TYPE_PUT) this.visit(buffer, offset, length);
+        if (hlc >= from && hlc < below && holdsValue(buffer, offset)) this.visit(buffer, offset, length);
       };
       this.passImage(reader, image, visit, false);
     }

@@ -3,6 +3,7 @@
  * elsewhere, replies come later, or wait for the log. Not a model of replication: it only keeps the contract of host.ts.
  */
 import { HearsayError } from '../../../src/core/base/errors.js';
+import { hlcFromMs } from '../../../src/core/base/hlc.js';
 import type { Command, CommandContext } from '../../../src/core/commands/command.js';
 import { execute, lastKeyOf } from '../../../src/core/commands/command.js';
 import type {
@@ -23,8 +24,12 @@ import { CommandStats } from '../../../src/core/commands/stats.js';
 import { commandTable } from '../../../src/core/commands/table.js';
 import { SnapshotDesk } from '../../../src/core/node/snapshot-desk.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
+import { recordEnd, recordExpireAtMs, recordKeyEnd } from '../../../src/core/record/record.js';
 import { Args } from '../../../src/core/resp/args.js';
 import { Store } from '../../../src/core/store/store.js';
+import { made } from '../../../src/core/types/made.js';
+import type { StateChange } from '../../../src/core/types/merge-type.js';
+import { record } from '../record/records.js';
 
 export const PARTITIONS = 16;
 
@@ -35,10 +40,22 @@ interface Stored {
 
 export class FakeKeyspace implements Keyspace {
   readonly entries = new Map<string, Stored>();
-  readonly entry: EntryView = { buffer: Buffer.alloc(0), valueStart: 0, valueEnd: 0, expireAtMs: 0, hlc: 1, actor: 1 };
+  readonly entry: EntryView = {
+    type: 1,
+    buffer: Buffer.alloc(0),
+    valueStart: 0,
+    valueEnd: 0,
+    expireAtMs: 0,
+    hlc: 1,
+    actor: 1,
+  };
   wallMs = 1_700_000_000_000;
   /** Set to make the next write fail. */
   refuseWrites: HearsayError | null = null;
+
+  find(bytes: Buffer, start: number, end: number): boolean {
+    return this.lookup(bytes, start, end);
+  }
 
   lookup(bytes: Buffer, start: number, end: number): boolean {
     const stored = this.live(name(bytes, start, end));
@@ -83,6 +100,20 @@ export class FakeKeyspace implements Keyspace {
     if (expireAtMs !== 0 && expireAtMs <= this.wallMs) this.entries.delete(at);
     else stored.expireAtMs = expireAtMs;
     return true;
+  }
+
+  /** As the text that the changed state has; of what stood it tells the value and the expiry. */
+  change(key: Buffer, keyStart: number, keyEnd: number, change: StateChange): void {
+    const at = name(key, keyStart, keyEnd);
+    const stored = this.live(at);
+    const { expireAtMs = 0, value = Buffer.alloc(0) } = stored ?? {};
+    const before = stored === undefined ? null : record({ hlc: 1, expireAtMs }, key.subarray(keyStart, keyEnd), value);
+    const stamp = { hlc: hlcFromMs(this.wallMs), actor: 1, sequence: 1 };
+    const limits = { flushedHlc: 0, flushedActor: 0, floorHlc: 0, endHlcOf: () => Number.POSITIVE_INFINITY };
+    if (!change.apply(before, 0, key, keyStart, keyEnd, stamp, limits, made)) throw change.refusal;
+    this.mayWrite();
+    const text = Buffer.from(made.bytes.subarray(recordKeyEnd(made.bytes, 0), recordEnd(made.bytes, 0)));
+    this.entries.set(at, { value: text, expireAtMs: recordExpireAtMs(made.bytes, 0) });
   }
 
   live(at: string): Stored | undefined {

@@ -14,10 +14,13 @@ export function record(
   fields: Partial<RecordFields>,
   key: string | Uint8Array,
   value: string | Uint8Array = '',
+  version: Uint8Array | null = null,
 ): Buffer {
   const keyBytes = Buffer.from(key as string);
   const valueBytes = Buffer.from(value as string);
-  const bytes = Buffer.alloc(RECORD_HEADER_BYTES + extensionBytes(3) + keyBytes.length + valueBytes.length);
+  const versionBytes = version?.length ?? 0;
+  const fixedBytes = RECORD_HEADER_BYTES + extensionBytes(0xf) + versionBytes;
+  const bytes = Buffer.alloc(fixedBytes + keyBytes.length + valueBytes.length);
   const whole: RecordFields = {
     type: TYPE_PUT,
     hlc: 1,
@@ -28,7 +31,19 @@ export function record(
     expiryActor: 0,
     ...fields,
   };
-  const length = writeRecord(bytes, 0, whole, keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length);
+  const length = writeRecord(
+    bytes,
+    0,
+    whole,
+    keyBytes,
+    0,
+    keyBytes.length,
+    valueBytes,
+    0,
+    valueBytes.length,
+    version,
+    versionBytes,
+  );
   return bytes.subarray(0, length);
 }
 

@@ -9,6 +9,7 @@ import {
   encodeReplyResponse,
   encodeVersionResponse,
   encodeWait,
+  mayAdd,
   NO_VERSION,
   REQUEST_FORWARD,
   type RequestHead,
@@ -71,7 +72,7 @@ describe('a forwarded command', () => {
 });
 
 describe('requests and answers about one key', () => {
-  const version = { hlc: 2 ** 51, actor: 2 ** 47, expiryHlc: 7, expiryActor: 9 };
+  const version = { hlc: 2 ** 51, actor: 2 ** 47, expiryHlc: 7, expiryActor: 9, crc: 0, merges: false };
 
   it('carry the version held and the key', () => {
     const key = Buffer.from('some key');
@@ -94,7 +95,7 @@ describe('requests and answers about one key', () => {
     expect(readResponseHead(answer)).toEqual({ id: 3, status: STATUS_NEWER, hlc: 99 });
     const read = readVersionResponse(answer);
     expect(read).toMatchObject({ type: TYPE_PUT, floor: 41 });
-    expect(read?.version).toEqual({ hlc: 77, actor: 5, expiryHlc: 77, expiryActor: 5 });
+    expect(read?.version).toEqual(versionOf(bytes, 0));
     expect(answer.subarray(read?.recordStart)).toEqual(bytes.subarray(0, recordBytes(bytes, 0)));
   });
 
@@ -106,6 +107,15 @@ describe('requests and answers about one key', () => {
     const head = encodeKeyRequest(HEAD, version, key, 0, 1);
     head.writeDoubleLE(Number.POSITIVE_INFINITY, 12);
     expect(readRequestHead(head)).toBeNull();
+  });
+
+  it('tell that both sides may add where a value merges: neither version need be the newer', () => {
+    const older = { ...version, hlc: 5 };
+    expect([mayAdd(version, older), mayAdd(older, version), mayAdd(version, version)]).toEqual([true, false, false]);
+    const merging = { ...older, crc: 7, merges: true };
+    expect([mayAdd(merging, version), mayAdd(version, merging)]).toEqual([true, true]);
+    expect([mayAdd(merging, { ...merging, crc: 8 }), mayAdd(merging, { ...merging })]).toEqual([true, false]);
+    expect([mayAdd(merging, NO_VERSION), mayAdd(NO_VERSION, merging)]).toEqual([true, false]);
   });
 
   it('order versions by value first, then by expiry', () => {

@@ -1,0 +1,20 @@
+/**
+ * What the log is told of a merge: the record as it came, or, where the merge made one of both, that. The replicator and the loader
+ * call it. Guarded: room for what a merge may make is asked for before anything changes.
+ */
+import { recordBytes, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import { MERGE_DERIVED, type MergeOutcome, type Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
+
+/** Logs what a merge left in the store. False if the log has no room. */
+export function logMerged(store: Store, wal: Wal, outcome: MergeOutcome, bytes: Buffer, offset: number): boolean {
+  if (outcome !== MERGE_DERIVED) return wal.append(bytes, offset, recordBytes(bytes, offset));
+  return wal.append(store.buffer, store.offset, recordBytes(store.buffer, store.offset));
+}
+
+/** Bytes of log that a value of a merge type may take with what stands for its key. */
+export function mergedBytesMax(store: Store, partition: number, hash: number, bytes: Buffer, offset: number): number {
+  const length = recordBytes(bytes, offset);
+  const known = store.find(partition, hash, bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+  return known ? length + recordBytes(store.buffer, store.offset) : length;
+}
