@@ -15,6 +15,7 @@
  * that drew the same actor would hardly share one. The header is authenticated with the sections, the actor it is meant for too: what
  * was recorded on its way to one node counts for no other, nor for a later start of the same.
  */
+import { assert } from '../base/assert.js';
 import { crc32 } from '../base/crc32.js';
 import type { Random } from '../base/random.js';
 import { readWord, writeWord } from '../record/record.js';
@@ -118,6 +119,7 @@ export class PacketWriter {
   take(): Buffer {
     if (this.length + SECTION_HEADER_BYTES <= this.bytesMin) this.pad();
     const { bytes, length, sender } = this;
+    assert(length + (sender.ring === null ? 0 : TAG_BYTES) <= PACKET_BYTES_MAX, 'a sealed packet keeps its budget');
     if (sender.ring === null) {
       bytes[0] = MAGIC_CLEAR;
       writeWord(bytes, 4, crc32(bytes, 8, length) ^ readWord(bytes, 0));

@@ -61,6 +61,7 @@ export class Membership {
   readonly flaps = new Flaps();
   private readonly log: Log;
   private readonly options: MembershipOptions;
+  private readonly mutations: ReadonlySet<string>;
   private readonly health: Health;
   private readonly outbox = new Outbox(OUTGOING_MAX);
   private readonly rumors = new Rumors(RUMORS_MAX);
@@ -92,6 +93,7 @@ export class Membership {
   constructor(ports: { log: Log }, options: MembershipOptions) {
     this.log = ports.log;
     this.options = options;
+    this.mutations = options.mutations ?? new Set();
     const { self, actor, boot, incarnation, random } = options;
     const own = holdRecord({ ...self, actor, boot, incarnation, state: 'alive', ageMs: 0 }, 0);
     this.self = own;
@@ -169,14 +171,16 @@ export class Membership {
     this.nowMs = nowMs;
     if (!this.started) this.start(nowMs);
     const stalledMs = this.health.ticked(nowMs, wallMs);
-    if (stalledMs > 0) this.stalled(stalledMs);
+    if (stalledMs > 0 && !this.mutations.has('stall-ignored')) this.stalled(stalledMs);
     this.flaps.tick(nowMs);
     if (nowMs >= this.nextGossipMs) this.gossip();
     if (this.self.state === 'left') return;
     for (const { member, silentHelpers } of this.prober.tick(nowMs, this.health.score)) {
       this.probeFailed(member, silentHelpers);
     }
-    if (this.suspicions.size > 0 && nowMs >= this.deathsHeldUntilMs) this.view.declareDeaths(nowMs, this.health.score);
+    if (this.suspicions.size > 0 && nowMs >= this.deathsHeldUntilMs) {
+      this.view.declareDeaths(nowMs, this.mutations.has('doubt-ignored') ? 0 : this.health.score);
+    }
     if (this.suspicions.size > 0 && nowMs >= this.nextAppealMs) this.appeal();
     if (nowMs >= this.nextLinkTrialMs) this.tryClosedLinks();
     if (nowMs >= this.nextPushPullMs) this.exchange();
@@ -488,7 +492,7 @@ export class Membership {
 
   /** `direct`: the member said it itself. */
   private learn(record: MemberRecord, accuser: string, direct: boolean): void {
-    if (!direct && this.isDoubtfulMove(record)) return;
+    if (!direct && !this.mutations.has('hearsay-moves-members') && this.isDoubtfulMove(record)) return;
     const verdict = this.view.apply(record, accuser, this.nowMs);
     if (verdict !== 'newer' && verdict !== 'unknown') return;
     const member = this.roster.get(record.id);

@@ -51,6 +51,8 @@ export interface MembershipOptions extends MembershipTimings {
   /** `host:port` to join by. */
   contactPoints: readonly string[];
   random: Random;
+  /** Names of planted bugs: what the tests of lasting faults are tried on. */
+  mutations?: ReadonlySet<string>;
 }
 
 export const MEMBERSHIP_TIMINGS: Readonly<MembershipTimings> = {

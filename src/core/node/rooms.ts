@@ -120,6 +120,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
       suspicionFloorMs: config.suspicionFloorMs,
       tickIntervalMs: config.tickIntervalMs,
       random: random,
+      mutations,
     },
   );
   const options = { partitions: config.partitions, mutations: mutations };

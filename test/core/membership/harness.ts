@@ -54,6 +54,7 @@ export class Node {
         incarnation: 0,
         contactPoints: options.contacts ?? [],
         random: new Random(world.random.uint32()),
+        mutations: options.mutations ?? world.mutations,
       },
     );
   }
@@ -102,6 +103,7 @@ export interface StartOptions {
   boot?: number;
   skewMs?: number;
   timings?: Partial<MembershipTimings>;
+  mutations?: ReadonlySet<string>;
 }
 
 export class World {
@@ -119,6 +121,8 @@ export class World {
   cutDatagrams: (from: string, to: string) => boolean = () => false;
   /** The address that a host's datagrams seem to come from, as behind a translation of addresses. */
   readonly seenAs = new Map<string, string>();
+  /** Bugs planted in every node that starts from now on. */
+  mutations: ReadonlySet<string> = new Set();
   packets = 0;
   private readonly arrivals = new Map<number, Packet[]>();
 

@@ -78,8 +78,12 @@ describe('an address', () => {
     expect(second.membership.get('a')?.rttMs).toBeGreaterThan(0);
   });
 
-  it('that others say a speaking member has moved to is asked first, and hearsay alone moves nobody', () => {
+  it.each([
+    ['nobody', []],
+    ['its victim, where that bug is planted', ['hearsay-moves-members']],
+  ])('that others say a speaking member has moved to is asked first, and hearsay alone moves %s', (_whom, bugs) => {
     const world = new World(322);
+    world.mutations = new Set(bugs);
     const nodes = world.cluster(3);
     const held = nodes[0].membership.get('n1');
     if (held === undefined) throw new Error('n1 is a member');
@@ -89,6 +93,10 @@ describe('an address', () => {
       nodes[0].membership.handle(moved, nodes[2].host, 17000, false, world.nowMs, nodes[0].wallMs);
       nodes[0].flush();
       world.run(100);
+    }
+    if (bugs.length > 0) {
+      expect(nodes[0].seen.some(({ id, moved }) => id === 'n1' && moved)).toBe(true);
+      return;
     }
     expect(nodes[0].membership.get('n1')?.host).toBe(nodes[1].host);
     const asked = nodes[0].membership.stats().claimsAsked;

@@ -24,6 +24,28 @@ function percentile(times: readonly number[], share: number): number {
   return sorted[Math.ceil(sorted.length * share) - 1];
 }
 
+/** All nodes are stopped for a minute and go on together; at the moment they stop, one of them is suspected. */
+function stoppedTogether(world: World, count: number): Node[] {
+  const nodes = world.cluster(count);
+  world.cut = (from, to) => (from === nodes[1].host) !== (to === nodes[1].host);
+  world.runUntil(() => nodes[0].stateOf('n1') === 'suspect', 60_000);
+  world.cut = () => false;
+  for (const node of nodes) world.stall(node, 60_000);
+  world.run(120_000);
+  return nodes;
+}
+
+/** Nothing gets to the last node for 20 s, then everything for 20 s, ten times. */
+function deafByTurns(world: World, count: number): Node[] {
+  const nodes = world.cluster(count);
+  const cut = nodes[count - 1].host;
+  throughout(world, 400_000, 20_000, (round) => {
+    world.cut = round % 2 === 0 ? (_from, to) => to === cut : () => false;
+  });
+  world.cut = () => false;
+  return nodes;
+}
+
 describe('a cluster under a fault that lasts', () => {
   it.each([5, 15])('of %i loses nobody to ten minutes in which three datagrams of ten are lost', (count) => {
     const world = new World(count + 201);
@@ -48,10 +70,7 @@ describe('a cluster under a fault that lasts', () => {
   });
 
   it.each([2, 3, 5, 15])('of %i loses nobody when all are stopped for a minute and go on together', (count) => {
-    const world = new World(count + 221);
-    const nodes = world.cluster(count);
-    for (const node of nodes) world.stall(node, 60_000);
-    world.run(120_000);
+    const nodes = stoppedTogether(new World(count + 221), count);
     expect(deaths(nodes)).toEqual([]);
     expect(isWhole(nodes)).toBe(true);
   });
@@ -123,5 +142,16 @@ describe('the death of several', () => {
     for (const victim of victims) world.crash(victim);
     world.runUntil(() => world.nodes.every((node) => victims.every(({ id }) => node.stateOf(id) === 'dead')), 90_000);
     expect(new Set(deaths(world.nodes))).toEqual(new Set(victims.map(({ id }) => id)));
+  });
+});
+
+describe('a planted bug', () => {
+  it.each([
+    ['stall-ignored', (world: World) => deaths(stoppedTogether(world, 5)).length],
+    ['doubt-ignored', (world: World) => deaths(deafByTurns(world, 5).slice(4)).length],
+  ] as const)('%s costs members their lives', (name, deathsIn) => {
+    const world = new World(5 + 231);
+    world.mutations = new Set([name]);
+    expect(deathsIn(world)).toBeGreaterThan(0);
   });
 });
