@@ -10,7 +10,7 @@ const RATE = 2000;
 const COMPLETE_SECONDS = 60;
 const FOREGROUND_RATIO = 1.5;
 /** Counts comparisons that came down to the trie. */
-const TRIE_COUNTER = 'repair_trie_exchanges';
+const TRIE_COUNTER = 'repair_leaves_compared';
 
 export const away: Trial = {
   name: 'away',

@@ -78,7 +78,13 @@ async function leave(context: TrialContext, stage: Stage, index: number): Promis
   const node = stage.cluster.nodes[index];
   node.expectedToEnd = true;
   await stage.cluster.ask(index, 'HEARSAY.LEAVE');
-  await stage.cluster.until('it has handed off and ended', LEAVE_LIMIT_MS, () => node.process === null);
+  const goneMs = await stage.timeUntil(LEAVE_LIMIT_MS, async () => node.process === null);
+  if (Number.isNaN(goneMs)) {
+    const { partitions_to_hand_over: left, keys } = await stage.cluster.status(index);
+    throw new Error(
+      `${node.name} has not left after ${LEAVE_LIMIT_MS / 1000} s: ${left} partitions to hand over, ${keys} keys held`,
+    );
+  }
   await caughtUp(stage);
 }
 

@@ -34,6 +34,7 @@ import {
   FRAME_ROOTS,
   FRAME_SKETCH,
   FRAME_WANT,
+  isRepairFrame,
 } from './gossip/frames.js';
 import { versionsDiffer } from './gossip/hello.js';
 import { KeyRing } from './gossip/key-ring.js';
@@ -121,6 +122,7 @@ export class HearsayNode implements Machine {
     packetsUnknownSender: 0,
     packetBytes: 0,
     peerBytes: 0,
+    repairMs: 0,
     turns: 0,
   };
 
@@ -330,7 +332,9 @@ export class HearsayNode implements Machine {
     this.rooms.reads.tick(this.host);
     this.rooms.operations.expire(now);
     this.host.waiters.settle(now, true);
+    const begunMs = this.ports.vitals.workClockMs();
     this.rooms.antiEntropy.tick();
+    this.stats.repairMs += this.ports.vitals.workClockMs() - begunMs;
     this.sessions.tick();
     this.noteActors();
     this.host.snapshots.tick(now);
@@ -410,7 +414,10 @@ export class HearsayNode implements Machine {
       this.rooms.replicator.reconnected(ready);
     }
     for (let frame = peers.nextFrame(stream, now); frame !== null; frame = peers.nextFrame(stream, now)) {
+      const isRepair = isRepairFrame(frame.kind);
+      const begunMs = isRepair ? this.ports.vitals.workClockMs() : 0;
       this.frameArrived(frame.kind, frame.body, frame.actor, frame.keyId);
+      if (isRepair) this.stats.repairMs += this.ports.vitals.workClockMs() - begunMs;
     }
     this.applyMembership();
   }

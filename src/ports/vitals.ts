@@ -6,4 +6,6 @@ export interface Vitals {
   rssBytes(): number;
   cpuUserSeconds(): number;
   cpuSystemSeconds(): number;
+  /** A clock for accounts of work, ms from any start: the difference of two reads is what lay between them. */
+  workClockMs(): number;
 }

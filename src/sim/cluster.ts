@@ -316,7 +316,7 @@ export class SimCluster {
       log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
       faults: null,
       distinct: new SimDistinct(),
-      vitals: { rssBytes: () => 0, cpuUserSeconds: () => 0, cpuSystemSeconds: () => 0 },
+      vitals: { rssBytes: () => 0, cpuUserSeconds: () => 0, cpuSystemSeconds: () => 0, workClockMs: () => 0 },
       secrets: node.secrets,
     };
   }

@@ -37,6 +37,13 @@ export const FRAME_CONFIRM = 30;
 export const FRAME_REKEY = 31;
 export const FRAME_KINDS = 31;
 
+const REPAIR_FRAMES: ReadonlySet<number> = new Set([FRAME_ROOTS, FRAME_LEAVES, FRAME_LIST, FRAME_WANT]);
+
+/** Frames by which owners compare and repair what they hold: the work they make is accounted for on its own. */
+export function isRepairFrame(kind: number): boolean {
+  return REPAIR_FRAMES.has(kind);
+}
+
 /** One whole frame around `body`. */
 export function encodeFrame(kind: number, body: Uint8Array): Buffer {
   const frame = frameFor(kind, body, 0);

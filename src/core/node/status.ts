@@ -42,6 +42,8 @@ export interface ArrivalStats {
   /** Payload bytes of datagrams, and bytes of peer streams. */
   packetBytes: number;
   peerBytes: number;
+  /** Time that this node worked on anti-entropy, ms. */
+  repairMs: number;
 }
 
 import type { MembershipDesk } from './membership-desk.js';
@@ -195,6 +197,7 @@ export function nodeStatus(parts: StatusParts): Status {
     commands_under_way: parts.order.size,
     commands_waiting_in_order: parts.order.waiting,
     waiters: parts.waiters.size,
+    repair_cpu_seconds: parts.packets.repairMs / 1000,
     repair_rounds: antiEntropy.stats.rounds,
     repair_rounds_equal: antiEntropy.stats.equalRounds,
     repair_partitions_differing: antiEntropy.stats.differingPartitions,
