@@ -207,6 +207,7 @@ export class HearsayNode implements Machine {
       this.rooms.peers,
       this.rooms.replicator,
       this.rooms.floors,
+      this.rooms.ownership,
       this.rooms.reads,
       this.rooms.forwarding,
       commandTable,
@@ -341,7 +342,7 @@ export class HearsayNode implements Machine {
     this.store.sweep(SWEEP_PER_TICK);
     this.rooms.floors.drifted = this.rooms.coordinator.drifted;
     this.rooms.floorDesk.tick(this.rooms.ring.idsWithSay(), this.id);
-    this.store.dropTombstones(this.tombstoneLimit(), TOMBSTONES_PER_TICK);
+    this.store.dropTombstones(this.rooms.floors.forgottenAnyway(), TOMBSTONES_PER_TICK);
     this.secrets.tick(now);
     this.wal.tick();
     this.checkpointer.tick();
@@ -748,12 +749,6 @@ export class HearsayNode implements Machine {
   /** Above every stamp that anybody gave by now. */
   private endHlc(): number {
     return (this.wallMs + 2 * this.config.maxClockDriftMs) * HLC_TICKS;
-  }
-
-  /** Tombstones stamped before this are forgotten whatever their partition's floor. */
-  private tombstoneLimit(): number {
-    if (this.mutations.has('tombstone-dropped-at-once')) return Number.MAX_SAFE_INTEGER;
-    return (this.wallMs - this.config.tombstoneGraceMs) * HLC_TICKS;
   }
 }
 

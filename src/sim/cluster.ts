@@ -8,6 +8,7 @@ import { Random } from '../core/base/random.js';
 import type { Disk } from '../ports/disk.js';
 import type { Ports } from '../ports/world.js';
 import { type ClockPlan, NodeClock, SimClock } from './clock.js';
+import type { DiskCopy } from './disk.js';
 import { SimDistinct } from './distinct.js';
 import { Draws, PURPOSE } from './draws.js';
 import type { Host, WorldEvent } from './events.js';
@@ -32,6 +33,9 @@ export type MachineFactory = (ports: Ports, place: NodePlace, seed: MachineSeed)
 
 /** A disk that survives its process, and of which a loss of power leaves any legal state. */
 export interface CrashableDisk extends Disk {
+  /** What its files hold now, and their return to that while no process runs: a backup of the directory. */
+  copy(): DiskCopy;
+  putBack(copy: DiskCopy): void;
   /** The power goes. */
   crash(random: Random): void;
   /** The process dies: handles and what is under way are gone, what was written stays. */
@@ -231,6 +235,17 @@ export class SimCluster {
   wipe(index: number): void {
     this.kill(index);
     this.nodes[index].disk = null;
+  }
+
+  /** A backup of a node's data directory, taken while it runs. */
+  copyDisk(index: number): DiskCopy {
+    return this.nodes[index].disk?.copy() ?? new Map();
+  }
+
+  /** Kills the process and puts an earlier copy of its files in their place. */
+  rollBack(index: number, copy: DiskCopy): void {
+    this.kill(index);
+    this.nodes[index].disk?.putBack(copy);
   }
 
   /** A graceful stop: the machine says itself when it has left. */

@@ -47,6 +47,9 @@ interface Inode {
   dropped: Undo;
 }
 
+/** Files by name. */
+export type DiskCopy = ReadonlyMap<string, Buffer>;
+
 type DirectoryChange = (names: Map<string, Inode>) => void;
 
 export class SimDisk implements Disk {
@@ -278,6 +281,25 @@ export class SimDisk implements Disk {
       for (const [sector, before] of inode.flight.undo) inode.undo.set(sector, before);
       inode.flight = null;
     }
+  }
+
+  /** A copy of every file, as a tool that copies the directory of a running node takes it. */
+  copy(): DiskCopy {
+    return new Map([...this.names].map(([name, inode]) => [name, Buffer.from(inode.bytes.subarray(0, inode.size))]));
+  }
+
+  /** Puts a copy in the place of what is there, durable; no process has the files open. */
+  putBack(copy: DiskCopy): void {
+    this.kill();
+    this.names = new Map();
+    for (const [name, bytes] of copy) {
+      const { length } = bytes;
+      const empty = { undo: new Map(), flight: null, dropped: new Map() };
+      this.names.set(name, { bytes: Buffer.from(bytes), size: length, durableSize: length, ...empty });
+    }
+    this.durableNames = new Map(this.names);
+    this.changesDurable += this.changes.length;
+    this.changes = [];
   }
 
   private called(): void {

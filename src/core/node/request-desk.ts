@@ -14,6 +14,7 @@ import { recordType } from '../record/record.js';
 import type { Coordinator } from '../replication/coordinator.js';
 import type { Floors } from '../replication/floors.js';
 import { type Forwarding, PeerCaller } from '../replication/forwarding.js';
+import type { Ownership } from '../replication/ownership.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
 import type { Replicator } from '../replication/replicator.js';
@@ -54,6 +55,7 @@ export class RequestDesk {
     private readonly peers: Peers,
     private readonly replicator: Replicator,
     private readonly floors: Floors,
+    private readonly ownership: Ownership,
     private readonly reads: QuorumReads,
     private readonly forwarding: Forwarding,
     private readonly table: CommandTable,
@@ -195,7 +197,9 @@ export class RequestDesk {
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;
     const said = { id: head.id, status, hlc: clock.last };
-    const answer = encodeVersionResponse(said, version, type, this.floors.floor[partition], record, offset);
+    const knows = !found && this.ownership.owns(partition) && !this.store.isLossy(partition);
+    const floor = knows ? this.floors.floor[partition] : 0;
+    const answer = encodeVersionResponse(said, version, type, floor, record, offset);
     this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
   }
 

@@ -350,9 +350,8 @@ export class AntiEntropy {
     const wanted: number[] = [];
     const goneThere: number[] = [];
     const goneHere: Buffer[] = [];
-    // An owner that is ready has everything up to its floor: what it lacks there was deleted.
-    const theyProve =
-      (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0 && this.ownership.otherOwners(partition).includes(peer);
+    // An owner has everything up to its floor, ready or not: what it lacks there was deleted.
+    const theyProve = (flags & FLAG_FOREIGN) === 0 && this.ownership.otherOwners(partition).includes(peer);
     let pushed = 0;
     for (let at = LIST_HEADER_BYTES; at + LEAF_HEADER_BYTES <= body.length; ) {
       const leaf = body.readUInt16LE(at);

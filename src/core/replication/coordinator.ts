@@ -129,6 +129,10 @@ export class Coordinator {
       return;
     }
     if (command.firstKey > 0 && this.mustAsk(command, args, partition, caller)) {
+      if (this.ownership.isDeaf(partition)) {
+        caller.reply.error('LOADING', 'this node has started and has yet to hear what it missed');
+        return;
+      }
       this.reads.begin(host, partition, command, args, caller, null);
       return;
     }

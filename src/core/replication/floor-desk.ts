@@ -35,7 +35,7 @@ export type AbsentVerdict = typeof ABSENT_OFFER | typeof ABSENT_LEAVE | typeof A
 
 /**
  * A record stamped `hlc` is held by a node whose floor is `holder`, and its key is absent at one whose floor is `lacker`. `proves`: the
- * latter owns the partition and is ready for it.
+ * latter owns the partition. It need not be ready for it: below its floor it lacks nothing.
  */
 export function judgeAbsence(
   hlc: number,
@@ -177,12 +177,7 @@ export class FloorDesk {
 
   // --- What has to go ---------------------------------------------------------------------------------------------------
 
-  /** Whether this node's lack of a key proves that nothing of it is left: it owns the partition and has all of it. */
-  proves(partition: number): boolean {
-    return this.ownership.owns(partition) && this.ownership.isReady(partition);
-  }
-
-  /** A record here of a key that the peer lacks. `peerProves`: the peer owns the partition and is ready for it. */
+  /** A record here of a key that the peer lacks. `peerProves`: the peer owns the partition. */
   absentThere(peer: Peer, partition: number, bytes: Buffer, offset: number, peerProves: boolean): AbsentVerdict {
     const isTombstone = recordType(bytes, offset) === TYPE_TOMBSTONE;
     const { floor } = this.floors;
@@ -192,7 +187,7 @@ export class FloorDesk {
   /** A record that the peer has of a key that is absent here, a tombstone perhaps: whether to drop it there, leave or want it. */
   absentHere(peer: Peer, partition: number, hlc: number): AbsentVerdict {
     const { floor } = this.floors;
-    return judgeAbsence(hlc, false, peer.floors[partition], floor[partition], this.proves(partition));
+    return judgeAbsence(hlc, false, peer.floors[partition], floor[partition], this.ownership.owns(partition));
   }
 
   /** Tells a peer which of its keys were deleted and forgotten: hashes, low and high by turns. */

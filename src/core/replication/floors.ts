@@ -89,10 +89,17 @@ export class Floors {
     return (peer.floors[partition] ?? 0) < this.floor[partition];
   }
 
-  /** Stamps before this are forgotten in a partition, or may be: its floor, or the grace, whichever is later. */
+  /** Deletes stamped up to here are forgotten in a partition, or may be. */
   forgottenBelow(partition: number): number {
-    if (this.forgetsAtOnce) return Number.MAX_SAFE_INTEGER;
-    return Math.max(this.floor[partition], (this.wallMs - this.options.graceMs) * HLC_TICKS);
+    return Math.max(this.floor[partition], this.forgottenAnyway());
+  }
+
+  /**
+   * Deletes stamped before this are forgotten though no floor says so: a node that starts again and again within the grace, beside an
+   * owner that has evicted, would else keep them for ever.
+   */
+  forgottenAnyway(): number {
+    return this.forgetsAtOnce ? Number.MAX_SAFE_INTEGER : (this.wallMs - 2 * this.options.graceMs) * HLC_TICKS;
   }
 
   get isDue(): boolean {

@@ -285,6 +285,13 @@ export class Ownership {
     return true;
   }
 
+  /** Whether this node has just started and reaches no other owner: what it holds may be old, and there is nobody to ask yet. */
+  isDeaf(partition: number): boolean {
+    if (this.place[partition] < 0 || this.ready[partition] === 1) return false;
+    const others = this.others[partition];
+    return Number.isFinite(this.readyAtMs[partition]) && others.length > 0 && !others.some(isReachable);
+  }
+
   /**
    * Whether another owner may tell a restarted node what it missed: one that is ready, or whose floor is higher, or that has had no time
    * to say so.

@@ -66,7 +66,7 @@ interface Vote {
   definite: boolean;
   version: Version;
   type: number;
-  /** The owner's floor of the partition, if it has nothing of the key and would know: older versions were deleted. Otherwise 0. */
+  /** The owner's floor of the partition, if it has nothing of the key: older versions were deleted. Otherwise 0. */
   absentBelow: number;
   newer: boolean;
   /** Its record was taken in here: what it had is in what stands now. */
@@ -156,8 +156,8 @@ export class QuorumReads {
     if (gathering === undefined || gathering.asked.get(peer) !== null) return;
     const { version, type, floor } = answer;
     const definite = status !== STATUS_UNKNOWN;
-    const absentBelow = definite && type === 0 ? floor : 0;
-    gathering.asked.set(peer, { definite, version, type, absentBelow, newer: status === STATUS_NEWER, adopted });
+    const newer = status === STATUS_NEWER;
+    gathering.asked.set(peer, { definite, version, type, absentBelow: floor, newer, adopted });
     this.conclude(host, gathering);
   }
 
@@ -256,6 +256,8 @@ export class QuorumReads {
     gathering.receipt.owners = answers;
     if (votes < wanted && answers < wanted && !atOne) {
       this.refuse(gathering, 'NOQUORUM', `${answers} of the ${wanted} owners that this level asks for answered`);
+    } else if (atOne && answers === 0 && this.ownership.sources(partition).length > 0) {
+      this.refuse(gathering, 'UNAVAILABLE', 'this node is catching up, and no other owner has answered');
     } else if (this.isBehind(gathering, mine?.version ?? NO_VERSION)) {
       this.refuse(gathering, 'UNAVAILABLE', 'a newer record is known and can not be taken in here');
     } else {

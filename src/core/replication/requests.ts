@@ -347,7 +347,7 @@ export function encodeVersionResponse(
 export interface VersionAnswer {
   version: Version;
   type: number;
-  /** The answering node's floor of the partition. */
+  /** The answering node's floor of the partition, if it owns that and has nothing of the key. */
   floor: number;
   recordStart: number;
 }
