@@ -1,5 +1,14 @@
 /** The package's door: what `import ... from 'hearsay'` gives. */
-export type { Cache, CallOptions, CloseOptions, SetEntry, SetOptions } from './client/cache.js';
+export type {
+  Cache,
+  CallOptions,
+  CloseOptions,
+  CputOptions,
+  SetEntry,
+  SetOptions,
+  SiblingContext,
+  Siblings,
+} from './client/cache.js';
 export type { Client, ClientStats, CommandWord } from './client/client.js';
 export type { ClientOptions } from './client/client-options.js';
 export { createClient } from './client/create-client.js';

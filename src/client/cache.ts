@@ -31,6 +31,23 @@ export interface SetEntry {
   ttl?: Duration;
 }
 
+/** What a client has seen of a key: opaque, good for that key in that cluster only, and safe to keep as text. */
+export interface SiblingContext {
+  readonly key: string;
+  readonly token: string;
+}
+
+export interface Siblings<T> {
+  /** The last writer's first; empty if there is none. */
+  values: T[];
+  context: SiblingContext;
+}
+
+export interface CputOptions extends SetOptions {
+  /** From `cget` or `cput` of the same key. */
+  context?: SiblingContext;
+}
+
 export interface CloseOptions {
   /** Wait for calls that are under way, at most their timeouts (true, the default), or fail them with CLOSED (false). */
   drain?: boolean;
@@ -62,6 +79,22 @@ export interface Cache extends AsyncDisposable {
   /** Adds to a whole number, from 0 if there is none; gives back the sum. Never retried once sent. */
   increment(key: string, by?: number, options?: CallOptions): Promise<number>;
   decrement(key: string, by?: number, options?: CallOptions): Promise<number>;
+  /**
+   * All values of a key that stand beside each other, the last writer's first, and a context that has seen them. A value that `set`
+   * stored is the one that it is. Unlike `get` it rejects when it fails: to write over nothing for want of an answer loses values.
+   *
+   *     const { values, context } = await cache.cget<string[]>('cart');
+   *     await cache.cput('cart', [...new Set(values.flat())], { context });
+   */
+  cget<T = unknown>(key: string, options?: CallOptions): Promise<Siblings<T>>;
+  /**
+   * Puts a value in the place of all that the context has seen, beside whatever it has not. Without a context it replaces nothing. Gives
+   * back a context to go on with if the value stands alone now, else `undefined`: then `cget` tells what is beside it. Never retried once
+   * sent. Refused with SIBLINGS when 100 values stand beside each other, with CONTEXT for a context of another key.
+   */
+  cput(key: string, value: unknown, options?: CputOptions): Promise<SiblingContext | undefined>;
+  /** Deletes what the context has seen; gives back how many values that were. What was written since stays. */
+  cdel(key: string, context: SiblingContext, options?: CallOptions): Promise<number>;
   /** Ends it. Later reads are misses (or throw, as configured), later writes throw CLOSED. Never rejects. */
   close(options?: CloseOptions): Promise<void>;
 }

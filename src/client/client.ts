@@ -7,7 +7,16 @@
 import { HearsayError } from '../core/base/errors.js';
 import { slotOf } from '../core/partitions/slots.js';
 import { KEY_BYTES_MAX } from '../core/record/record.js';
-import type { Cache, CallOptions, CloseOptions, SetEntry, SetOptions } from './cache.js';
+import type {
+  Cache,
+  CallOptions,
+  CloseOptions,
+  CputOptions,
+  SetEntry,
+  SetOptions,
+  SiblingContext,
+  Siblings,
+} from './cache.js';
 import type { CallSettings, Repeat } from './call.js';
 import { type ClientSettings, LEVELS, TIMEOUT_MS_MAX } from './client-options.js';
 import { type CommandPart, encodeCommand } from './command-bytes.js';
@@ -150,6 +159,31 @@ export class Client implements Cache {
     return this.increment(key, -by, options);
   }
 
+  async cget<T = unknown>(key: string, options: CallOptions = {}): Promise<Siblings<T>> {
+    const call = this.prepare(options);
+    const reply = await this.request(['CGET', key], keySlot(key), 'read', call);
+    if (!Array.isArray(reply) || !Buffer.isBuffer(reply[0])) throw unexpected(reply);
+    const values = reply.slice(1).map((value) => this.valueOf(value) as T);
+    return { values, context: { key, token: reply[0].latin1Slice() } };
+  }
+
+  async cput(key: string, value: unknown, options: CputOptions = {}): Promise<SiblingContext | undefined> {
+    const call = this.prepare(options);
+    const slot = keySlot(key);
+    const parts: CommandPart[] = ['CPUT', key, tokenFor(key, options.context), encodeValue(value)];
+    if (options.ttl !== undefined) parts.push('PX', String(parseDurationMs(options.ttl, 'ttl')));
+    const reply = await this.request(parts, slot, 'once', call);
+    if (reply === null) return undefined;
+    if (!Buffer.isBuffer(reply)) throw unexpected(reply);
+    return { key, token: reply.latin1Slice() };
+  }
+
+  async cdel(key: string, context: SiblingContext, options: CallOptions = {}): Promise<number> {
+    const call = this.prepare(options);
+    const slot = keySlot(key);
+    return countOf(await this.request(['CDEL', key, tokenFor(key, context)], slot, 'idempotent', call));
+  }
+
   /**
    * Any command, word by word; an object as the last argument gives call options. The reply as it came: bulk strings are
    * Buffers, RESP3 maps are Maps. It goes to the owner of its second word, taken for a key. Never retried once sent.
@@ -266,6 +300,13 @@ function storing(key: string, value: unknown, ttl: Duration | undefined): Write 
   const parts: CommandPart[] = ['SET', key, encodeValue(value)];
   if (ttl !== undefined) parts.push('PX', String(parseDurationMs(ttl, 'ttl')));
   return { slot, parts };
+}
+
+/** The text of a context, empty for none. Throws HearsayError CONTEXT for another key's. */
+function tokenFor(key: string, context: SiblingContext | undefined): string {
+  if (context === undefined) return '';
+  if (context.key !== key) throw new HearsayError('CONTEXT', `this context belongs to another key, ${context.key}`);
+  return context.token;
 }
 
 /** The slot of a key. Throws HearsayError ERR for what is no key: not text, or longer than 64 KiB. */

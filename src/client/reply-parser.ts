@@ -276,6 +276,8 @@ function readLength(bytes: Buffer, start: number, end: number): number {
 const CODES: Readonly<Record<ErrorCode, true>> = {
   ERR: true,
   WRONGTYPE: true,
+  SIBLINGS: true,
+  CONTEXT: true,
   OOM: true,
   NOSPACE: true,
   DISKFAILED: true,

@@ -41,7 +41,18 @@ interface Pending {
 }
 
 /** Error codes that promise that nothing changed (src/core/base/errors.ts). */
-const REFUSALS = new Set(['ERR', 'OOM', 'NOSPACE', 'BUSY', 'CLOCKDRIFT', 'NOAUTH', 'WRONGPASS', 'WRONGTYPE']);
+const REFUSALS = new Set([
+  'ERR',
+  'OOM',
+  'NOSPACE',
+  'BUSY',
+  'CLOCKDRIFT',
+  'NOAUTH',
+  'WRONGPASS',
+  'WRONGTYPE',
+  'SIBLINGS',
+  'CONTEXT',
+]);
 
 export class SimClient implements Host {
   readonly index: number;

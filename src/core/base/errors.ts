@@ -9,6 +9,10 @@ export type ErrorCode =
   | 'ERR'
   /** The key holds another type; nothing changed. */
   | 'WRONGTYPE'
+  /** A key has too many values beside each other, or too many bytes of them; nothing changed. */
+  | 'SIBLINGS'
+  /** A context that is none, or another key's or cluster's; nothing changed. */
+  | 'CONTEXT'
   /** Memory is full and eviction is off, or tombstones fill their share; nothing changed. */
   | 'OOM'
   /** The disk has no room for the log; nothing changed, reads go on. */

@@ -99,6 +99,7 @@ function categoriesOf(command: Command): string[] {
   if (command.flags & READ) list.push('@read');
   if (command.flags & WRITE) list.push('@write');
   if (command.group === 'string') list.push('@string');
+  if (command.group === 'hyperloglog') list.push('@hyperloglog');
   if (command.flags & CONNECTION) list.push('@connection');
   if (command.flags & ADMIN) list.push('@admin', '@dangerous');
   list.push(command.flags & FAST ? '@fast' : '@slow');
@@ -114,6 +115,9 @@ function tipsOf(command: Command): string[] {
       return ['request_policy:multi_shard', 'response_policy:agg_sum'];
     case 'ok':
       return ['request_policy:multi_shard', 'response_policy:all_succeeded'];
+    case 'count':
+    case 'absorb':
+      return ['request_policy:special', 'response_policy:special'];
     default:
       break;
   }

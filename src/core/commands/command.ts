@@ -32,7 +32,7 @@ export const INTERNAL = 128;
 /** Runs only when every command before it on its connection is done: it speaks of all of them. */
 export const BARRIER = 256;
 
-export type CommandGroup = 'string' | 'generic' | 'connection' | 'server' | 'cluster' | 'hearsay';
+export type CommandGroup = 'string' | 'hyperloglog' | 'generic' | 'connection' | 'server' | 'cluster' | 'hearsay';
 
 export interface Command {
   /** Lower case. */
@@ -58,8 +58,13 @@ export interface SplitRule {
   readonly as: string;
   /** Words that belong to one key, itself included. */
   readonly stride: number;
-  /** `array`: the parts' replies in order; `sum`: of their integers; `ok`: OK if all are. */
-  readonly combine: 'array' | 'sum' | 'ok';
+  /**
+   * `array`: the parts' replies in order; `sum`: of their integers; `ok`: OK if all are; `count`: of the union of their sketches;
+   * `absorb`: the first key takes the union in, by one more command.
+   */
+  readonly combine: 'array' | 'sum' | 'ok' | 'count' | 'absorb';
+  /** For `absorb`: that command, in lower case. */
+  readonly last?: string;
 }
 
 export interface CommandContext {

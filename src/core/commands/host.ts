@@ -177,6 +177,8 @@ export interface CommandHost {
   distinctKeys(): number;
   /** They count from nothing again, on every node. The caller's reply waits for the log. Throws NOSPACE, BUSY, DISKFAILED. */
   resetDistinct(caller: Caller): void;
+  /** A key has come to have many siblings: said in the log now and then, and counted. */
+  noteSiblings(key: Buffer, start: number, end: number, count: number): void;
   /** Version, owners and who holds what, for HEARSAY.EXPLAIN. */
   explain(key: Buffer, start: number, end: number, caller: Caller): void;
   /** Eight bytes in hex that are equal on two nodes exactly when they hold the same live entries of the partition. */

@@ -3,11 +3,14 @@
  * the log and the index stand behind it; a command knows none of them.
  * Law: between `lookup` and the next call the entry's bytes stay where they are; after any write they may move.
  */
+import type { Hasher } from '../base/hash.js';
 import type { StateChange } from '../types/merge-type.js';
 
 export interface Keyspace {
   /** Wall clock of this turn, ms. Expiry is judged by it. */
   readonly wallMs: number;
+  /** The cluster's keyed hash. */
+  readonly hasher: Hasher;
   /** After a `lookup` that returned true: where the live value lies, and its version. */
   readonly entry: EntryView;
   /** Finds the live value of `bytes[start, end)`, of any type: neither deleted, expired nor flushed. */
@@ -42,6 +45,9 @@ export interface EntryView {
   /** The record's type: TYPE_PUT, or that of a value that merges. */
   type: number;
   buffer: Buffer;
+  /** Where the record begins. */
+  offset: number;
+  /** What a client reads that knows no types: of siblings, the last writer's value. */
   valueStart: number;
   valueEnd: number;
   /** Absolute ms, 0 for none. */

@@ -9,6 +9,7 @@ import type { Args } from '../resp/args.js';
 import { Args as PartArgs } from '../resp/args.js';
 import { readInteger } from '../resp/integer.js';
 import { Reply } from '../resp/reply.js';
+import { EMPTY_SKETCH, estimate, isSketch, unite } from '../types/hyperloglog.js';
 import type { Command, SplitRule } from './command.js';
 import { lastKeyOf, WRITE } from './command.js';
 import type { Caller, CommandHost, Deferred, Level } from './host.js';
@@ -34,10 +35,11 @@ export function partsOf(command: Command, rule: SplitRule, args: Args): number {
   return Math.floor((lastKeyOf(command, args.count) - command.firstKey) / rule.stride) + 1;
 }
 
-/** Runs `command` as one `part` per key. */
+/** Runs a command as one `part` per key; `last` takes in what they come to, at the first key. */
 export function runSplit(
   host: CommandHost,
   part: Command,
+  last: Command | null,
   rule: SplitRule,
   args: Args,
   caller: Caller,
@@ -50,6 +52,10 @@ export function runSplit(
     Math.floor((args.count - 1) / rule.stride),
     (part.flags & WRITE) !== 0,
   );
+  if (last !== null) {
+    const key = args.copy(1);
+    gathering.last = (sketch, piece) => host.submit(last, PartArgs.of(last.name, key, sketch), piece);
+  }
   const partArgs = new PartArgs();
   const name = Buffer.from(part.name, 'latin1');
   for (let index = 1; index < args.count; index += rule.stride) {
@@ -73,6 +79,8 @@ export function runSplit(
 
 /** Gathers replies of parts and combines them into one. */
 export class Gathering {
+  /** The one command more, once all parts are done. */
+  last: ((sketch: Buffer, piece: Caller) => void) | null = null;
   private readonly caller: Caller;
   private readonly place: HeldDeferred;
   private readonly combine: Combine;
@@ -124,6 +132,14 @@ export class Gathering {
   private finish(): void {
     const { place } = this;
     const failed = this.parts.find((part) => part.reply.length > 0 && part.reply.buffer[0] === ERROR);
+    const { last } = this;
+    if (failed === undefined && last !== null) {
+      this.last = null;
+      const sketch = this.unite();
+      this.parts.length = 0;
+      this.run((piece) => last(sketch, piece));
+      return;
+    }
     if (failed !== undefined) this.fail(failed, place.reply);
     else this.combineInto(place.reply);
     if (this.batch > 0) place.holdUntilDurable(this.batch);
@@ -139,6 +155,17 @@ export class Gathering {
     else reply.error('UNAVAILABLE', `carried out for some keys only: ${buffer.latin1Slice(1, length - 2)}`);
   }
 
+  /** The union of the sketches that the parts answered with. */
+  private unite(): Buffer {
+    let united = EMPTY_SKETCH;
+    for (const { reply } of this.parts) {
+      const start = headerEnd(reply);
+      const end = reply.length - 2;
+      if (isSketch(reply.buffer, start, end)) united = unite(united, 0, united.length, reply.buffer, start, end);
+    }
+    return united;
+  }
+
   private combineInto(reply: Reply): void {
     switch (this.combine) {
       case 'ok':
@@ -152,6 +179,14 @@ export class Gathering {
       }
       case 'array':
         reply.array(this.expected);
+        for (const part of this.parts) reply.raw(part.reply.buffer, 0, part.reply.length);
+        break;
+      case 'count': {
+        const sketch = this.unite();
+        reply.integer(estimate(sketch, 0, sketch.length));
+        break;
+      }
+      case 'absorb':
         for (const part of this.parts) reply.raw(part.reply.buffer, 0, part.reply.length);
         break;
       case 'concat': {

@@ -17,12 +17,14 @@ import { expiryCommands } from './expiry.js';
 import { getCommands } from './get.js';
 import { hearsayCommands } from './hearsay.js';
 import { hotkeysCommand } from './hotkeys.js';
+import { hyperLogLogCommands } from './hyperloglog.js';
 import { infoCommand } from './info.js';
 import { keysCommands } from './keys.js';
 import { partitionCommand } from './partition.js';
 import { scanCommands } from './scan.js';
 import { serverCommands } from './server.js';
 import { setCommands } from './set.js';
+import { siblingsCommands } from './siblings.js';
 import { snapshotCommand } from './snapshot.js';
 
 export class CommandTable {
@@ -77,6 +79,8 @@ export const commandTable = new CommandTable([
   ...getCommands,
   ...setCommands,
   ...counterCommands,
+  ...hyperLogLogCommands,
+  ...siblingsCommands,
   ...expiryCommands,
   ...keysCommands,
   ...scanCommands,

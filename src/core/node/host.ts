@@ -37,6 +37,7 @@ import type { MembershipDesk } from './membership-desk.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 import type { SecretDesk } from './secret-desk.js';
+import { SiblingWatch } from './sibling-watch.js';
 import { SnapshotDesk } from './snapshot-desk.js';
 import { type ArrivalStats, nodeStatus } from './status.js';
 import { clusterView } from './view.js';
@@ -69,6 +70,7 @@ export class NodeHost implements CommandHost {
   monotonicMs = 0;
   readonly settings: HostSettings;
   readonly waiters: Waiters;
+  private readonly siblingWatch = new SiblingWatch();
   readonly snapshots: SnapshotDesk;
   private readonly rooms: Rooms;
   private view: ClusterNodeView[] | null = null;
@@ -225,6 +227,15 @@ export class NodeHost implements CommandHost {
     this.waiters.wait(wish, caller, this.monotonicMs);
   }
 
+  noteSiblings(key: Buffer, start: number, end: number, count: number): void {
+    const hash = this.parts.store.hasher.hash(key, start, end);
+    if (!this.siblingWatch.note(hash, this.monotonicMs)) return;
+    this.ports.log.warn('a key has many siblings: its writers do not read before they write', {
+      siblings: count,
+      partition: partitionOf(key, start, end, this.config.partitions),
+    });
+  }
+
   explain(key: Buffer, start: number, end: number, caller: Caller): void {
     this.rooms.reads.explain(this, key, start, end, caller);
   }
@@ -269,6 +280,7 @@ export class NodeHost implements CommandHost {
       windows: this.parts.reader.windows,
       secrets: this.parts.secrets,
       keyspace: this.rooms.local,
+      siblingWatch: this.siblingWatch,
       boot: this.parts.state.boot,
     });
   }

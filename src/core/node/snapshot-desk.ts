@@ -8,9 +8,18 @@ import type { Caller } from '../commands/host.js';
 import type { EntryView } from '../commands/keyspace.js';
 import type { SnapshotDoor, SnapshotFacts, SnapshotVisitor } from '../commands/snapshot-door.js';
 import { partitionOf } from '../partitions/slots.js';
-import { recordActor, recordEnd, recordExpireAtMs, recordHlc, recordKeyEnd, recordType } from '../record/record.js';
+import {
+  recordActor,
+  recordEnd,
+  recordExpireAtMs,
+  recordHlc,
+  recordKeyEnd,
+  recordType,
+  TYPE_SIBLINGS,
+} from '../record/record.js';
 import type { Snapshot } from '../store/snapshots.js';
 import type { Store } from '../store/store.js';
+import { lastWritten } from '../types/siblings-record.js';
 
 /** The host, as far as it says which partitions to cover and what time it is. */
 export interface SnapshotHost {
@@ -35,6 +44,7 @@ export class SnapshotDesk implements SnapshotDoor {
   private readonly entry: EntryView = {
     type: 0,
     buffer: Buffer.alloc(0),
+    offset: 0,
     valueStart: 0,
     valueEnd: 0,
     expireAtMs: 0,
@@ -91,8 +101,14 @@ export class SnapshotDesk implements SnapshotDoor {
     const { buffer, offset } = snapshots;
     entry.type = recordType(buffer, offset);
     entry.buffer = buffer;
+    entry.offset = offset;
     entry.valueStart = recordKeyEnd(buffer, offset);
     entry.valueEnd = recordEnd(buffer, offset);
+    if (entry.type === TYPE_SIBLINGS) {
+      const shown = lastWritten(buffer, offset, snapshot.wallMs);
+      entry.valueStart = shown.start;
+      entry.valueEnd = shown.end;
+    }
     entry.expireAtMs = recordExpireAtMs(buffer, offset);
     entry.hlc = recordHlc(buffer, offset);
     entry.actor = recordActor(buffer, offset);

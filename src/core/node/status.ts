@@ -29,6 +29,7 @@ import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import type { SecretDesk } from './secret-desk.js';
+import type { SiblingWatch } from './sibling-watch.js';
 
 /** What has come in from other nodes. */
 export interface ArrivalStats {
@@ -72,6 +73,7 @@ export interface StatusParts {
   distinctKeys: DistinctKeys;
   vitals: Vitals;
   keyspace: LocalKeyspace;
+  siblingWatch: SiblingWatch;
   drifted: boolean;
   /** How far the system's clock is ahead of what the node goes by. */
   clockJumpedMs: number;
@@ -156,6 +158,9 @@ export function nodeStatus(parts: StatusParts): Status {
     snapshots: memory.snapshots,
     snapshot_bytes: memory.snapshotBytes,
     snapshots_too_old: memory.snapshotsTooOld,
+    siblings_many: parts.siblingWatch.noted,
+    siblings_warnings: parts.siblingWatch.warned,
+    siblings_warnings_dropped: parts.siblingWatch.dropped,
     keyspace_hits: parts.keyspace.hits,
     keyspace_misses: parts.keyspace.misses,
     changes_refused: parts.keyspace.changesRefused,

@@ -5,6 +5,7 @@
  */
 
 import { HearsayError } from '../base/errors.js';
+import type { Hasher } from '../base/hash.js';
 import type { HybridClock } from '../base/hlc.js';
 import { wrongType } from '../commands/command.js';
 import type { EntryView, Keyspace } from '../commands/keyspace.js';
@@ -24,6 +25,7 @@ import {
   recordType,
   TYPE_EXPIRY,
   TYPE_PUT,
+  TYPE_SIBLINGS,
   TYPE_TOMBSTONE,
   VALUE_BYTES_MAX,
   writeHlc,
@@ -32,6 +34,7 @@ import {
 import { MERGE_APPLIED, MERGE_DERIVED, type Store } from '../store/store.js';
 import { made } from '../types/made.js';
 import type { ChangeLimits, StateChange } from '../types/merge-type.js';
+import { lastWritten } from '../types/siblings-record.js';
 import { mergeTypeOf } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import type { ActorBook } from './actor-book.js';
@@ -41,12 +44,23 @@ import type { Operation } from './operations.js';
 import type { Replicator } from './replicator.js';
 
 const NOTHING = Buffer.alloc(0);
+/** Changes of merging values that are remembered where values are evicted. */
+const RECENT_MAX = 4096;
 /** Room for both expiry fields, a longest key and the version an expiry change names. */
 const SCRATCH_BYTES = KEY_BYTES_MAX + 128;
 
 export class LocalKeyspace implements Keyspace {
   wallMs = 0;
-  readonly entry: EntryView = { type: 0, buffer: NOTHING, valueStart: 0, valueEnd: 0, expireAtMs: 0, hlc: 0, actor: 0 };
+  readonly entry: EntryView = {
+    type: 0,
+    buffer: NOTHING,
+    offset: 0,
+    valueStart: 0,
+    valueEnd: 0,
+    expireAtMs: 0,
+    hlc: 0,
+    actor: 0,
+  };
   /** The operation that the writes of the command now running belong to. */
   operation: Operation | null = null;
   hits = 0;
@@ -85,7 +99,7 @@ export class LocalKeyspace implements Keyspace {
       expiryActor: 0,
     };
     this.next = { hlc: 0, actor: options.actor, sequence: 0 };
-    this.limits = new Limits(store, frontiers, actors, options.actor);
+    this.limits = new Limits(store, frontiers, actors, options.actor, replicator.mutations);
   }
 
   /** The version stamped last, and its place in the sequence of its partition. */
@@ -129,14 +143,27 @@ export class LocalKeyspace implements Keyspace {
     const entry = this.entry;
     entry.type = recordType(buffer, offset);
     entry.buffer = buffer;
+    entry.offset = offset;
     entry.valueStart = recordKeyEnd(buffer, offset);
     entry.valueEnd = recordEnd(buffer, offset);
+    if (entry.type === TYPE_SIBLINGS) this.showLastWritten();
     entry.expireAtMs = recordExpireAtMs(buffer, offset);
     entry.hlc = recordHlc(buffer, offset);
     entry.actor = recordActor(buffer, offset);
     this.store.touch();
     this.hits++;
     return true;
+  }
+
+  get hasher(): Hasher {
+    return this.store.hasher;
+  }
+
+  private showLastWritten(): void {
+    const { entry } = this;
+    const { start, end } = lastWritten(entry.buffer, entry.offset, this.wallMs);
+    entry.valueStart = start;
+    entry.valueEnd = end;
   }
 
   put(
@@ -197,6 +224,7 @@ export class LocalKeyspace implements Keyspace {
     next.hlc = this.clock.stamp(this.wallMs);
     next.sequence = this.frontiers.sequences[partition] + 1;
     this.limits.partition = partition;
+    this.limits.hash = hash;
     const stored = known ? store.buffer : null;
     const counted = known && this.isSinceReset(store.buffer, store.offset);
     if (!change.apply(stored, store.offset, key, keyStart, keyEnd, next, this.limits, made)) {
@@ -215,6 +243,7 @@ export class LocalKeyspace implements Keyspace {
     copyBytes(made.bytes, 0, length, buffer, offset);
     this.wal.appendWords(store.words, offset, length);
     store.publish(partition, hash);
+    this.limits.wrote(next.sequence);
     replicator.writes++;
     replicator.spread(buffer, offset, partition, this.operation);
     if (!counted) this.distinctKeys.count(hash);
@@ -288,12 +317,16 @@ export class LocalKeyspace implements Keyspace {
 /** What a change of a value that merges asks of this node. */
 class Limits implements ChangeLimits {
   partition = 0;
+  hash = 0;
+  /** Keys written last in partitions that have evicted, by hash, and the sequence of that write; the oldest first. */
+  private readonly recent = new Map<number, number>();
 
   constructor(
     private readonly store: Store,
     private readonly frontiers: Frontiers,
     private readonly actors: ActorBook,
     private readonly actor: number,
+    readonly mutations: ReadonlySet<string>,
   ) {}
 
   get flushedHlc(): number {
@@ -306,6 +339,23 @@ class Limits implements ChangeLimits {
 
   get floorHlc(): number {
     return this.frontiers.floor(this.partition);
+  }
+
+  /** Where nothing was evicted this node has its own copy still. */
+  continues(sequence: number): boolean {
+    return !this.store.isLossy(this.partition) || this.recent.get(this.hash) === sequence;
+  }
+
+  wrote(sequence: number): void {
+    const { recent, hash } = this;
+    if (!this.store.isLossy(this.partition)) return;
+    recent.delete(hash);
+    recent.set(hash, sequence);
+    if (recent.size <= RECENT_MAX) return;
+    for (const oldest of recent.keys()) {
+      recent.delete(oldest);
+      return;
+    }
   }
 
   endHlcOf(actor: number): number {

@@ -110,6 +110,11 @@ export class Replicator {
     this.foreignTouched = new Uint8Array(options.partitions);
   }
 
+  /** Planted bugs, by name. */
+  get mutations(): ReadonlySet<string> {
+    return this.options.mutations;
+  }
+
   /**
    * Sends a record that this node has just stamped to the other owners of its partition, and to the operation's stand-ins. Owners that are suspected or gone are owed a hint. `operation` counts their acknowledgements.
    */

@@ -371,7 +371,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     } else if (partsOf(command, rule, args) > PARTS_MAX) {
       this.outbox.target().error('ERR', `at most ${PARTS_MAX} keys in one command that spans nodes`);
     } else {
-      runSplit(host, table.named(rule.as), rule, args, this, this.outbox.defer());
+      const last = rule.last === undefined ? null : table.named(rule.last);
+      runSplit(host, table.named(rule.as), last, rule, args, this, this.outbox.defer());
     }
   }
 

@@ -42,6 +42,10 @@ export interface ChangeLimits extends Flushed {
   readonly floorHlc: number;
   /** Above this an actor stamped nothing and never will; Infinity while it may still write, or nobody knows. */
   endHlcOf(actor: number): number;
+  /** Whether this node knows that it has written nothing to the key in hand after that sequence of its own. */
+  continues(sequence: number): boolean;
+  /** Planted bugs, by name: the tests of the simulator's checkers. */
+  readonly mutations?: ReadonlySet<string>;
 }
 
 /** The version and the dot of a change that is being made. */

@@ -5,28 +5,31 @@
  *
  * Version data, little endian; the record's value is the siblings' values, the last writer's first:
  *
- *     0  u64 base HLC   8  u48 base actor   14 u64 folded HLC   22 u16 chains   24 u16 siblings
- *     26 ... per chain    u48 actor, u48 birth, u48 through, u64 HLC                                  26 bytes
+ *     0  u64 base HLC   8  u64 base actor   16 u64 folded HLC   24 u16 chains   26 u16 siblings
+ *     28 ... per chain    u48 actor, u48 birth, u48 through, u64 HLC                                  26 bytes
  *        ... per sibling  u48 actor, u48 sequence, u64 HLC, u48 expiry ms, u64 expiry HLC, u32 length  38 bytes
  *
  * A context is base64url text of: u8 version, u32 check, u32 key's hash, then base, folded HLC, chains as above.
  */
 import type { Hasher } from '../base/hash.js';
+import type { DotVisitor } from '../record/dots.js';
 import { readHlc, readWord, writeHlc, writeWord } from '../record/record.js';
-import type { Chain, Cover, Sibling, SiblingSet } from './siblings.js';
+import type { Chain, Cover } from './cover.js';
+import type { Sibling, SiblingSet } from './siblings.js';
 
-const HEADER_BYTES = 26;
-const CHAIN_BYTES = 26;
+/** Of the version data, ahead of the chains. */
+export const COVER_HEAD_BYTES = 28;
+export const CHAIN_BYTES = 26;
 const SIBLING_BYTES = 38;
 /** Beyond what writes allow, because merges join what several nodes allowed. */
 export const SIBLINGS_DECODED_MAX = 1000;
 export const CHAINS_DECODED_MAX = 1000;
 export const SIBLINGS_VERSION_BYTES_MAX =
-  HEADER_BYTES + CHAINS_DECODED_MAX * CHAIN_BYTES + SIBLINGS_DECODED_MAX * SIBLING_BYTES;
+  COVER_HEAD_BYTES + CHAINS_DECODED_MAX * CHAIN_BYTES + SIBLINGS_DECODED_MAX * SIBLING_BYTES;
 
 const CONTEXT_VERSION = 1;
 const CONTEXT_HEADER_BYTES = 9;
-const CONTEXT_BYTES_MAX = CONTEXT_HEADER_BYTES + HEADER_BYTES + CHAINS_DECODED_MAX * CHAIN_BYTES;
+const CONTEXT_BYTES_MAX = CONTEXT_HEADER_BYTES + COVER_HEAD_BYTES + CHAINS_DECODED_MAX * CHAIN_BYTES;
 /** Longest context text there is. */
 export const CONTEXT_TEXT_MAX = Math.ceil((CONTEXT_BYTES_MAX * 4) / 3);
 
@@ -37,7 +40,7 @@ export interface EncodedSet {
 
 export function encodeSet(set: SiblingSet): EncodedSet {
   const { chains, siblings } = set;
-  const version = Buffer.alloc(HEADER_BYTES + chains.length * CHAIN_BYTES + siblings.length * SIBLING_BYTES);
+  const version = Buffer.alloc(COVER_HEAD_BYTES + chains.length * CHAIN_BYTES + siblings.length * SIBLING_BYTES);
   let at = writeCover(version, 0, set, siblings.length);
   for (const { actor, sequence, hlc, expireAtMs, expiryHlc, value } of siblings) {
     version.writeUIntLE(actor, at, 6);
@@ -67,8 +70,8 @@ export function decodeSet(
 ): SiblingSet | null {
   const cover = readCover(bytes, start, end);
   if (cover === null) return null;
-  const count = bytes.readUInt16LE(start + 24);
-  let at = start + HEADER_BYTES + cover.chains.length * CHAIN_BYTES;
+  const count = bytes.readUInt16LE(start + 26);
+  let at = start + COVER_HEAD_BYTES + cover.chains.length * CHAIN_BYTES;
   if (count > SIBLINGS_DECODED_MAX || end - at !== count * SIBLING_BYTES) return null;
   const siblings: Sibling[] = [];
   let from = valueStart;
@@ -92,16 +95,16 @@ export function decodeSet(
 }
 
 /** Visits the last dot of each chain of version data that was decoded once: what a frontier has to know. */
-export function forEachChain(bytes: Buffer, start: number, visit: (actor: number, sequence: number) => void): void {
-  const count = bytes.readUInt16LE(start + 22);
-  for (let index = 0, at = start + HEADER_BYTES; index < count; index++, at += CHAIN_BYTES) {
-    visit(bytes.readUIntLE(at, 6), bytes.readUIntLE(at + 12, 6));
+export function forEachChain(bytes: Buffer, start: number, visit: DotVisitor): void {
+  const count = bytes.readUInt16LE(start + 24);
+  for (let index = 0, at = start + COVER_HEAD_BYTES; index < count; index++, at += CHAIN_BYTES) {
+    visit(bytes.readUIntLE(at, 6), bytes.readUIntLE(at + 12, 6), readHlc(bytes, at + 18));
   }
 }
 
 /** The text of a context. `keyHash`: the key's, by the same hasher. */
 export function encodeContext(hasher: Hasher, keyHash: number, cover: Cover): string {
-  const bytes = Buffer.alloc(CONTEXT_HEADER_BYTES + HEADER_BYTES + cover.chains.length * CHAIN_BYTES);
+  const bytes = Buffer.alloc(CONTEXT_HEADER_BYTES + COVER_HEAD_BYTES + cover.chains.length * CHAIN_BYTES);
   bytes[0] = CONTEXT_VERSION;
   writeWord(bytes, 5, keyHash);
   writeCover(bytes, CONTEXT_HEADER_BYTES, cover, 0);
@@ -119,21 +122,21 @@ export function decodeContext(
 ): Cover | 'malformed' | 'otherKey' {
   if (end - start > CONTEXT_TEXT_MAX) return 'malformed';
   const bytes = Buffer.from(text.latin1Slice(start, end), 'base64url');
-  if (bytes.length < CONTEXT_HEADER_BYTES + HEADER_BYTES || bytes[0] !== CONTEXT_VERSION) return 'malformed';
+  if (bytes.length < CONTEXT_HEADER_BYTES + COVER_HEAD_BYTES || bytes[0] !== CONTEXT_VERSION) return 'malformed';
   if (readWord(bytes, 1) !== hasher.hash(bytes, 5, bytes.length)) return 'malformed';
   if (readWord(bytes, 5) !== keyHash) return 'otherKey';
   const cover = readCover(bytes, CONTEXT_HEADER_BYTES, bytes.length);
-  const bytesOfCover = HEADER_BYTES + (cover?.chains.length ?? 0) * CHAIN_BYTES;
+  const bytesOfCover = COVER_HEAD_BYTES + (cover?.chains.length ?? 0) * CHAIN_BYTES;
   return cover === null || bytes.length !== CONTEXT_HEADER_BYTES + bytesOfCover ? 'malformed' : cover;
 }
 
-function writeCover(bytes: Buffer, start: number, cover: Cover, siblings: number): number {
+export function writeCover(bytes: Buffer, start: number, cover: Cover, siblings: number): number {
   writeHlc(bytes, start, cover.baseHlc);
-  bytes.writeUIntLE(cover.baseActor, start + 8, 6);
-  writeHlc(bytes, start + 14, cover.foldedHlc);
-  bytes.writeUInt16LE(cover.chains.length, start + 22);
-  bytes.writeUInt16LE(siblings, start + 24);
-  let at = start + HEADER_BYTES;
+  writeHlc(bytes, start + 8, cover.baseActor);
+  writeHlc(bytes, start + 16, cover.foldedHlc);
+  bytes.writeUInt16LE(cover.chains.length, start + 24);
+  bytes.writeUInt16LE(siblings, start + 26);
+  let at = start + COVER_HEAD_BYTES;
   for (const { actor, birth, through, hlc } of cover.chains) {
     bytes.writeUIntLE(actor, at, 6);
     bytes.writeUIntLE(birth, at + 6, 6);
@@ -144,13 +147,19 @@ function writeCover(bytes: Buffer, start: number, cover: Cover, siblings: number
   return at;
 }
 
-function readCover(bytes: Buffer, start: number, end: number): Cover | null {
-  if (end - start < HEADER_BYTES || !isStamp(bytes, start) || !isStamp(bytes, start + 14)) return null;
-  const count = bytes.readUInt16LE(start + 22);
-  if (count > CHAINS_DECODED_MAX || end - start < HEADER_BYTES + count * CHAIN_BYTES) return null;
-  const foldedHlc = readHlc(bytes, start + 14);
+export function readCover(bytes: Buffer, start: number, end: number): Cover | null {
+  if (
+    end - start < COVER_HEAD_BYTES ||
+    readWord(bytes, start + 12) > 0xffff ||
+    !isStamp(bytes, start) ||
+    !isStamp(bytes, start + 16)
+  )
+    return null;
+  const count = bytes.readUInt16LE(start + 24);
+  if (count > CHAINS_DECODED_MAX || end - start < COVER_HEAD_BYTES + count * CHAIN_BYTES) return null;
+  const foldedHlc = readHlc(bytes, start + 16);
   const chains: Chain[] = [];
-  for (let index = 0, at = start + HEADER_BYTES; index < count; index++, at += CHAIN_BYTES) {
+  for (let index = 0, at = start + COVER_HEAD_BYTES; index < count; index++, at += CHAIN_BYTES) {
     if (!isStamp(bytes, at + 18)) return null;
     const chain = {
       actor: bytes.readUIntLE(at, 6),
@@ -166,7 +175,7 @@ function readCover(bytes: Buffer, start: number, end: number): Cover | null {
     if (!inOrder || chain.birth > chain.through || chain.hlc <= foldedHlc) return null;
     chains.push(chain);
   }
-  return { baseHlc: readHlc(bytes, start), baseActor: bytes.readUIntLE(start + 8, 6), foldedHlc, chains };
+  return { baseHlc: readHlc(bytes, start), baseActor: readHlc(bytes, start + 8), foldedHlc, chains };
 }
 
 /** An HLC is a safe integer: its high word has 21 bits. */

@@ -2,43 +2,28 @@
  * Siblings: all values of a key that no later write has seen, by dotted version vectors (Preguica, Baquero, Almeida, Fonte,
  * Goncalves, "Dotted Version Vectors", 2010). A set is what is alive, each value under the dot of its write, and a cover: every
  * dot that is or was alive. Merge keeps a value that both sides have, or that one side has and the other does not cover.
- * CPUT and CDEL call `write` and `remove`, the store's merge calls `join`; siblings-codec.ts makes bytes of a set.
+ * CPUT and CDEL call `write` and `remove`, the store's merge
+ * calls `join`; cover.ts says what has been seen, siblings-codec.ts makes bytes of a set.
  *
- * The cover is a chain of dots per (actor, birth) and a watermark. A chain is what one actor wrote upon its own copy: an actor
- * without a copy (the key is new to it, evicted or forgotten) begins another chain at that write's sequence, so that a chain never
- * covers a write that its actor did not know. `foldedHlc` covers every dot stamped at or below it: what the
- * partition's floor has passed needs no chain, so chains do not grow with restarts.
  * Guarded: join is commutative, associative and idempotent, and equal sets have equal order (sortSet): bytes agree on all owners.
  */
 import { compareVersions } from '../record/merge.js';
+import {
+  CHAINS_MAX,
+  type Continues,
+  type Cover,
+  covers,
+  EMPTY_COVER,
+  foldCover,
+  joinCovers,
+  type Stamp,
+  withDot,
+} from './cover.js';
 
 /** Values of one key past which a write is refused; merges may pass it, for they lose nothing. */
 export const SIBLINGS_MAX = 100;
 /** Values of one key at which a write is worth a warning. */
 export const SIBLINGS_WARNED = 25;
-/** Chains past which a write is refused. */
-export const CHAINS_MAX = 256;
-
-export interface Chain {
-  readonly actor: number;
-  /** Sequence of its first write; with the actor, the name of the chain. */
-  readonly birth: number;
-  /** Sequence of its last write. */
-  readonly through: number;
-  /** Stamp of its last write. */
-  readonly hlc: number;
-}
-
-export interface Cover {
-  /** Version of the SET, DEL or first value that these siblings stand upon: a higher one wins whole. 0 for none. */
-  readonly baseHlc: number;
-  readonly baseActor: number;
-  /** Every dot stamped at or below is covered. */
-  readonly foldedHlc: number;
-  /** By (actor, birth). */
-  readonly chains: readonly Chain[];
-}
-
 export interface Sibling {
   /** The dot of its write. */
   readonly actor: number;
@@ -55,19 +40,7 @@ export interface SiblingSet extends Cover {
   readonly siblings: readonly Sibling[];
 }
 
-/** What a write is stamped with. */
-export interface Stamp {
-  readonly hlc: number;
-  readonly actor: number;
-  readonly sequence: number;
-}
-
-export const EMPTY_SET: SiblingSet = { baseHlc: 0, baseActor: 0, foldedHlc: 0, chains: [], siblings: [] };
-
-export function covers(cover: Cover, actor: number, sequence: number, hlc: number): boolean {
-  if (hlc <= cover.foldedHlc) return true;
-  return cover.chains.some((chain) => chain.actor === actor && sequence >= chain.birth && sequence <= chain.through);
-}
+export const EMPTY_SET: SiblingSet = { ...EMPTY_COVER, siblings: [] };
 
 /** The least set that has seen all that either has. */
 export function join(left: SiblingSet, right: SiblingSet): SiblingSet {
@@ -86,25 +59,9 @@ export function join(left: SiblingSet, right: SiblingSet): SiblingSet {
   return { ...joinCovers(left, right), siblings: siblings.sort(byLastWriter) };
 }
 
-/** The cover of both; the higher base wins whole here too. */
-export function joinCovers(left: Cover, right: Cover): Cover {
-  const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
-  if (byBase !== 0) return byBase > 0 ? left : right;
-  const foldedHlc = Math.max(left.foldedHlc, right.foldedHlc);
-  const chains: Chain[] = [];
-  for (const chain of left.chains) {
-    const twin = right.chains.find((other) => isSameChain(chain, other));
-    chains.push(twin !== undefined && twin.through > chain.through ? twin : chain);
-  }
-  for (const chain of right.chains) if (!left.chains.some((other) => isSameChain(chain, other))) chains.push(chain);
-  const { baseHlc, baseActor } = left;
-  return { baseHlc, baseActor, foldedHlc, chains: chains.filter((chain) => chain.hlc > foldedHlc).sort(byName) };
-}
-
-/** The base of a set without the chains that the floor has passed: they are below the watermark then. */
+/** The set with its cover folded. */
 export function fold(set: SiblingSet, floorHlc: number): SiblingSet {
-  if (floorHlc <= set.foldedHlc || set.chains.every((chain) => chain.hlc > floorHlc)) return set;
-  return { ...set, foldedHlc: floorHlc, chains: set.chains.filter((chain) => chain.hlc > floorHlc) };
+  return { ...set, ...foldCover(set, floorHlc) };
 }
 
 /**
@@ -118,21 +75,39 @@ export function write(
   value: Buffer,
   expireAtMs: number,
   wallMs: number,
+  continues: Continues,
 ): SiblingSet {
   const left = unseen(set, seen, wallMs);
   const added: Sibling = { ...stamp, expireAtMs, expiryHlc: stamp.hlc, value };
   const siblings = [added, ...left.siblings.filter((sibling) => !sibling.value.equals(value))];
-  return { ...left, chains: withDot(left.chains, stamp), siblings: siblings.sort(byLastWriter) };
+  return { ...left, chains: withDot(left.chains, stamp, continues), siblings: siblings.sort(byLastWriter) };
 }
 
 /** A CDEL: what `seen` covers is gone. A set without values is kept for its cover, as a tombstone is. */
-export function remove(set: SiblingSet, seen: Cover, wallMs: number): SiblingSet {
-  return unseen(set, seen, wallMs);
+export function remove(set: SiblingSet, seen: Cover, stamp: Stamp, wallMs: number, continues: Continues): SiblingSet {
+  const left = unseen(set, seen, wallMs);
+  return { ...left, chains: withDot(left.chains, stamp, continues) };
 }
 
-/** EXPIRE: the values that are here end then, whatever comes beside them. 0: they do not end. */
+/** Whether a delete with this context would change nothing: all that it has seen is known, and gone. */
+export function isSettled(set: SiblingSet, seen: Cover): boolean {
+  if (compareVersions(seen.baseHlc, seen.baseActor, set.baseHlc, set.baseActor) > 0) return false;
+  if (set.siblings.some(({ actor, sequence, hlc }) => covers(seen, actor, sequence, hlc))) return false;
+  return seen.chains.every((chain) => covers(set, chain.actor, chain.through, chain.hlc));
+}
+
+/** What a flush leaves: values stamped after it. What it took stays covered. */
+export function flushed(set: SiblingSet, hlc: number, actor: number): SiblingSet {
+  const isAfter = (sibling: Sibling): boolean => compareVersions(sibling.hlc, sibling.actor, hlc, actor) > 0;
+  return set.siblings.every(isAfter) ? set : { ...set, siblings: set.siblings.filter(isAfter) };
+}
+
+/** EXPIRE, stamped `hlc`: the values that are here and older end then, whatever comes beside them. 0: they do not end. */
 export function expire(set: SiblingSet, expireAtMs: number, hlc: number): SiblingSet {
-  return { ...set, siblings: set.siblings.map((sibling) => ({ ...sibling, expireAtMs, expiryHlc: hlc })) };
+  const siblings = set.siblings.map((sibling) =>
+    sibling.hlc < hlc && sibling.expiryHlc < hlc ? { ...sibling, expireAtMs, expiryHlc: hlc } : sibling,
+  );
+  return { ...set, siblings };
 }
 
 /** When the last of its values ends; 0 if one does not, or there is none. */
@@ -184,14 +159,6 @@ function unseen(set: SiblingSet, seen: Cover, wallMs: number): SiblingSet {
   return { ...joinCovers(set, seen), siblings };
 }
 
-/** The chain of the write's actor grows, or begins. */
-function withDot(chains: readonly Chain[], { actor, sequence, hlc }: Stamp): Chain[] {
-  let last: Chain | null = null;
-  for (const chain of chains) if (chain.actor === actor && (last === null || chain.birth > last.birth)) last = chain;
-  const grown = { actor, birth: last?.birth ?? sequence, through: sequence, hlc };
-  return [...chains.filter((chain) => chain !== last), grown].sort(byName);
-}
-
 function laterExpiry(left: Sibling, right: Sibling): Sibling {
   if (left.expiryHlc !== right.expiryHlc) return left.expiryHlc > right.expiryHlc ? left : right;
   const [leftEnd, rightEnd] = [
@@ -203,14 +170,6 @@ function laterExpiry(left: Sibling, right: Sibling): Sibling {
 
 function isSameDot(left: Sibling, right: Sibling): boolean {
   return left.actor === right.actor && left.sequence === right.sequence;
-}
-
-function isSameChain(left: Chain, right: Chain): boolean {
-  return left.actor === right.actor && left.birth === right.birth;
-}
-
-function byName(left: Chain, right: Chain): number {
-  return left.actor - right.actor || left.birth - right.birth;
 }
 
 function byLastWriter(left: Sibling, right: Sibling): number {

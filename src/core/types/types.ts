@@ -6,11 +6,13 @@
 import { compareRecords, compareVersions } from '../record/merge.js';
 import { isMergeType, recordActor, recordHlc, recordType, TYPE_COUNTER } from '../record/record.js';
 import { counterType } from './counter.js';
+import { hyperLogLogType } from './hyperloglog-record.js';
 import type { Made } from './made.js';
 import { BOTH_STAND, type Flushed, LEFT_STANDS, type MergeType, RIGHT_STANDS, type Verdict } from './merge-type.js';
+import { siblingsType } from './siblings-record.js';
 
 /** By record type, from TYPE_COUNTER on. */
-const TYPES: readonly MergeType[] = [counterType];
+const TYPES: readonly MergeType[] = [counterType, siblingsType, hyperLogLogType];
 
 /** Null for what is no merge type, or one that this version does not have. */
 export function mergeTypeOf(type: number): MergeType | null {

@@ -3,6 +3,7 @@
  * elsewhere, replies come later, or wait for the log. Not a model of replication: it only keeps the contract of host.ts.
  */
 import { HearsayError } from '../../../src/core/base/errors.js';
+import { Hasher } from '../../../src/core/base/hash.js';
 import { hlcFromMs } from '../../../src/core/base/hlc.js';
 import type { Command, CommandContext } from '../../../src/core/commands/command.js';
 import { execute, lastKeyOf } from '../../../src/core/commands/command.js';
@@ -43,12 +44,14 @@ export class FakeKeyspace implements Keyspace {
   readonly entry: EntryView = {
     type: 1,
     buffer: Buffer.alloc(0),
+    offset: 0,
     valueStart: 0,
     valueEnd: 0,
     expireAtMs: 0,
     hlc: 1,
     actor: 1,
   };
+  readonly hasher = new Hasher([1, 2]);
   wallMs = 1_700_000_000_000;
   /** Set to make the next write fail. */
   refuseWrites: HearsayError | null = null;
@@ -109,7 +112,13 @@ export class FakeKeyspace implements Keyspace {
     const { expireAtMs = 0, value = Buffer.alloc(0) } = stored ?? {};
     const before = stored === undefined ? null : record({ hlc: 1, expireAtMs }, key.subarray(keyStart, keyEnd), value);
     const stamp = { hlc: hlcFromMs(this.wallMs), actor: 1, sequence: 1 };
-    const limits = { flushedHlc: 0, flushedActor: 0, floorHlc: 0, endHlcOf: () => Number.POSITIVE_INFINITY };
+    const limits = {
+      flushedHlc: 0,
+      flushedActor: 0,
+      floorHlc: 0,
+      endHlcOf: () => Number.POSITIVE_INFINITY,
+      continues: () => true,
+    };
     if (!change.apply(before, 0, key, keyStart, keyEnd, stamp, limits, made)) throw change.refusal;
     this.mayWrite();
     const text = Buffer.from(made.bytes.subarray(recordKeyEnd(made.bytes, 0), recordEnd(made.bytes, 0)));
@@ -345,6 +354,8 @@ export class FakeHost implements CommandHost {
   resetDistinct(): void {
     this.distinct = 0;
   }
+
+  noteSiblings(): void {}
 
   explain(key: Buffer, start: number, end: number, caller: Caller): void {
     caller.reply.map(1);

@@ -68,6 +68,7 @@ export class Replica {
       ...this.flushed,
       floorHlc: this.floorHlc,
       endHlcOf: (actor: number) => this.ended.get(actor) ?? Number.POSITIVE_INFINITY,
+      continues: () => true,
     };
     const stamp = { hlc, actor: this.actor, sequence: this.sequence + 1 };
     if (!change.apply(this.stored, 0, KEY, 0, KEY.length, stamp, limits, made)) {

@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Hasher } from '../../../src/core/base/hash.js';
+import { CHAINS_MAX, type Cover, covers, type Stamp } from '../../../src/core/types/cover.js';
 import {
   alive,
-  CHAINS_MAX,
-  type Cover,
-  covers,
   EMPTY_SET,
   endsAtMs,
   expire,
@@ -16,7 +14,6 @@ import {
   remove,
   SIBLINGS_MAX,
   type SiblingSet,
-  type Stamp,
   write,
 } from '../../../src/core/types/siblings.js';
 import {
@@ -27,8 +24,9 @@ import {
   encodeSet,
   forEachChain,
 } from '../../../src/core/types/siblings-codec.js';
-import { Replicas } from './replicas.js';
+import { Replicas } from './sibling-replicas.js';
 
+const always = (): boolean => true;
 const BLIND: Cover = EMPTY_SET;
 
 function stamp(actor: number, sequence: number, hlc = sequence): Stamp {
@@ -36,7 +34,7 @@ function stamp(actor: number, sequence: number, hlc = sequence): Stamp {
 }
 
 function put(set: SiblingSet, seen: Cover, at: Stamp, text: string): SiblingSet {
-  return write(set, seen, at, Buffer.from(text), 0, 0);
+  return write(set, seen, at, Buffer.from(text), 0, 0, always);
 }
 
 function texts(set: SiblingSet): string[] {
@@ -84,14 +82,16 @@ describe('siblings', () => {
     for (let retry = 1; retry <= 200; retry++) set = put(set, BLIND, stamp(1, retry), 'same');
     expect(texts(set)).toEqual(['same']);
     const seen = put(EMPTY_SET, BLIND, stamp(1, 1), 'same');
-    expect(texts(remove(set, seen, 0)), 'a delete that saw the first attempt only').toEqual(['same']);
+    expect(texts(remove(set, seen, stamp(1, 900), 0, always)), 'a delete that saw the first attempt only').toEqual([
+      'same',
+    ]);
   });
 
   it('deletes what a context has seen and leaves what is beside it', () => {
     const one = put(EMPTY_SET, BLIND, stamp(1, 1), 'one');
     const two = put(one, BLIND, stamp(1, 2), 'two');
-    expect(texts(remove(two, one, 0))).toEqual(['two']);
-    const gone = remove(two, two, 0);
+    expect(texts(remove(two, one, stamp(1, 3), 0, always))).toEqual(['two']);
+    const gone = remove(two, two, stamp(1, 3), 0, always);
     expect(gone.siblings).toEqual([]);
     expect(texts(join(gone, two)), 'what was deleted does not come back').toEqual([]);
     expect(texts(join(gone, put(two, BLIND, stamp(2, 9, 30), 'beside')))).toEqual(['beside']);
@@ -101,6 +101,17 @@ describe('siblings', () => {
     const first = put(EMPTY_SET, BLIND, stamp(1, 1), 'first');
     const again = put(EMPTY_SET, BLIND, stamp(1, 5), 'again');
     expect(texts(join(first, again))).toEqual(['again', 'first']);
+  });
+
+  it('does not let an actor go on upon an older copy that came back, past what it wrote since', () => {
+    const first = put(EMPTY_SET, BLIND, stamp(1, 1), 'first');
+    const between = put(EMPTY_SET, BLIND, stamp(1, 5), 'between');
+    const forgot = (): boolean => false;
+    const third = write(first, first, stamp(1, 9), Buffer.from('third'), 0, 0, forgot);
+    expect(texts(join(third, between))).toEqual(['third', 'between']);
+    const remembered = write(first, first, stamp(1, 9), Buffer.from('third'), 0, 0, always);
+    expect(remembered.chains.length).toBe(1);
+    expect(third.chains.length).toBe(2);
   });
 
   it('lets a SET or DEL of a later version win over all siblings that did not see it, and over those only', () => {
@@ -114,13 +125,13 @@ describe('siblings', () => {
   });
 
   it('ends each value for itself, and a value that has ended stands beside nothing', () => {
-    const mortal = write(EMPTY_SET, BLIND, stamp(1, 1), Buffer.from('mortal'), 500, 0);
-    const other = write(mortal, BLIND, stamp(1, 2), Buffer.from('other'), 900, 0);
+    const mortal = write(EMPTY_SET, BLIND, stamp(1, 1), Buffer.from('mortal'), 500, 0, always);
+    const other = write(mortal, BLIND, stamp(1, 2), Buffer.from('other'), 900, 0, always);
     expect(endsAtMs(other)).toBe(900);
     expect(alive(other, 500).map(({ value }) => value.toString())).toEqual(['other']);
     const endless = put(EMPTY_SET, BLIND, stamp(2, 1), 'endless');
     expect(endsAtMs(join(other, endless))).toBe(0);
-    expect(texts(write(other, BLIND, stamp(1, 3), Buffer.from('new'), 0, 700))).toEqual(['new', 'other']);
+    expect(texts(write(other, BLIND, stamp(1, 3), Buffer.from('new'), 0, 700, always))).toEqual(['new', 'other']);
   });
 
   it('gives a new expiry to the values that are here, and to none beside them', () => {
@@ -226,14 +237,14 @@ describe('the bytes of siblings', () => {
     expect(decode(Buffer.concat([version, Buffer.alloc(1)]), value)).toBeNull();
     expect(decode(version, value.subarray(1))).toBeNull();
     expect(decode(version, Buffer.concat([value, value]))).toBeNull();
-    const first = 26 + 2 * 26;
+    const first = 28 + 2 * 26;
     const swapped = Buffer.concat([
       version.subarray(0, first),
       version.subarray(first + 38),
       version.subarray(first, first + 38),
     ]);
     expect(decode(swapped, value)).toBeNull();
-    for (const at of [7, 21, 26 + 25, first + 19]) {
+    for (const at of [7, 15, 23, 28 + 25, first + 19]) {
       const broken = Buffer.from(version);
       broken[at] = 0xff;
       expect(decode(broken, value), `byte ${at}`).toBeNull();

@@ -3,8 +3,8 @@
  * which values must be there. Guarded: each dot is given once, and stamps rise, as a partition's sequence and clock do.
  */
 import { Random } from '../../../src/core/base/random.js';
+import type { Cover } from '../../../src/core/types/cover.js';
 import {
-  type Cover,
   EMPTY_SET,
   expire,
   fold,
@@ -25,6 +25,8 @@ export class Replicas {
   /** Contexts that clients hold. */
   readonly seen: Cover[] = [EMPTY_SET];
   hlc = 1000;
+  private readonly last = new Map<number, number>();
+  private readonly before = new Map<number, number>();
   private sequence = 0;
   private values = 0;
   private readonly random: Random;
@@ -38,7 +40,20 @@ export class Replicas {
     this.replicas = Array.from({ length: count }, (_, index) => ({ actor: 100 + index, set: EMPTY_SET }));
   }
 
+  /** What a replica remembers of its own writes. */
+  private knows(replica: Replica): (sequence: number) => boolean {
+    const last = this.before.get(replica.actor);
+    return (sequence) => sequence === last;
+  }
+
   stamp(replica: Replica) {
+    const stamped = this.next(replica);
+    this.before.set(replica.actor, this.last.get(replica.actor) ?? 0);
+    this.last.set(replica.actor, stamped.sequence);
+    return stamped;
+  }
+
+  private next(replica: Replica) {
     return { hlc: ++this.hlc, actor: replica.actor, sequence: ++this.sequence };
   }
 
@@ -50,7 +65,15 @@ export class Replicas {
     switch (random.below(this.options.lossy ? 9 : 5)) {
       case 0:
       case 1:
-        replica.set = write(replica.set, context, this.stamp(replica), Buffer.from(`v${++this.values}`), 0, 0);
+        replica.set = write(
+          replica.set,
+          context,
+          this.stamp(replica),
+          Buffer.from(`v${++this.values}`),
+          0,
+          0,
+          this.knows(replica),
+        );
         break;
       case 2:
         replica.set = join(replica.set, other.set);
@@ -59,7 +82,7 @@ export class Replicas {
         this.seen.push(replica.set);
         break;
       case 4:
-        replica.set = remove(replica.set, context, 0);
+        replica.set = remove(replica.set, context, this.stamp(replica), 0, this.knows(replica));
         break;
       case 5:
         replica.set = expire(replica.set, 1_000_000 + random.below(9), ++this.hlc);
