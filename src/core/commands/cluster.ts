@@ -78,7 +78,11 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
   } else {
     for (const name of REFUSED) {
       if (!args.equalsIgnoreCase(1, name)) continue;
-      throw new HearsayError('ERR', `CLUSTER ${name} is refused: members and slots are agreed by gossip, not by hand`);
+      const instead = name === 'FORGET' ? '; HEARSAY.FORGET forgets a dead member, by name' : '';
+      throw new HearsayError(
+        'ERR',
+        `CLUSTER ${name} is refused: members and slots are agreed by gossip, not by hand${instead}`,
+      );
     }
     throw unknownSubcommand('CLUSTER', args);
   }

@@ -7,9 +7,10 @@
  * SWIM (Das, Gupta, Motivala, DSN 2002); Lifeguard (arXiv:1707.00788).
  */
 import type { Log } from '../../ports/log.js';
+import { Claims } from './claims.js';
 import { Contacts } from './contacts.js';
 import { Flaps } from './flaps.js';
-import { deathHoldMs, median, pushPullPeriodMs, retransmitLimit, suspicionMinMs } from './formulas.js';
+import { deathHoldMs, pushPullPeriodMs, retransmitLimit, suspicionMinMs } from './formulas.js';
 import { Health } from './health.js';
 import { Journal } from './journal.js';
 import { type Held, holdRecord, type Member, type MemberRecord, recordOf } from './member.js';
@@ -52,8 +53,6 @@ const TELL_INTERVAL_MS = 1_000;
 const SECOND_OPINIONS = 4;
 /** Members whose link is closed to datagrams that are asked again in each interval. */
 const CLOSED_LINKS_TRIED = 8;
-/** An address that a member is said to have moved to is asked this often at most. */
-const CLAIM_INTERVAL_MS = 1_000;
 
 export class Membership {
   readonly self: Member;
@@ -69,6 +68,7 @@ export class Membership {
   private readonly suspicions: Suspicions;
   private readonly prober: Prober;
   private readonly contacts: Contacts;
+  private readonly claims: Claims;
   private readonly counters = {
     malformed: 0,
     misdirected: 0,
@@ -76,7 +76,6 @@ export class Membership {
     probesFailed: 0,
     pushPulls: 0,
     ownEcho: 0,
-    claimsAsked: 0,
   };
   private readonly view: View;
   private readonly journal: Journal;
@@ -101,6 +100,7 @@ export class Membership {
     this.roster = new Roster(own, options.membersMax);
     this.suspicions = new Suspicions(options);
     this.prober = new Prober(this.outbox, this.roster, this.flaps, options);
+    this.claims = new Claims({ prober: this.prober }, { heardWithinMs: options.probeIntervalMs });
     this.contacts = new Contacts(options.contactPoints, options.seedRetryMs, random);
     const rooms = { roster: this.roster, suspicions: this.suspicions, rumors: this.rumors };
     this.view = new View(rooms, options.tombstoneMs);
@@ -140,9 +140,7 @@ export class Membership {
 
   /** Live members that datagrams do not get to, or not back from. */
   get udpBlockedCount(): number {
-    let count = 0;
-    for (const member of this.roster.members()) if (member.udpBlocked && !isGone(member.state)) count++;
-    return count;
+    return this.roster.udpBlockedCount;
   }
 
   /** No datagram of ours comes to anything, though there are others: it is this node that is cut off from UDP, or two are. */
@@ -157,11 +155,7 @@ export class Membership {
 
   /** Median over live peers of their wall clock minus ours; null with fewer than two measured. */
   clockOffsetMedianMs(): number | null {
-    const offsets: number[] = [];
-    for (const member of this.roster.members()) {
-      if (member.state === 'alive' && member.clockOffsetMs !== null) offsets.push(member.clockOffsetMs);
-    }
-    return offsets.length < 2 ? null : median(offsets);
+    return this.roster.clockOffsetMedianMs();
   }
 
   // What happens
@@ -328,6 +322,7 @@ export class Membership {
       acksLate: this.prober.answeredLate,
       relaysDropped: this.prober.relaysDropped,
       healthScore: this.health.score,
+      claimsAsked: this.claims.asked,
       heldBack: this.flaps.heldBack,
       udpBlocked: this.udpBlockedCount,
       loopLagMs: Math.round(this.health.loopLagMs),
@@ -492,7 +487,7 @@ export class Membership {
 
   /** `direct`: the member said it itself. */
   private learn(record: MemberRecord, accuser: string, direct: boolean): void {
-    if (!direct && !this.mutations.has('hearsay-moves-members') && this.isDoubtfulMove(record)) return;
+    if (!direct && !this.mutations.has('hearsay-moves-members') && this.isDoubted(record)) return;
     const verdict = this.view.apply(record, accuser, this.nowMs);
     if (verdict !== 'newer' && verdict !== 'unknown') return;
     const member = this.roster.get(record.id);
@@ -501,21 +496,8 @@ export class Membership {
     if (member.state === 'suspect' && this.isSecondOpinion()) this.probeSoon(member.id, this.nowMs);
   }
 
-  /**
-   * A member that speaks to us from one address is said by others to live a later life at another. It may be so, and then it
-   * will say so itself when asked there; hearsay alone does not move it.
-   */
-  private isDoubtfulMove(record: MemberRecord): boolean {
-    const held = this.roster.get(record.id);
-    if (held === undefined || held.state !== 'alive' || record.state !== 'alive' || record.boot <= held.boot)
-      return false;
-    if (held.host === record.host && held.port === record.port) return false;
-    if (this.nowMs - held.lastHeardMs > this.options.probeIntervalMs) return false;
-    if (this.nowMs - held.claimMs < CLAIM_INTERVAL_MS) return true;
-    held.claimMs = this.nowMs;
-    this.counters.claimsAsked++;
-    this.prober.verify(record, this.nowMs);
-    return true;
+  private isDoubted(record: MemberRecord): boolean {
+    return this.claims.doubts(this.roster.get(record.id), record, this.nowMs);
   }
 
   /**

@@ -4,6 +4,7 @@
  * Guarded: at most `membersMax`; a newcomer may take the place of the oldest tombstone, never of a live member.
  */
 import type { Random } from '../base/random.js';
+import { median } from './formulas.js';
 import type { Held } from './member.js';
 import { isGone } from './precedence.js';
 
@@ -39,6 +40,22 @@ export class Roster {
   get liveCount(): number {
     this.refresh();
     return this.alive + this.suspects;
+  }
+
+  /** Live members that datagrams do not get to, or not back from. */
+  get udpBlockedCount(): number {
+    let count = 0;
+    for (const member of this.members()) if (member.udpBlocked && !isGone(member.state)) count++;
+    return count;
+  }
+
+  /** Median over live members of their wall clock minus ours; null with fewer than two measured. */
+  clockOffsetMedianMs(): number | null {
+    const offsets: number[] = [];
+    for (const member of this.members()) {
+      if (member.state === 'alive' && member.clockOffsetMs !== null) offsets.push(member.clockOffsetMs);
+    }
+    return offsets.length < 2 ? null : median(offsets);
   }
 
   get(id: string): Held | undefined {

@@ -75,7 +75,7 @@ export class RingBook {
   }
 
   /** Ids of the members without whose word nothing deleted may be forgotten, this node included: alive, silent or dead. */
-  idsWithSay(): string[] {
+  idsWithSay(): readonly string[] {
     return this.ring.idsWithSay();
   }
 

@@ -76,6 +76,7 @@ export class Ring {
   private readonly recordsMax: number;
   private sorted: readonly RingRecord[] | null = null;
   private cachedHash = -1;
+  private withSay: readonly string[] | null = null;
 
   constructor(recordsMax = RECORDS_MAX) {
     this.recordsMax = recordsMax;
@@ -92,6 +93,7 @@ export class Ring {
     }
     this.byId.set(record.id, { ...record });
     this.sorted = null;
+    this.withSay = null;
     this.cachedHash = -1;
     return true;
   }
@@ -114,10 +116,11 @@ export class Ring {
   }
 
   /** Ids of those without whom nothing may be forgotten: everybody with a place, and who lost it by mere silence. */
-  idsWithSay(): string[] {
-    return this.records()
+  idsWithSay(): readonly string[] {
+    this.withSay ??= this.records()
       .filter((record) => record.state === 'in' || record.state === 'out')
       .map(({ id }) => id);
+    return this.withSay;
   }
 
   /** 32 bits over the members that are in: equal rings have equal hashes whatever their history. */
