@@ -15,26 +15,26 @@ export interface BulkResult {
   firstRefusal: string | null;
 }
 
-/** Runs `commandOf(0)` to `commandOf(count - 1)`, shared out among the ports. */
+/**
+ * Runs `commandOf(0)` to `commandOf(count - 1)`, shared out among the ports. One that is refused is tried again until `attempts` are
+ * used up: more than one is for commands that may run twice.
+ */
 export async function runBulk(
   ports: readonly number[],
   level: Level,
   count: number,
   commandOf: (index: number) => readonly string[],
+  attempts = 1,
 ): Promise<BulkResult> {
   const result: BulkResult = { answered: 0, refused: 0, firstRefusal: null };
   let next = 0;
   const lane = async (connection: NodeConnection): Promise<void> => {
     while (next < count) {
       const index = next++;
-      try {
-        await connection.call(...commandOf(index));
-        result.answered++;
-      } catch (error) {
-        if (error instanceof NoAnswer) throw error;
-        result.refused++;
-        result.firstRefusal ??= refusalText(error);
-      }
+      const refusal = await attempt(connection, commandOf(index), attempts);
+      if (refusal === null) result.answered++;
+      else result.refused++;
+      result.firstRefusal ??= refusal;
     }
   };
   const connections = await Promise.all(ports.map((port) => NodeConnection.open(port, level, TIMEOUT_MS)));
@@ -44,6 +44,21 @@ export async function runBulk(
     for (const connection of connections) connection.close();
   }
   return result;
+}
+
+/** The last refusal, null when it was answered. */
+async function attempt(connection: NodeConnection, words: readonly string[], attempts: number): Promise<string | null> {
+  let refusal: string | null = null;
+  for (let left = attempts; left > 0; left--) {
+    try {
+      await connection.call(...words);
+      return null;
+    } catch (error) {
+      if (error instanceof NoAnswer) throw error;
+      refusal = refusalText(error);
+    }
+  }
+  return refusal;
 }
 
 /** An error reply as the wire has it: code, then message. */
