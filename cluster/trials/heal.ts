@@ -52,8 +52,8 @@ export const heal: Trial = {
     const bytes = (await stage.wireBytes()) - before;
     const delta = differing * RECORD_BYTES * OWNERS_ELSEWHERE;
     context.note(
-      `${keys} keys held, ${left.answered + right.answered} changed while parted, ${left.refused + right.refused} refused ` +
-        `(${left.firstRefusal ?? right.firstRefusal ?? 'none'}); the difference is ${(delta / MIB).toFixed(2)} MiB by ` +
+      `${keys} keys held, ${left.answered + right.answered} changed while parted, refused left: ${left.refused} ` +
+        `(${left.firstRefusal ?? 'none'}), right: ${right.refused} (${right.firstRefusal ?? 'none'}); the difference is ${(delta / MIB).toFixed(2)} MiB by ` +
         `${OWNERS_ELSEWHERE} owners a key; wire bytes are of all traffic between nodes from the heal to the agreement`,
     );
     context.note(

@@ -11,7 +11,7 @@ import type { Trial, TrialContext } from './trial.js';
 
 const UNEVEN_PERCENT = 6;
 const CAUGHT_UP_LIMIT_MS = 120_000;
-const LEAVE_LIMIT_MS = 60_000;
+const LEAVE_LIMIT_MS = 240_000;
 
 export const ring: Trial = {
   name: 'ring',
@@ -85,6 +85,7 @@ async function leave(context: TrialContext, stage: Stage, index: number): Promis
       `${node.name} has not left after ${LEAVE_LIMIT_MS / 1000} s: ${left} partitions to hand over, ${keys} keys held`,
     );
   }
+  context.note(`${node.name} had handed over and ended after ${(goneMs / 1000).toFixed(0)} s`);
   await caughtUp(stage);
 }
 
