@@ -142,6 +142,7 @@ export class HearsayNode implements Machine {
       partitions: config.partitions,
       eviction: config.eviction,
       hashKey: this.identity.hashKey,
+      addsParts: this.mutations.has('counter-adds-parts'),
     });
     this.distinctKeys = new DistinctKeys(ports, this.store, { partitions: config.partitions });
     this.wal = new Wal(

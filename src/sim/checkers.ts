@@ -8,7 +8,7 @@ import type { History, Operation } from './history.js';
 import type { Reply } from './replies.js';
 
 export interface Violation {
-  /** `foreign`, `stale`, `expired`, `lost`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `buffer`, `dot`,
+  /** `foreign`, `stale`, `expired`, `lost`, `count`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `buffer`, `dot`,
    * `restart`. */
   kind: string;
   atMs: number;
@@ -60,6 +60,9 @@ export function checkShape(words: readonly string[], reply: Reply): string | nul
     case 'MSET':
     case 'FLUSHALL':
       return reply.type === 'status' && reply.text === 'OK' ? null : wrong();
+    case 'INCR':
+    case 'INCRBY':
+      return reply.type === 'integer' ? null : wrong();
     case 'GET':
       return reply.type === 'bulk' || reply.type === 'null' ? null : wrong();
     case 'MGET': {

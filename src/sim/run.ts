@@ -7,6 +7,7 @@
 import { checkFinal, checkRead, checkShape, type Violation } from './checkers.js';
 import { type Completion, SimClient } from './client.js';
 import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
+import { CounterLedger, isCount } from './counters.js';
 import { DotWatch } from './dots.js';
 import { History, type Observed, type Operation } from './history.js';
 import { PacketWatch } from './packets.js';
@@ -28,6 +29,8 @@ export interface RunResult {
   marks: Record<string, number>;
   /** What the clients did, for whoever explains a failure. */
   history: History;
+  /** Every key's value after healing, by name; empty if the cluster never converged. */
+  finalState: ReadonlyMap<string, string | null>;
   log: SimCluster['log'];
 }
 
@@ -58,6 +61,7 @@ class Run {
   private readonly plan: Plan;
   private readonly cluster: SimCluster;
   private readonly history: History;
+  private readonly counters = new CounterLedger();
   private readonly clients: SimClient[];
   private readonly probes: SimClient[] = [];
   private readonly finished: Completion[] = [];
@@ -74,6 +78,7 @@ class Run {
   private armed: Strike[] = [];
   private probeNumber = PROBE_BASE;
   private healed = false;
+  private finalState: ReadonlyMap<string, string | null> = new Map();
 
   constructor(factories: RunFactories, plan: Plan) {
     this.plan = plan;
@@ -120,6 +125,7 @@ class Run {
       if (this.settle('the cluster does not converge', CONVERGE_BOUND_MS, () => this.hasConverged())) {
         this.checkPackets();
         const before = this.checkState();
+        this.finalState = before;
         this.restartAll();
         if (this.settle('the cluster does not come back', CONVERGE_BOUND_MS, () => this.hasConverged())) {
           this.compareStates(before, this.checkState());
@@ -145,6 +151,7 @@ class Run {
       virtualMs: cluster.clock.nowMs,
       marks: this.marks,
       history: this.history,
+      finalState: this.finalState,
       log: cluster.log,
     };
   }
@@ -173,7 +180,7 @@ class Run {
         cluster.wipe(step.node);
         this.fell(step.node);
         this.unsteady.add(step.node);
-        this.history.damaged(step.node, cluster.clock.nowMs);
+        this.damaged(step.node);
         this.later(step.downMs, () => this.start(step.node));
         break;
       case 'stop':
@@ -231,9 +238,7 @@ class Run {
       if (kind === 'kill') this.kill(node);
       else this.cluster.cutPower(node);
       this.fell(node);
-      if (kind === 'power' && this.plan.durability !== 'always') {
-        this.history.damaged(node, this.cluster.clock.nowMs);
-      }
+      if (kind === 'power' && this.plan.durability !== 'always') this.damaged(node);
     }
     this.later(downMs, () => this.startAll(nodes));
   }
@@ -241,7 +246,13 @@ class Run {
   /** With durability off the process takes with it what it had not yet written. */
   private kill(node: number): void {
     this.cluster.kill(node);
-    if (this.plan.durability === 'off') this.history.damaged(node, this.cluster.clock.nowMs);
+    if (this.plan.durability === 'off') this.damaged(node);
+  }
+
+  /** The disk of a node lost what it had acknowledged. */
+  private damaged(node: number): void {
+    this.history.damaged(node, this.cluster.clock.nowMs);
+    this.counters.lossy = true;
   }
 
   private heal(): void {
@@ -270,7 +281,9 @@ class Run {
 
   private issue(clientIndex: number, number: number, words: string[]): void {
     const client = this.plan.clients[clientIndex];
-    const operations = this.history.begin(number, words, client, this.observe(client.node));
+    if (words[0] === 'FLUSHALL') this.counters.lossy = true;
+    if (isCount(words)) this.counters.begin(number, words);
+    const operations = isCount(words) ? [] : this.history.begin(number, words, client, this.observe(client.node));
     this.pending.set(number, { words, operations });
     this.clients[clientIndex].send(number, words);
   }
@@ -294,6 +307,8 @@ class Run {
       if (wrong !== null) this.violateLine(wrong);
       if (reply.type === 'error') this.mark(`error ${reply.text.split(' ', 1)[0]}`, 1);
     }
+    const miscounted = this.counters.end(completion.command, completion.outcome, reply);
+    if (miscounted !== null) this.violateLine(miscounted);
     for (const [place, operation] of pending.operations.entries()) {
       const own = reply?.type === 'array' ? (reply.items[place] ?? null) : reply;
       this.settleOperation(operation, completion.outcome, own);
@@ -438,18 +453,30 @@ class Run {
   private checkState(): Map<string, string | null> {
     const state = new Map<string, string | null>();
     for (const key of [...this.history.byKey.keys()].sort()) {
-      const values = this.askAll(['GET', key]).map((reply, node) => {
-        if (reply?.type === 'bulk') return reply.text;
-        if (reply?.type !== 'null') this.violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
-        return null;
-      });
-      const other = values.findIndex((value) => value !== values[0]);
-      if (other > 0) this.violate('diverged', `${key} is ${values[0]} at node 0 and ${values[other]} at node ${other}`);
-      const wrong = checkFinal(this.history, key, values[0], this.cluster.wallHighMs());
+      const value = this.valueEverywhere(key);
+      const wrong = checkFinal(this.history, key, value, this.cluster.wallHighMs());
       if (wrong !== null) this.violateLine(wrong);
-      state.set(key, values[0]);
+      state.set(key, value);
+    }
+    for (const key of this.counters.keys) {
+      const value = this.valueEverywhere(key);
+      const wrong = this.counters.checkFinal(key, value);
+      if (wrong !== null) this.violateLine(wrong);
+      state.set(key, value);
     }
     return state;
+  }
+
+  /** What every node says a key is; a violation if they do not agree. */
+  private valueEverywhere(key: string): string | null {
+    const values = this.askAll(['GET', key]).map((reply, node) => {
+      if (reply?.type === 'bulk') return reply.text;
+      if (reply?.type !== 'null') this.violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
+      return null;
+    });
+    const other = values.findIndex((value) => value !== values[0]);
+    if (other > 0) this.violate('diverged', `${key} is ${values[0]} at node 0 and ${values[other]} at node ${other}`);
+    return values[0];
   }
 
   private compareStates(before: Map<string, string | null>, after: Map<string, string | null>): void {

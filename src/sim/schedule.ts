@@ -6,6 +6,7 @@
  */
 import { Random } from '../core/base/random.js';
 import type { ClockPlan } from './clock.js';
+import { drawCounts } from './counters.js';
 import { CALM_NETWORK, type NetworkOptions } from './network.js';
 import { drawCommands } from './workload.js';
 
@@ -80,6 +81,7 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     ...drawUdpBlocks(new Random(seed, 0x5ced0003), nodes, limits.lengthMs),
     ...secured.steps,
     ...drawCommands(new Random(seed, 0x5ced0002), clients, limits.lengthMs),
+    ...drawCounts(new Random(seed, 0x5ced0021), clients, limits.lengthMs),
   ];
   steps.sort((left, right) => left.atMs - right.atMs);
   return {

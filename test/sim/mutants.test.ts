@@ -14,6 +14,7 @@ it.each([
   'ttl-restarted-per-hop',
   'asymmetric-tie-break',
   'actor-reused-after-restart',
+  'counter-adds-parts',
   'ack-before-log',
   'replay-window-off',
   'hints-uncounted',

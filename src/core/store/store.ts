@@ -73,6 +73,8 @@ export interface StoreOptions {
   partitions: number;
   /** `none` refuses what does not fit instead of evicting. */
   eviction: 's3-fifo' | 'none';
+  /** A planted bug, for the simulator (types/merge-type.ts). */
+  addsParts?: boolean;
   /** The cluster's hash key. */
   hashKey: readonly [number, number];
 }
@@ -137,6 +139,7 @@ const LAPSED_SHARE = 0.05;
 
 export class Store {
   readonly hasher: Hasher;
+  readonly addsParts: boolean;
   /** The store at points in time. */
   readonly snapshots: Snapshots;
   /** The turn's wall clock; expiry is judged by it. */
@@ -187,6 +190,7 @@ export class Store {
     assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes <= SEGMENT_BYTES_MAX, 'segments are 4 KiB to 4 MiB');
     assert(segmentBytes * 16 <= memoryBytesMax, 'memory is at least 16 segments');
     this.hasher = new Hasher(options.hashKey);
+    this.addsParts = options.addsParts === true;
     this.memoryBytesMax = memoryBytesMax;
     this.inlineBytesMax = inlineBytesMax(segmentBytes);
     this.segments = new Segments(segmentBytes, memoryBytesMax);

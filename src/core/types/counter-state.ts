@@ -142,12 +142,13 @@ export function joinStates(
   leftIsSet: boolean,
   right: CounterState,
   rightIsSet: boolean,
+  addsParts = false,
 ): CounterState {
   const order = compareBases(left, right);
   const rightStands = order !== 0 ? order < 0 : compareFolds(left, right) < 0;
   const high = rightStands ? right : left;
   const low = rightStands ? left : right;
-  const joined = { ...high, parts: unite(high, low) };
+  const joined = { ...high, parts: unite(high, low, addsParts) };
   const lowIsSet = rightStands ? leftIsSet : rightIsSet;
   const counts = !lowIsSet || compareBases(low, high) === 0;
   if (counts && compareVersions(low.expiryHlc, low.expiryActor, high.expiryHlc, high.expiryActor) > 0) {
@@ -268,7 +269,7 @@ function versionData(state: CounterState): Buffer {
 }
 
 /** Parts of both, of two copies the one written last; one that the further fold of an equal base accounts for is left out. */
-function unite(high: CounterState, low: CounterState): CounterPart[] {
+function unite(high: CounterState, low: CounterState, addsParts: boolean): CounterPart[] {
   const accounts = high.foldedHlc > 0 && (compareBases(high, low) !== 0 || compareFolds(high, low) !== 0);
   const united: CounterPart[] = [];
   let left = 0;
@@ -278,8 +279,10 @@ function unite(high: CounterState, low: CounterState): CounterPart[] {
     const other = low.parts[right];
     const order = one === undefined ? 1 : other === undefined ? -1 : byActorAndStart(one, other);
     if (order < 0) united.push(one);
-    else if (order === 0) united.push(other.lastHlc > one.lastHlc ? other : one);
-    else if (!accounts || other.startHlc > high.foldedHlc) united.push(other);
+    else if (order === 0) {
+      const later = other.lastHlc > one.lastHlc ? other : one;
+      united.push(addsParts ? { ...later, sum: one.sum + other.sum } : later);
+    } else if (!accounts || other.startHlc > high.foldedHlc) united.push(other);
     if (order <= 0) left++;
     if (order >= 0) right++;
   }

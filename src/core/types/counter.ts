@@ -139,7 +139,13 @@ function mergeApart(
 ): Verdict {
   const leftIsSet = recordType(left, leftAt) !== TYPE_COUNTER;
   const rightIsSet = recordType(right, rightAt) !== TYPE_COUNTER;
-  const state = joinStates(takeApart(left, leftAt), leftIsSet, takeApart(right, rightAt), rightIsSet);
+  const state = joinStates(
+    takeApart(left, leftAt),
+    leftIsSet,
+    takeApart(right, rightAt),
+    rightIsSet,
+    flushed.addsParts,
+  );
   settle(state, flushed);
   if (state.parts.length > PARTS_MERGED_MAX) return TOO_LARGE;
   if (state.parts.length === 0) {

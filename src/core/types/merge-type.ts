@@ -34,6 +34,8 @@ export type Verdict =
 export interface Flushed {
   readonly flushedHlc: number;
   readonly flushedActor: number;
+  /** A planted bug, for the simulator: what two copies of one part hold is added. */
+  readonly addsParts?: boolean;
 }
 
 /** What a node knows when it changes a value itself. */

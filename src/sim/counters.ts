@@ -1,0 +1,92 @@
+/**
+ * Counters in a run: INCR through every node, and what the replies and the last state may then say. The plan draws them beside the
+ * other commands, run.ts keeps the ledger. Amounts are positive, so a counter holds at least what was acknowledged and at
+ * most that and what may have been carried out; whatever was lost with a disk, or to a FLUSHALL, only lowers the least.
+ * Guarded: soundness before sharpness, as in checkers.ts.
+ */
+import type { Random } from '../core/base/random.js';
+import type { Completion } from './client.js';
+import type { Reply } from './replies.js';
+import type { ClientPlan, Step } from './schedule.js';
+
+const COUNTERS_MAX = 3;
+const PER_SECOND_MAX = 20;
+const AMOUNT_MAX = 9;
+
+/** INCR and INCRBY on a few counters by all clients, in about half of the runs. */
+export function drawCounts(random: Random, clients: readonly ClientPlan[], lengthMs: number): Step[] {
+  const steps: Step[] = [];
+  if (!random.chance(0.5)) return steps;
+  const counters = random.between(1, COUNTERS_MAX);
+  const perSecond = random.between(5, PER_SECOND_MAX);
+  for (let left = Math.floor((lengthMs / 1_000) * perSecond); left > 0; left--) {
+    const key = `count${random.below(counters)}`;
+    const words = random.chance(0.5) ? ['INCR', key] : ['INCRBY', key, String(random.between(1, AMOUNT_MAX))];
+    const atMs = random.below(lengthMs * 1_000) / 1_000;
+    steps.push({ atMs, kind: 'command', client: random.below(clients.length), words });
+  }
+  return steps;
+}
+
+export function isCount(words: readonly string[]): boolean {
+  return words[0] === 'INCR' || words[0] === 'INCRBY';
+}
+
+interface Tally {
+  acknowledged: number;
+  /** Sent and neither acknowledged nor refused: it may have been carried out, or may be yet. */
+  unknown: number;
+}
+
+export class CounterLedger {
+  /** A disk lost something, or everything was flushed: the least is nothing. */
+  lossy = false;
+  private readonly tallies = new Map<string, Tally>();
+  private readonly open = new Map<number, { key: string; amount: number }>();
+
+  get keys(): string[] {
+    return [...this.tallies.keys()].sort();
+  }
+
+  begin(number: number, words: readonly string[]): void {
+    const [, key, by] = words;
+    const amount = by === undefined ? 1 : Number(by);
+    this.open.set(number, { key, amount });
+    this.tally(key).unknown += amount;
+  }
+
+  /** The reply to one; a line if it says what can not be. */
+  end(number: number, outcome: Completion['outcome'], reply: Reply | null): string | null {
+    const count = this.open.get(number);
+    if (count === undefined) return null;
+    this.open.delete(number);
+    const { key, amount } = count;
+    const tally = this.tally(key);
+    if (outcome === 'indeterminate') return null;
+    tally.unknown -= amount;
+    if (outcome === 'refused') return null;
+    tally.acknowledged += amount;
+    const value = reply?.type === 'integer' ? reply.value : Number.NaN;
+    const most = tally.acknowledged + tally.unknown;
+    if (value >= amount && value <= most) return null;
+    return `count: ${key} was answered ${value} after ${amount} more; at most ${most} were ever added`;
+  }
+
+  /** What is left of a counter in the end; a line if it can not be. */
+  checkFinal(key: string, value: string | null): string | null {
+    const { acknowledged, unknown } = this.tally(key);
+    const found = value === null ? 0 : Number(value);
+    const least = this.lossy ? 0 : acknowledged;
+    if (found >= least && found <= acknowledged + unknown) return null;
+    return `count: ${key} is ${value} in the end, of ${acknowledged} acknowledged and ${unknown} unknown`;
+  }
+
+  private tally(key: string): Tally {
+    let tally = this.tallies.get(key);
+    if (tally === undefined) {
+      tally = { acknowledged: 0, unknown: 0 };
+      this.tallies.set(key, tally);
+    }
+    return tally;
+  }
+}
