@@ -25,6 +25,8 @@ export const PARTS_MAX = 256;
 export const PARTS_MERGED_MAX = 1024;
 
 const WORD = 0x100000000;
+/** Times this, rounded down: the high word. A power of two, so the product is exact. */
+const HIGH_WORD = 1 / WORD;
 /** The greatest high word, in absolute terms, of a 64-bit integer that a double holds exactly. */
 const HIGH_MAX = 0x1fffff;
 
@@ -53,9 +55,9 @@ export function partSequence(bytes: Uint8Array, part: number): number {
 }
 
 export function writePartDot(bytes: Uint8Array, part: number, actor: number, sequence: number): void {
-  writeWord(bytes, part, actor % WORD);
-  writeWord(bytes, part + 4, sequence % WORD);
-  writeWord(bytes, part + 8, Math.floor(actor / WORD) | (Math.floor(sequence / WORD) << 16));
+  writeWord(bytes, part, actor);
+  writeWord(bytes, part + 4, sequence);
+  writeWord(bytes, part + 8, Math.floor(actor * HIGH_WORD) | (Math.floor(sequence * HIGH_WORD) << 16));
 }
 
 /** Order of two parts: by actor, then by start. */
@@ -75,8 +77,8 @@ export function readSum(bytes: Uint8Array, low: number, top: number): number {
 
 /** Writes a safe integer as a sum. */
 export function writeSum(bytes: Uint8Array, low: number, top: number, sum: number): void {
-  const high = Math.floor(sum / WORD);
-  writeWord(bytes, low, sum - high * WORD);
+  const high = Math.floor(sum * HIGH_WORD);
+  writeWord(bytes, low, sum);
   writeWord(bytes, low + 4, high);
   writeWord(bytes, top, high < 0 ? -1 : 0);
 }
