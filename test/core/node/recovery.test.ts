@@ -9,6 +9,7 @@ import type { RingBook } from '../../../src/core/node/ring-book.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { recordKeyEnd, recordKeyStart, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
+import { encodeFloorNote, encodeGoneNote } from '../../../src/core/replication/floor-note.js';
 import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
@@ -61,6 +62,12 @@ class Machine {
       if (!this.wal.append(bytes, 0, bytes.length)) throw new Error(`refused: ${this.wal.refusal}`);
       if (entry.id % 50 === 0) this.turn();
     }
+    this.turn();
+  }
+
+  /** Appends a note of the node's own. */
+  append(bytes: Buffer): void {
+    this.wal.append(bytes, 0, bytes.length);
     this.turn();
   }
 
@@ -255,5 +262,21 @@ describe('a node that restarts', () => {
     expect(after).toEqual(before);
     machine.start(Number(enough?.[1]) * MIB, 'none');
     expect(machine.store.stats()).toMatchObject({ keys: 6000, evictions: 0 });
+  });
+
+  it("comes back with its floors, from an image and from the log behind it, and without what was dropped because of another's", () => {
+    const machine = new Machine();
+    machine.write([
+      { id: 1, hlc: 10 },
+      { id: 2, hlc: 11 },
+    ]);
+    machine.append(encodeFloorNote([[3, 500]]));
+    machine.append(encodeGoneNote(encode({ id: 1, hlc: 10 }), 0));
+    machine.start(4 * MIB, 'none');
+    expect([machine.floors[3], machine.stands(1), machine.stands(2)]).toEqual([500, 0, TYPE_PUT]);
+    machine.checkpointStore();
+    machine.append(encodeFloorNote([[4, 600]]));
+    machine.start(4 * MIB, 'none');
+    expect([machine.floors[3], machine.floors[4], machine.stands(1)]).toEqual([500, 600, 0]);
   });
 });

@@ -56,7 +56,7 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   );
   replicator.wallMs = NOW_MS;
   const adopt = (bytes: Buffer) => replicator.adopt({} as unknown as Peer, bytes, 0, bytes.length);
-  return { clock, replicator, store, adopt };
+  return { clock, floors, replicator, store, adopt };
 }
 
 describe('a record from a peer', () => {
@@ -83,6 +83,70 @@ describe('a record from a peer', () => {
       expect(replicator.stats.recordsDrifted).toBe(1);
       expect(store.keys(0)).toBe(0);
       expect(clock.stamp(NOW_MS)).toBeLessThan(ahead);
+    }
+  });
+});
+
+describe('a record as old as forgotten deletes, or as a flush', () => {
+  const FLOOR = hlcFromMs(NOW_MS - 60_000);
+
+  /** Every way in from a peer: an answer to a read, and a message, which repair, hints, hand-off and writes are. */
+  function ways(prepare: (bed: ReturnType<typeof bench>) => void) {
+    return ['answer', 'message'].map((way) => {
+      const bed = bench();
+      prepare(bed);
+      const peer = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+      const give = (bytes: Buffer): boolean => {
+        if (way === 'answer') return bed.replicator.adopt(peer, bytes, 0, bytes.length);
+        const link = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1).link;
+        link.add(bytes, 0, bytes.length, 1, 0, null);
+        const [message] = link.takeReady(0, 0);
+        bed.replicator.receive(peer, message.body, 0, message.body.length, false);
+        return true;
+      };
+      return { ...bed, peer, give };
+    });
+  }
+
+  it('is refused and counted, and counts as taken, unless its sender has forgotten as much itself', () => {
+    for (const { floors, store, peer, give } of ways((bed) => bed.floors.set(0, FLOOR))) {
+      expect(give(record({ hlc: FLOOR }, 'key', 'value'))).toBe(true);
+      expect(store.keys(0)).toBe(0);
+      expect(floors.stats.recordsBelowFloor).toBe(1);
+      peer.floors[0] = FLOOR;
+      give(record({ hlc: FLOOR }, 'key', 'value'));
+      expect(store.keys(0)).toBe(1);
+      expect(floors.stats.recordsBelowFloor).toBe(1);
+    }
+  });
+
+  it('is taken when it is newer than what stands for its key here, or above the floor', () => {
+    for (const { floors, store, give } of ways(() => {})) {
+      give(record({ hlc: FLOOR - 2 }, 'key', 'value'));
+      floors.set(0, FLOOR);
+      give(record({ hlc: FLOOR - 1 }, 'key', 'newer'));
+      give(record({ hlc: FLOOR + 1 }, 'other', 'value'));
+      expect(store.keys(0)).toBe(2);
+      expect(floors.stats.recordsBelowFloor).toBe(0);
+    }
+  });
+
+  it('brings no tombstone back, whoever sends it', () => {
+    for (const { floors, store, peer, give } of ways((bed) => bed.floors.set(0, FLOOR))) {
+      peer.floors[0] = FLOOR;
+      expect(give(record({ hlc: FLOOR, type: TYPE_TOMBSTONE }, 'key'))).toBe(true);
+      expect(store.stats().tombstones).toBe(0);
+      expect(floors.stats.recordsBelowFloor).toBe(0);
+    }
+  });
+
+  it('is refused by every way in once a flush covers it, though the sender knows nothing of the flush', () => {
+    for (const { store, give } of ways((bed) => bed.store.flush(FLOOR, 7))) {
+      give(record({ hlc: FLOOR, actor: 7 }, 'key', 'value'));
+      give(record({ hlc: FLOOR - 1, type: TYPE_TOMBSTONE }, 'other'));
+      expect([store.keys(0), store.stats().tombstones]).toEqual([0, 0]);
+      give(record({ hlc: FLOOR, actor: 8 }, 'key', 'value'));
+      expect(store.keys(0)).toBe(1);
     }
   });
 });
