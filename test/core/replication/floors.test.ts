@@ -162,6 +162,13 @@ describe('a floor', () => {
     expect(floors.raisesNow).toBe(false);
   });
 
+  it('is taken over whatever the clock says by a node that knows its own to be wrong: it would keep for ever what all have forgotten', () => {
+    const { floors } = bench();
+    floors.drifted = true;
+    floors.adopt(0, hlcFromMs(NOW_MS + 3_600_000));
+    expect(floors.raise(new Float64Array(PARTITIONS))).toEqual([[0, hlcFromMs(NOW_MS + 3_600_000)]]);
+  });
+
   it('binds the sender: only one with a floor as high may bring what lies at or below', () => {
     const { floors, b } = bench();
     floors.set(0, 100);
