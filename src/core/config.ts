@@ -9,6 +9,7 @@ import type { Setting, SettingValue } from './setting.js';
 import {
   bytes,
   choice,
+  decimal,
   GIB,
   integer,
   isAnyAddress,
@@ -26,6 +27,8 @@ export interface NodeConfig {
   id: string | null;
   clusterName: string;
   zone: string;
+  /** This node's share of the partitions, relative to the others'. */
+  weight: number;
   /** RESP over TCP. 0: any free port. */
   port: number;
   /** Gossip by UDP and peer streams by TCP, on one number. 0: any free port. */
@@ -94,6 +97,7 @@ export const SETTINGS: readonly Setting[] = [
   ),
   text('clusterName', 'name of the cluster; nodes of another name are refused', 'name', 'hearsay', /^[\w.-]{1,64}$/),
   text('zone', 'failure domain; owners of a partition are spread over zones', 'name', 'default', /^[\w.-]{1,64}$/),
+  decimal('weight', 'share of the partitions that this node takes, relative to the others', 1, 0.1, 10),
   integer('port', 'port for clients, RESP; 0 takes any free one', 'number', 7379, 0, 65_535),
   {
     ...integer('gossipPort', 'port for other nodes, UDP and TCP', 'number', null, 0, 65_535),

@@ -232,14 +232,16 @@ export class HearsayNode implements Machine {
     );
     for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0, this.rooms.ring.ring);
     this.state.hints = [];
-    const { ring } = this.rooms;
-    ring.joinSelf(nowMs);
-    if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
+    const { ring, ownership } = this.rooms;
     // Whoever gave its place up, and comes back, is a newcomer: what it held is with others.
     const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
-    this.rooms.ownership.begin(knows, ring.hasOthers && !ring.hadPlace, nowMs);
-    this.rooms.ownership.refresh(nowMs, this.state.restarted && ring.hadPlace);
-    this.rooms.ownership.tick(this.monotonicMs, this.rooms.floors.floor);
+    ownership.begin(knows, ring.hasOthers && !ring.hadPlace, nowMs);
+    // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
+    if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
+    ring.joinSelf(nowMs);
+    if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
+    ownership.refresh(nowMs, false);
+    ownership.tick(this.monotonicMs, this.rooms.floors.floor);
     ports.log.debug('node started', {
       id: nodeId,
       boot: this.state.boot,

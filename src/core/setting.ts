@@ -13,7 +13,7 @@ export interface Setting {
   readonly field: keyof NodeConfig;
   /** Key in the config file; flag and environment variable are made from it. */
   readonly name: string;
-  readonly kind: 'integer' | 'bytes' | 'text' | 'addresses' | 'choice' | 'switch';
+  readonly kind: 'integer' | 'decimal' | 'bytes' | 'text' | 'addresses' | 'choice' | 'switch';
   readonly meaning: string;
   /** What the value is called in the help: `--port <number>`. */
   readonly placeholder: string;
@@ -51,6 +51,8 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed {
   switch (setting.kind) {
     case 'integer':
       return parseNumber(setting, typeof raw === 'string' ? parseInteger(raw) : raw, 'a whole number');
+    case 'decimal':
+      return parseNumber(setting, typeof raw === 'string' ? parseDecimal(raw) : raw, 'a number');
     case 'bytes':
       return parseNumber(setting, typeof raw === 'string' ? parseBytes(raw) : raw, 'a size such as 64mb');
     case 'switch':
@@ -106,7 +108,8 @@ export function isAnyAddress(address: string): boolean {
 }
 
 function parseNumber(setting: Setting, value: unknown, what: string): Parsed {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) return bad(`is not ${what}`);
+  if (typeof value !== 'number' || !Number.isFinite(value)) return bad(`is not ${what}`);
+  if (setting.kind !== 'decimal' && !Number.isSafeInteger(value)) return bad(`is not ${what}`);
   const print = setting.kind === 'bytes' ? formatBytes : String;
   if (setting.min !== undefined && value < setting.min) return bad(`${print(value)} is below ${print(setting.min)}`);
   if (setting.max !== undefined && value > setting.max) return bad(`${print(value)} is above ${print(setting.max)}`);
@@ -126,6 +129,10 @@ function parseAddresses(raw: unknown): Parsed {
 
 function parseInteger(text: string): number {
   return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+}
+
+function parseDecimal(text: string): number {
+  return /^-?\d{1,9}(\.\d{1,9})?$/.test(text.trim()) ? Number(text) : Number.NaN;
 }
 
 function good(value: SettingValue): Parsed {
@@ -160,6 +167,10 @@ export function integer(
   max: number,
 ): Setting {
   return { field: name, name, kind: 'integer', meaning, placeholder, fallback, min, max, flag: true };
+}
+
+export function decimal(name: keyof NodeConfig, meaning: string, fallback: number, min: number, max: number): Setting {
+  return { ...integer(name, meaning, 'number', fallback, min, max), kind: 'decimal' };
 }
 
 export function tunable(name: keyof NodeConfig, meaning: string, fallback: number, min: number, max: number): Setting {

@@ -15,16 +15,17 @@ const SMALL = { walFileBytes: 32 * 1024, maxMemory: 2 * 1024 * 1024, segmentByte
 /** Every eighth run has room for a few hints only, so that some overflow into repair. */
 const FEW_HINTS = { hintBytesPerPeerMax: 1_024, hintBytesMax: 1_536 };
 
-/** `settings` take the place of those of a run. */
+/** `settings` take the place of those of a run, on every node or by the node's number. */
 export function hearsayFactories(
   mutations: ReadonlySet<string> = new Set(),
-  settings: Partial<NodeConfig> = {},
+  settings: Partial<NodeConfig> | ((node: number) => Partial<NodeConfig>) = {},
 ): RunFactories {
+  const settingsOf = typeof settings === 'function' ? settings : () => settings;
   return {
     createMachine:
       (plan: Plan): MachineFactory =>
       (ports, place, seed) =>
-        new HearsayNode(ports, { ...configFor(plan, place), ...settings }, { seed, mutations }),
+        new HearsayNode(ports, { ...configFor(plan, place), ...settingsOf(place.index) }, { seed, mutations }),
     createDisk: (random, schedule, completed) => new SimDisk({ random, schedule, completed }),
   };
 }

@@ -90,6 +90,11 @@ describe('the settings of a node', () => {
     [{ maxMemory: 'lots' }, 'maxMemory: is not a size such as 64mb'],
     [{ eviction: 'lru' }, 'eviction: "lru" is none of s3-fifo, none'],
     [{ replicas: 2.5 }, 'replicas: is not a whole number'],
+    [{ weight: '0.05' }, 'weight: 0.05 is below 0.1'],
+    [{ weight: 11 }, 'weight: 11 is above 10'],
+    [{ weight: 'heavy' }, 'weight: is not a number'],
+    [{ weight: '1e1' }, 'weight: is not a number'],
+    [{ weight: Number.NaN }, 'weight: is not a number'],
     [{ insecure: 'perhaps' }, 'insecure: "perhaps" is neither true nor false'],
     [{ id: 'no spaces' }, 'id: "no spaces" does not match ^[A-Za-z0-9._-]{1,64}$'],
   ])('refuse %j', (values, message) => {
@@ -102,6 +107,8 @@ describe('the settings of a node', () => {
     { bind: '192.168.1.5', insecure: true },
     { bind: '192.168.1.5', password: 'p', secretFile: '/run/secret' },
     { port: 0 },
+    { weight: '0.1' },
+    { weight: 2.5 },
     { port: 60_000, gossipPort: 60_001 },
     { join: ['a.example:1', '[::1]:2'], maxMemory: 8 * 1024 * 1024 },
   ])('accept %j', (values) => {

@@ -19,7 +19,10 @@ export interface ScenarioOptions {
   nodes?: number;
   mutations?: ReadonlySet<string>;
   plan?: Partial<Plan>;
-  settings?: Partial<NodeConfig>;
+  /** The same for all nodes, or by number, read anew at each start of a node. */
+  settings?: Partial<NodeConfig> | ((node: number) => Partial<NodeConfig>);
+  /** So many nodes are started at first; the others join when told to. */
+  started?: number;
 }
 
 export class Scenario {
@@ -50,7 +53,7 @@ export class Scenario {
       },
     );
     for (let node = 0; node < nodes; node++) {
-      this.cluster.start(node);
+      if (node < (options.started ?? nodes)) this.cluster.start(node);
       this.clients.push(this.clientOf(node));
     }
     this.untilReady();
@@ -75,6 +78,17 @@ export class Scenario {
     const number = this.number++;
     this.clients[node].send(number, words);
     return number;
+  }
+
+  /** Waits for the replies to commands that were sent; gives back what stands in the map for those that came back without an error. */
+  acknowledged(sent: ReadonlyMap<number, number>): number[] {
+    const good: number[] = [];
+    for (const [number, name] of sent) {
+      while (!this.replies.has(number)) this.rest(1);
+      const { reply } = this.replies.get(number) as Completion;
+      if (reply !== null && reply.type !== 'error') good.push(name);
+    }
+    return good;
   }
 
   rest(forMs: number): void {

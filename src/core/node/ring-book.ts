@@ -8,7 +8,7 @@ import { decodeControl, encodeControl } from '../gossip/codec.js';
 import { FRAME_RING } from '../gossip/frames.js';
 import type { Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
-import { decodeRingRecord, encodeRingRecord, Ring, type RingRecord } from '../partitions/ring.js';
+import { decodeRingRecord, encodeRingRecord, Ring, type RingMember, type RingRecord } from '../partitions/ring.js';
 import { recordEnd, recordKeyEnd, TYPE_RING, writeRecord } from '../record/record.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { Wal } from '../wal/wal.js';
@@ -33,8 +33,7 @@ export class RingBook {
 
   constructor(
     private readonly wal: Wal,
-    private readonly selfId: string,
-    private readonly zone: string,
+    private readonly self: RingMember,
     recovered: readonly Buffer[],
     nowMs: number,
   ) {
@@ -46,7 +45,7 @@ export class RingBook {
       const address = value[1];
       if (typeof address === 'string' && address !== '') this.addressOf.set(record.id, address);
     }
-    const mine = this.ring.get(selfId);
+    const mine = this.ring.get(self.id);
     this.hadPlace = mine?.state === 'in';
     this.newcomerUntilMs = mine === undefined ? nowMs + NEWCOMER_MS : nowMs;
   }
@@ -55,18 +54,18 @@ export class RingBook {
   addresses(): string[] {
     return this.ring
       .records()
-      .filter((record) => record.id !== this.selfId && record.state === 'in')
+      .filter((record) => record.id !== this.self.id && record.state === 'in')
       .flatMap((record) => this.addressOf.get(record.id) ?? []);
   }
 
   /** Whether anybody else has a place. */
   get hasOthers(): boolean {
-    return this.ring.records().some((record) => record.id !== this.selfId && record.state === 'in');
+    return this.ring.records().some((record) => record.id !== this.self.id && record.state === 'in');
   }
 
   /** Whether an operator had the cluster forget this node: it may not go on, nor start again from what it holds. */
   get isForgotten(): boolean {
-    return this.ring.get(this.selfId)?.state === 'forgotten';
+    return this.ring.get(this.self.id)?.state === 'forgotten';
   }
 
   /** Whether this node is giving its place up for good. */
@@ -81,18 +80,19 @@ export class RingBook {
 
   /** Takes this node's place, or takes it again after others had given it up. */
   joinSelf(nowMs: number): void {
-    const mine = this.ring.get(this.selfId);
-    if (this.leaving || (mine?.state === 'in' && mine.zone === this.zone)) return;
+    const mine = this.ring.get(this.self.id);
+    const { zone, weight } = this.self;
+    if (this.leaving || (mine?.state === 'in' && mine.zone === zone && mine.weight === weight)) return;
     if (mine?.state === 'forgotten' && nowMs >= this.newcomerUntilMs) return;
-    this.join({ id: this.selfId, zone: this.zone, weight: 1, state: 'in', version: (mine?.version ?? 0) + 1 });
+    this.join({ ...this.self, state: 'in', version: (mine?.version ?? 0) + 1 });
   }
 
   /** Gives this node's place up; the others move in, and are handed what it holds. */
   leaveSelf(): void {
     if (this.leaving) return;
     this.leaving = true;
-    const version = (this.ring.get(this.selfId)?.version ?? 0) + 1;
-    this.join({ id: this.selfId, zone: this.zone, weight: 1, state: 'left', version });
+    const version = (this.ring.get(this.self.id)?.version ?? 0) + 1;
+    this.join({ ...this.self, state: 'left', version });
   }
 
   /** Ends a dead member's place and its say. False if that is so already. */
@@ -130,7 +130,7 @@ export class RingBook {
     if (nowMs < this.nextCheckAtMs) return;
     this.nextCheckAtMs = nowMs + CHECK_INTERVAL_MS;
     for (const record of this.ring.records()) {
-      if (record.state !== 'in' || record.id === this.selfId) continue;
+      if (record.state !== 'in' || record.id === this.self.id) continue;
       if (nowMs - this.goneSince(record.id, membership.get(record.id), nowMs) < memberGraceMs) continue;
       this.join({ ...record, state: 'out', version: record.version + 1 });
     }

@@ -97,7 +97,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     partitions: config.partitions,
     random: random,
   });
-  const ring = new RingBook(wal, nodeId, config.zone, state.ring, parts.nowMs);
+  const self = { id: nodeId, zone: config.zone, weight: config.weight };
+  const ring = new RingBook(wal, self, state.ring, parts.nowMs);
   const membership = new Membership(
     { log: ports.log },
     {
@@ -108,7 +109,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
         port: config.gossipPort,
         respPort: config.port,
         zone: config.zone,
-        weight: 1,
+        weight: config.weight,
       },
       actor,
       boot: state.boot,

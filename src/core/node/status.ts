@@ -277,6 +277,7 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     address: `${member.host}:${member.respPort}`,
     gossip: `${member.host}:${member.port}`,
     zone: member.zone,
+    weight: member.weight,
     place: parts.ring.get(member.id)?.state ?? 'none',
     self: peer === undefined,
     secret_key: keyText(peer === undefined ? (parts.keys?.sealing.secret.id ?? 0) : peer.keyId),

@@ -4,6 +4,9 @@
  * as the owners allow. Guarded: it only reorders; and it starts from the best score, so that a change of the ring changes few.
  */
 
+/** Excesses are differences of fractions: two that lie one apart, but for their rounding, are not worth a move, nor a move back. */
+const ROUNDING = 1e-6;
+
 /**
  * Puts the first owner at the front of each list. `shares` is each member's even part of all partitions. Overfull members
  * pass first places on along the shortest chain of shared partitions to one that has fewer, until no chain improves.
@@ -20,7 +23,7 @@ export function firstOwners(owners: number[][], shares: readonly number[]): void
     for (let member = 0; member < shares.length; member++) {
       if (!settled.has(member) && (fullest === -1 || excess(member) > excess(fullest))) fullest = member;
     }
-    const chain = shortestChain(owners, led, fullest, (member) => excess(member) < excess(fullest) - 1);
+    const chain = shortestChain(owners, led, fullest, (member) => excess(member) < excess(fullest) - 1 - ROUNDING);
     if (chain === null) {
       settled.add(fullest);
       continue;

@@ -19,7 +19,8 @@ const record = (id: string, state: RingState, version: number): RingRecord => ({
   version,
 });
 const frame = (...records: RingRecord[]) => encodeControl(records.map(encodeRingRecord));
-const bookFrom = (recovered: readonly Buffer[], nowMs = 0) => new RingBook(wal, 'self', 'z', recovered, nowMs);
+const bookFrom = (recovered: readonly Buffer[], nowMs = 0, weight = 1) =>
+  new RingBook(wal, { id: 'self', zone: 'z', weight }, recovered, nowMs);
 
 describe('the ring book', () => {
   beforeEach(() => {
@@ -31,6 +32,20 @@ describe('the ring book', () => {
     book.joinSelf(0);
     book.arrived(frame(record('self', 'out', 4)), nobody, 500_000);
     expect(book.ring.get('self')).toMatchObject({ state: 'in', version: 5 });
+  });
+
+  it('tells another weight after a restart by a record of its own with a higher version, and the same weight by none', () => {
+    bookFrom([]).joinSelf(0);
+    const same = bookFrom(logged);
+    same.joinSelf(0);
+    expect(same.ring.get('self')).toMatchObject({ weight: 1, version: 1 });
+    const heavier = bookFrom(logged, 0, 2.5);
+    heavier.joinSelf(0);
+    expect(heavier.ring.get('self')).toMatchObject({ state: 'in', weight: 2.5, version: 2 });
+    heavier.arrived(frame(record('self', 'in', 1)), nobody, 0);
+    expect(heavier.ring.get('self')).toMatchObject({ weight: 2.5, version: 2 });
+    heavier.leaveSelf();
+    expect(heavier.ring.get('self')).toMatchObject({ state: 'left', weight: 2.5, version: 3 });
   });
 
   it('does not take its place again once it leaves', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
+import { firstOwners } from '../../../src/core/partitions/first-owners.js';
 import { evenShares, type Placement, place } from '../../../src/core/partitions/placement.js';
 import type { RingMember } from '../../../src/core/partitions/ring.js';
 
@@ -72,6 +73,12 @@ describe('place', () => {
     }
   });
 
+  it('comes to an end where shares are fractions and a move changes nothing but their rounding', () => {
+    const owners = Array.from({ length: 13 }, () => [0, 1]);
+    firstOwners(owners, [8 / 3, 8 / 3]);
+    expect(owners.filter(([first]) => first === 0).length).toBe(7);
+  });
+
   it('is the same whatever the order of its input', () => {
     fc.assert(
       fc.property(
@@ -129,6 +136,48 @@ describe('place', () => {
     const shares = evenShares(ring, PARTITIONS * 3, PARTITIONS);
     const owned = loads(place(ring, PARTITIONS, 3));
     for (let at = 0; at < ring.length; at++) expect(Math.abs(owned[at] - shares[at]) / shares[at]).toBeLessThan(0.06);
+  });
+
+  it('keeps owned partitions and first places within 6 % of the shares by weight, give or take one, at 5 to 15 members', () => {
+    for (const weights of [
+      [1, 2],
+      [0.5, 1, 1.5],
+      [1, 1, 1, 1.2, 0.8],
+    ]) {
+      for (let count = 5; count <= 15; count++) {
+        const ring = ringOf(count).map((member, at) => ({ ...member, weight: weights[at % weights.length] }));
+        // Placement sorts by id: so does what it is compared with.
+        ring.sort((left, right) => (left.id < right.id ? -1 : 1));
+        const placement = place(ring, PARTITIONS, 3);
+        const shares = evenShares(ring, PARTITIONS * 3, PARTITIONS);
+        for (const [at, owned] of loads(placement).entries()) {
+          expect(Math.abs(owned - shares[at])).toBeLessThanOrEqual(Math.max(1, shares[at] * 0.06));
+        }
+        const firsts = evenShares(ring, PARTITIONS, PARTITIONS);
+        for (const [at, led] of leads(placement).entries()) {
+          expect(Math.abs(led - firsts[at])).toBeLessThanOrEqual(Math.max(1, firsts[at] * 0.06));
+        }
+      }
+    }
+  });
+
+  it('serves the weights from a tenth to ten beside each other, in zones or not, with as many owners as ever', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ weight: fc.constantFrom(0.1, 0.5, 1, 3, 10), zone: fc.integer({ min: 0, max: 4 }) }), {
+          minLength: 1,
+          maxLength: 15,
+        }),
+        (drawn) => {
+          const ring = drawn.map(({ weight, zone }, at) => ({ id: `n${at}`, zone: `z${zone}`, weight }));
+          const placement = place(ring, 64, 3);
+          for (let partition = 0; partition < 64; partition++) {
+            expect(new Set(placement.owners(partition)).size).toBe(Math.min(3, ring.length));
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it('gives no member more than every partition, however heavy', () => {
