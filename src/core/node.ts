@@ -235,7 +235,7 @@ export class HearsayNode implements Machine {
     const { ring, ownership } = this.rooms;
     // Whoever gave its place up, and comes back, is a newcomer: what it held is with others.
     const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
-    ownership.begin(knows, ring.hasOthers && !ring.hadPlace, nowMs);
+    ownership.begin(knows, ring.hasOthers, nowMs);
     // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
     if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
     ring.joinSelf(nowMs);

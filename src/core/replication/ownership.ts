@@ -71,13 +71,13 @@ export class Ownership {
   }
 
   /**
-   * `met`: this node knows its cluster already; otherwise it waits to hear the ring, or for a while in vain. `returns`: it
-   * gave its place up before and knows whom to ask: that none of them is there yet is no reason to answer without them.
+   * `met`: this node knows its cluster already; otherwise it waits to hear the ring, or for a while in vain. `hasOthers`: it
+   * knows whom to ask for what it never held: that none of them is there yet is no reason to answer without them.
    */
-  begin(met: boolean, returns: boolean, nowMs: number): void {
+  begin(met: boolean, hasOthers: boolean, nowMs: number): void {
     this.met = met;
     this.meetsByMs = nowMs + MEET_MS;
-    this.asksUntilMs = returns ? nowMs + MEET_MS : nowMs;
+    this.asksUntilMs = hasOthers ? nowMs + MEET_MS : nowMs;
   }
 
   get ringHash(): number {
@@ -163,12 +163,12 @@ export class Ownership {
   /** Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. */
   tick(nowMs: number, floors: Float64Array): void {
     if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
-    if (this.notReady > 0 && nowMs >= this.asksUntilMs) {
+    if (this.notReady > 0) {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
         const isOver = nowMs >= this.readyAtMs[partition] && !this.awaitsOwner(partition, nowMs, floors[partition]);
-        if (byTime ? isOver : !this.hasSource(partition)) this.markReady(partition);
+        if (byTime ? isOver : nowMs >= this.asksUntilMs && !this.hasSource(partition)) this.markReady(partition);
         else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition)) this.markReady(partition);
       }
     }
