@@ -120,6 +120,30 @@ describe('siblings under partitions, kills and restarts', () => {
   });
 });
 
+describe('the context of a key', () => {
+  it('does not grow with restarts: what every member has needs no chain', () => {
+    const scenario = new Scenario();
+    const lengths: number[] = [];
+    for (let life = 0; life < 14; life++) {
+      const [context] = cget(scenario, life % 3);
+      lengths.push(context.length);
+      expect(scenario.ask(life % 3, 'CPUT', 'k', context, `life ${life}`).outcome).toBe('ok');
+      scenario.kill(life % 3);
+      scenario.rest(300);
+      scenario.start(life % 3);
+      scenario.untilReady();
+      scenario.rest(20_000);
+    }
+    expect(cget(scenario, 0).slice(1)).toEqual(['life 13']);
+    expect(Math.max(...lengths.slice(4))).toBeLessThanOrEqual(Math.max(...lengths.slice(0, 4)) + 40);
+  });
+});
+
+function cget(scenario: Scenario, node: number): string[] {
+  const { reply } = scenario.ask(node, 'CGET', 'k');
+  return reply?.type === 'array' ? reply.items.map(textOf) : [];
+}
+
 describe('HyperLogLogs under a partition', () => {
   it('estimate the union on every node once it has healed, as if all had been counted at one place', () => {
     const scenario = new Scenario();

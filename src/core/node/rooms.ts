@@ -152,7 +152,10 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     },
   );
   const actors = new ActorBook((known) => known === actor || peers.withActor(known) !== undefined);
-  const local = new LocalKeyspace(distinctKeys, store, wal, clock, replicator, frontiers, actors, { actor });
+  const local = new LocalKeyspace(distinctKeys, store, wal, clock, replicator, frontiers, actors, {
+    actor,
+    floors: floors.passable,
+  });
   const loader = new Loader(distinctKeys, store, wal, clock, ownership, replicator, frontiers, floors, {
     partitions: config.partitions,
   });

@@ -87,7 +87,7 @@ export class LocalKeyspace implements Keyspace {
     private readonly replicator: Replicator,
     private readonly frontiers: Frontiers,
     actors: ActorBook,
-    options: { actor: number },
+    options: { actor: number; floors: Float64Array },
   ) {
     this.fields = {
       type: 0,
@@ -99,7 +99,7 @@ export class LocalKeyspace implements Keyspace {
       expiryActor: 0,
     };
     this.next = { hlc: 0, actor: options.actor, sequence: 0 };
-    this.limits = new Limits(store, frontiers, actors, options.actor, replicator.mutations);
+    this.limits = new Limits(store, options.floors, actors, options.actor, replicator.mutations);
   }
 
   /** The version stamped last, and its place in the sequence of its partition. */
@@ -323,7 +323,7 @@ class Limits implements ChangeLimits {
 
   constructor(
     private readonly store: Store,
-    private readonly frontiers: Frontiers,
+    private readonly floors: Float64Array,
     private readonly actors: ActorBook,
     private readonly actor: number,
     readonly mutations: ReadonlySet<string>,
@@ -338,7 +338,7 @@ class Limits implements ChangeLimits {
   }
 
   get floorHlc(): number {
-    return this.frontiers.floor(this.partition);
+    return this.floors[this.partition];
   }
 
   /** Where nothing was evicted this node has its own copy still. */

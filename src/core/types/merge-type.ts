@@ -40,7 +40,7 @@ export interface Flushed {
 
 /** What a node knows when it changes a value itself. */
 export interface ChangeLimits extends Flushed {
-  /** Every owner has everything stamped up to here. */
+  /** Every member with a say has everything stamped up to here. */
   readonly floorHlc: number;
   /** Above this an actor stamped nothing and never will; Infinity while it may still write, or nobody knows. */
   endHlcOf(actor: number): number;
