@@ -284,6 +284,7 @@ const CODES: Readonly<Record<ErrorCode, true>> = {
   BUSY: true,
   LOADING: true,
   SNAPSHOT: true,
+  SESSION: true,
   UNAVAILABLE: true,
   NOQUORUM: true,
   CLOCKDRIFT: true,

@@ -213,6 +213,7 @@ export class HearsayNode implements Machine {
       this.rooms.forwarding,
       commandTable,
       this.host.waiters,
+      this.rooms.cover,
       {
         lateMs: config.operationTimeoutMs + config.maxClockDriftMs,
       },
@@ -295,6 +296,8 @@ export class HearsayNode implements Machine {
   turnEnded(): void {
     if (this.stopped || this.rooms === undefined) return;
     this.rooms.coordinator.runFollowers(this.host);
+    this.rooms.reads.hedge(this.host);
+    this.rooms.forwarding.hedge();
     this.sendMembership();
     this.wal.turnEnded(this.monotonicMs);
     const released = this.releasedBatch();

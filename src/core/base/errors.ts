@@ -29,6 +29,8 @@ export type ErrorCode =
   | 'CLOCKDRIFT'
   /** The node is joining its cluster and does not know its data yet; nothing changed. */
   | 'LOADING'
+  /** The token is none of this cluster, or no reachable owner has seen what it names yet; nothing changed. */
+  | 'SESSION'
   /** The snapshot was closed, by its owner or by a bound; nothing changed, another may be opened. */
   | 'SNAPSHOT'
   /** The connection has not authenticated; nothing changed. */

@@ -10,6 +10,7 @@ import type { Reply } from '../resp/reply.js';
 import type { Caller, CommandHost, Level } from './host.js';
 import type { Keyspace } from './keyspace.js';
 import type { Receipt } from './receipt.js';
+import type { SessionToken } from './session-token.js';
 import type { CommandStats } from './stats.js';
 import type { CommandTable } from './table.js';
 
@@ -93,6 +94,7 @@ export interface Connection {
   readLevel: Level;
   writeLevel: Level;
   strict: boolean;
+  session: SessionToken | null;
   readonly receipt: Receipt;
   name: string;
   libraryName: string;

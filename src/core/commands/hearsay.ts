@@ -1,5 +1,5 @@
 /**
- * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT, SECRET, LEAVE, FORGET and FAULT. Operators and
+ * Commands of Hearsay's own: HEARSAY.STATUS, DIGEST, EXPLAIN, CONSISTENCY, RECEIPT, SESSION, SECRET, LEAVE, FORGET and FAULT. Operators and
  * tests see through them what the cluster believes, and say who belongs to it no more; CONSISTENCY is how a connection says
  * how many owners must answer.
  */
@@ -8,8 +8,9 @@ import { describeStamp } from '../base/hlc.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { ADMIN, BARRIER, CONNECTION, connectionOf, FAST, syntaxError } from './command.js';
+import { ADMIN, BARRIER, CONNECTION, connectionOf, FAST, syntaxError, unknownSubcommand } from './command.js';
 import type { Level } from './host.js';
+import { SessionToken, TOKEN_CHARACTERS_MAX } from './session-token.js';
 
 /** Words of one HEARSAY.FAULT, and bytes of each. */
 const FAULT_WORDS_MAX = 16;
@@ -130,6 +131,32 @@ function levelIn(args: Args, index: number): Level {
   throw new HearsayError('ERR', 'a level is ONE, QUORUM or ALL');
 }
 
+/**
+ * ON begins a session, RESUME goes on with one that another connection or node knows, TOKEN gives what it has seen as text, END gives that
+ * and ends it here. Under a session a read is answered only from a node that has seen all of it.
+ */
+function session(context: CommandContext, args: Args, reply: Reply): void {
+  const { host } = context;
+  const connection = connectionOf(context);
+  if (args.equalsIgnoreCase(1, 'ON') && args.count === 2) {
+    connection.session ??= new SessionToken();
+    reply.ok();
+  } else if (args.equalsIgnoreCase(1, 'RESUME') && args.count === 3) {
+    const text = args.length(2) > TOKEN_CHARACTERS_MAX ? '' : args.string(2);
+    const token = SessionToken.parse(text, host.sessionCluster, host.settings.partitions);
+    if (token === null) throw new HearsayError('SESSION', 'this is no token of this cluster');
+    if (!host.stampAbove(token.hlc)) {
+      throw new HearsayError('SESSION', "the token is further ahead of this node's clock than the drift allowed");
+    }
+    connection.session = token;
+    reply.ok();
+  } else if ((args.equalsIgnoreCase(1, 'TOKEN') || args.equalsIgnoreCase(1, 'END')) && args.count === 2) {
+    if (connection.session === null) throw new HearsayError('SESSION', 'this connection has no session');
+    reply.bulkString(connection.session.encode(host.sessionCluster));
+    if (args.equalsIgnoreCase(1, 'END')) connection.session = null;
+  } else throw unknownSubcommand('HEARSAY.SESSION', args);
+}
+
 function fault({ host }: CommandContext, args: Args, reply: Reply): void {
   if (args.count - 1 > FAULT_WORDS_MAX) throw syntaxError();
   const words: string[] = [];
@@ -191,6 +218,14 @@ export const hearsayCommands: Command[] = [
     ...row,
     summary: 'Show what the last reply of this connection rests on',
     run: receipt,
+  },
+  {
+    name: 'hearsay.session',
+    arity: -2,
+    flags: CONNECTION | FAST | BARRIER,
+    ...row,
+    summary: 'Read your own writes through any node: ON, TOKEN, RESUME token, END',
+    run: session,
   },
   {
     name: 'hearsay.secret',

@@ -9,6 +9,7 @@ import type { Reply } from '../resp/reply.js';
 import type { Command } from './command.js';
 import type { Keyspace } from './keyspace.js';
 import type { Receipt } from './receipt.js';
+import type { SessionToken } from './session-token.js';
 import type { SnapshotDoor } from './snapshot-door.js';
 import type { WriteMarks } from './write-marks.js';
 
@@ -30,6 +31,8 @@ export interface Caller {
   readonly receipt: Receipt;
   /** Where a reply that is known at once goes. */
   readonly reply: Reply;
+  /** What the session of its connection has seen; null without one. */
+  readonly session: SessionToken | null;
   /** What this caller wrote, for WAIT: kept by the node. */
   readonly wrote: WriteMarks;
   /** A command on keys begins: its receipt, blank. */
@@ -179,6 +182,10 @@ export interface CommandHost {
   resetDistinct(caller: Caller): void;
   /** A key has come to have many siblings: said in the log now and then, and counted. */
   noteSiblings(key: Buffer, start: number, end: number, count: number): void;
+  /** The cluster that session tokens are of: 16 hexadecimal digits. */
+  readonly sessionCluster: string;
+  /** Everything stamped here from now on is above this; false if that is further ahead than the drift allowed. */
+  stampAbove(hlc: number): boolean;
   /** Version, owners and who holds what, for HEARSAY.EXPLAIN. */
   explain(key: Buffer, start: number, end: number, caller: Caller): void;
   /** Eight bytes in hex that are equal on two nodes exactly when they hold the same live entries of the partition. */

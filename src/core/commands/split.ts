@@ -14,6 +14,7 @@ import type { Command, SplitRule } from './command.js';
 import { lastKeyOf, WRITE } from './command.js';
 import type { Caller, CommandHost, Deferred, Level } from './host.js';
 import { Receipt } from './receipt.js';
+import type { SessionToken } from './session-token.js';
 import type { WriteMarks } from './write-marks.js';
 
 /** Keys of one command that may be under way at once. */
@@ -209,6 +210,7 @@ class PartCaller implements Caller, Deferred {
   readonly readLevel: Level;
   readonly writeLevel: Level;
   readonly strict: boolean;
+  readonly session: SessionToken | null;
   readonly wrote: WriteMarks;
   readonly receipt = new Receipt();
   readonly reply: Reply;
@@ -225,6 +227,7 @@ class PartCaller implements Caller, Deferred {
     this.readLevel = caller.readLevel;
     this.writeLevel = caller.writeLevel;
     this.strict = caller.strict;
+    this.session = caller.session;
     this.wrote = caller.wrote;
     this.reply = new Reply(caller.protocol, null);
     this.gathering = gathering;

@@ -236,6 +236,14 @@ export class NodeHost implements CommandHost {
     });
   }
 
+  get sessionCluster(): string {
+    return this.parts.identity.hashMark;
+  }
+
+  stampAbove(hlc: number): boolean {
+    return this.rooms.clock.observe(hlc, this.wallMs);
+  }
+
   explain(key: Buffer, start: number, end: number, caller: Caller): void {
     this.rooms.reads.explain(this, key, start, end, caller);
   }
@@ -267,6 +275,7 @@ export class NodeHost implements CommandHost {
       forwarding: this.rooms.forwarding,
       reads: this.rooms.reads,
       order: this.rooms.order,
+      hedges: this.rooms.hedges,
       waiters: this.waiters,
       distinctKeys: this.parts.distinctKeys,
       vitals: this.ports.vitals,

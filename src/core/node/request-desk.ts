@@ -7,6 +7,7 @@ import type { HybridClock } from '../base/hlc.js';
 import { arityFits, keysFit, WRITE } from '../commands/command.js';
 import type { CommandHost } from '../commands/host.js';
 import { partitionCommand } from '../commands/partition.js';
+import type { SessionToken } from '../commands/session-token.js';
 import type { CommandTable } from '../commands/table.js';
 import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import { slotOf } from '../partitions/slots.js';
@@ -19,6 +20,7 @@ import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
 import type { Replicator } from '../replication/replicator.js';
 import {
+  COVERS_NOTHING,
   encodeKeyRequest,
   encodeVersionResponse,
   mayAdd,
@@ -30,6 +32,7 @@ import {
   REQUEST_WANT,
   type RequestHead,
   readForwardArgs,
+  readForwardSession,
   readKeyRequest,
   readRequestHead,
   readResponseHead,
@@ -40,6 +43,7 @@ import {
   STATUS_UNKNOWN,
   versionOf,
 } from '../replication/requests.js';
+import type { SessionCover } from '../replication/session-cover.js';
 import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 
@@ -60,6 +64,7 @@ export class RequestDesk {
     private readonly forwarding: Forwarding,
     private readonly table: CommandTable,
     private readonly waiters: Waiters,
+    private readonly sessions: SessionCover,
     private readonly options: { lateMs: number },
   ) {}
 
@@ -125,6 +130,7 @@ export class RequestDesk {
       readLevel: 'one',
       writeLevel: 'one',
       strict: false,
+      session: false,
       hops: 0,
       hlc: clock.last,
       sentMs: 0,
@@ -170,14 +176,19 @@ export class RequestDesk {
       this.stats.refused++;
       return;
     }
-    const caller = this.caller(peer, head, clock);
+    const session = head.session ? readForwardSession(args, partition) : null;
+    if (head.session && session === null) {
+      this.stats.malformed++;
+      return;
+    }
+    const caller = this.caller(peer, head, clock, session);
     caller?.beginReceipt((command.flags & WRITE) === 0 ? head.readLevel : head.writeLevel);
     if (caller === null) this.stats.refused++;
     else coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
   }
 
   private keyAsked(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {
-    const asked = readKeyRequest(body);
+    const asked = readKeyRequest(body, head);
     if (asked === null) {
       this.stats.malformed++;
       return;
@@ -197,16 +208,22 @@ export class RequestDesk {
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;
     const said = { id: head.id, status, hlc: clock.last };
+    const covers = asked.session === null ? COVERS_NOTHING : this.sessions.cover(partition, asked.session);
     const knows = !found && this.ownership.owns(partition) && !this.store.isLossy(partition);
     const floor = knows ? this.floors.floor[partition] : 0;
-    const answer = encodeVersionResponse(said, version, type, floor, record, offset);
+    const answer = encodeVersionResponse(said, version, type, floor, record, offset, covers);
     this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
   }
 
-  private caller(peer: Peer, head: RequestHead, clock: HybridClock): PeerCaller | null {
+  private caller(
+    peer: Peer,
+    head: RequestHead,
+    clock: HybridClock,
+    session: SessionToken | null = null,
+  ): PeerCaller | null {
     if (this.callers.size >= CALLERS_MAX) return null;
     const { id, protocol, readLevel, writeLevel, strict } = head;
-    const caller = new PeerCaller(this.peers, peer, id, protocol, readLevel, writeLevel, strict, clock);
+    const caller = new PeerCaller(this.peers, peer, id, protocol, readLevel, writeLevel, strict, session, clock);
     this.callers.add(caller);
     return caller;
   }

@@ -21,6 +21,7 @@ import { FloorDesk } from '../replication/floor-desk.js';
 import { Floors } from '../replication/floors.js';
 import { Forwarding } from '../replication/forwarding.js';
 import type { Frontiers } from '../replication/frontier.js';
+import { HedgeBudget } from '../replication/hedges.js';
 import { Loader } from '../replication/loader.js';
 import { LocalKeyspace } from '../replication/local-keyspace.js';
 import { Operations } from '../replication/operations.js';
@@ -28,6 +29,7 @@ import { Ownership } from '../replication/ownership.js';
 import { Peers } from '../replication/peers.js';
 import { QuorumReads } from '../replication/reads.js';
 import { Replicator } from '../replication/replicator.js';
+import { SessionCover } from '../replication/session-cover.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import type { ClusterIdentity } from './identity.js';
@@ -47,6 +49,8 @@ export interface Rooms {
   readonly order: CallerOrder;
   readonly floors: Floors;
   readonly floorDesk: FloorDesk;
+  readonly hedges: HedgeBudget;
+  readonly cover: SessionCover;
   readonly replicator: Replicator;
   readonly local: LocalKeyspace;
   readonly loader: Loader;
@@ -78,6 +82,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
   const refusals = new Refusals(ports.log);
   const operations = new Operations();
   const order = new CallerOrder();
+  const hedges = new HedgeBudget();
+  const cover = new SessionCover(frontiers, mutations.has('session-ignored'));
   const clock = new HybridClock(state.maxHlc, config.maxClockDriftMs);
   const peers = new Peers(ports, {
     sender,
@@ -164,6 +170,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     ownership,
     clock,
     order,
+    hedges,
     {
       operationTimeoutMs: config.operationTimeoutMs,
     },
@@ -178,6 +185,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     floors,
     clock,
     order,
+    hedges,
+    cover,
     {
       selfId: nodeId,
       replicas: config.replicas,
@@ -195,6 +204,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     peers,
     wal,
     order,
+    cover,
     {
       ...options,
       actor,
@@ -223,6 +233,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     order,
     floors,
     floorDesk,
+    hedges,
+    cover,
     replicator,
     local,
     loader,

@@ -18,6 +18,7 @@ import type { FloorDesk } from '../replication/floor-desk.js';
 import type { Floors } from '../replication/floors.js';
 import type { Forwarding } from '../replication/forwarding.js';
 import type { Frontiers } from '../replication/frontier.js';
+import type { HedgeBudget } from '../replication/hedges.js';
 import type { Loader } from '../replication/loader.js';
 import type { LocalKeyspace } from '../replication/local-keyspace.js';
 import type { Operations } from '../replication/operations.js';
@@ -69,6 +70,7 @@ export interface StatusParts {
   forwarding: Forwarding;
   reads: QuorumReads;
   order: CallerOrder;
+  hedges: HedgeBudget;
   waiters: Waiters;
   distinctKeys: DistinctKeys;
   vitals: Vitals;
@@ -199,6 +201,11 @@ export function nodeStatus(parts: StatusParts): Status {
     reads_begun: parts.reads.stats.begun,
     reads_timed_out: parts.reads.stats.timeouts,
     reads_repaired: parts.reads.stats.repaired,
+    reads_widened: parts.reads.stats.widened,
+    sessions_behind: parts.reads.stats.sessionsBehind,
+    reads_hedged: parts.hedges.hedged,
+    reads_hedge_won: parts.hedges.won,
+    reads_hedge_denied: parts.hedges.denied,
     commands_under_way: parts.order.size,
     commands_waiting_in_order: parts.order.waiting,
     waiters: parts.waiters.size,

@@ -10,6 +10,7 @@
 import { type Command, type CommandContext, execute, lastKeyOf, READ, readsFirst, WRITE } from '../commands/command.js';
 import type { Caller, CommandHost } from '../commands/host.js';
 import type { Receipt } from '../commands/receipt.js';
+import type { SessionToken } from '../commands/session-token.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { WriteMark } from '../commands/write-marks.js';
 import type { Args } from '../resp/args.js';
@@ -23,6 +24,8 @@ import type { Peer, Peers } from './peers.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { QuorumReads } from './reads.js';
 import type { Replicator } from './replicator.js';
+import { COVERS_ALL } from './requests.js';
+import type { SessionCover } from './session-cover.js';
 
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
@@ -57,6 +60,7 @@ export class Coordinator {
     private readonly peers: Peers,
     private readonly wal: Wal,
     private readonly order: CallerOrder,
+    private readonly cover: SessionCover,
     private readonly options: CoordinatorOptions,
     private readonly stats: CommandStats,
   ) {}
@@ -70,6 +74,8 @@ export class Coordinator {
     if ((command.flags & READ) !== 0 && caller.readLevel !== 'one') return false;
     if ((command.flags & WRITE) !== 0 && caller.writeLevel !== 'one') return false;
     const last = lastKeyOf(command, args.count);
+    // A session notes what it saw of each key.
+    if (caller.session !== null && last > command.firstKey) return false;
     for (let index = command.firstKey; index <= last; index += command.step) {
       const partition = this.keyspace.focus(args.buffer, args.starts[index], args.ends[index]);
       const elsewhere = this.route(command, args, partition) !== null;
@@ -103,7 +109,7 @@ export class Coordinator {
         // Behind a command at another owner: a write goes there too; a read asks there for what came of it, and here for
         // what this node wrote.
         const here = command.firstKey > 0 && (command.flags & WRITE) === 0 && this.ownership.owns(partition);
-        if (!here) this.forwarding.forward(ahead.peer, partition, command, args, caller, hops);
+        if (!here) this.forwarding.forward(ahead.peer, partition, command, args, caller, hops, true);
         else this.reads.begin(host, partition, command, args, caller, ahead.peer);
       } else if (this.order.full) {
         caller.reply.error('BUSY', 'too many commands wait for others of their connection');
@@ -117,7 +123,7 @@ export class Coordinator {
     const handingOff = hops > 0 && (command.flags & WRITE) === 0 && this.holdsForeign(partition);
     const target = hops >= 2 || handingOff ? null : this.route(command, args, partition);
     if (target !== null) {
-      this.forwarding.forward(target, partition, command, args, caller, hops);
+      this.forwarding.forward(target, partition, command, args, caller, hops, false);
       return;
     }
     if ((command.flags & WRITE) === 0 && !this.ownership.owns(partition) && !this.replicator.holdsAny(partition)) {
@@ -149,8 +155,12 @@ export class Coordinator {
       if (this.replicator.writes !== before) {
         this.noteWrite(caller, partition);
         this.fillReceipt(caller.receipt, partition, done);
+        if (caller.session !== null) this.noteWritten(caller.session, partition);
         caller.holdUntilDurable(this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch);
-      } else if (done) this.noteRead(caller.receipt, partition, this.keyspace.hits !== hits);
+      } else if (done) {
+        this.noteRead(caller.receipt, partition, this.keyspace.hits !== hits);
+        if (caller.session !== null) this.noteSeen(caller.session, caller.receipt, partition, command, args);
+      }
       return;
     }
     const operation = this.beginOperation(partition, caller);
@@ -162,6 +172,7 @@ export class Coordinator {
     if (this.replicator.writes !== before) {
       this.noteWrite(caller, partition);
       if (operation.receipt !== null) this.noteVersion(operation.receipt, partition);
+      if (caller.session !== null) this.noteWritten(caller.session, partition);
       return;
     }
     operation.needed = 0;
@@ -177,6 +188,21 @@ export class Coordinator {
     else receipt.fallbacks = 1;
     receipt.synced = this.options.durability === 'always' ? 1 : 0;
     this.noteVersion(receipt, partition);
+  }
+
+  private noteWritten(session: SessionToken, partition: number): void {
+    session.note(partition, this.options.actor, this.keyspace.lastSequence, this.keyspace.lastHlc);
+  }
+
+  /** What a session has read: the record of the key, a tombstone too. */
+  private noteSeen(session: SessionToken, receipt: Receipt, partition: number, command: Command, args: Args): void {
+    const key = command.firstKey;
+    if (key === 0 || !this.keyspace.seen(args.buffer, args.starts[key], args.ends[key])) return;
+    const { actor, sequence, hlc } = this.keyspace.seenDot;
+    session.note(partition, actor, sequence, hlc);
+    receipt.hlc = hlc;
+    receipt.actor = actor;
+    receipt.sequence = sequence;
   }
 
   private noteVersion(receipt: Receipt, partition: number): void {
@@ -298,8 +324,10 @@ export class Coordinator {
    * partition and is still catching up. It then answers with the newer of what it and another owner have.
    */
   private mustAsk(command: Command, args: Args, partition: number, caller: Caller): boolean {
+    const { session } = caller;
+    const uncovered = session !== null && this.cover.cover(partition, session) !== COVERS_ALL;
     const atOne = caller.readLevel === 'one';
-    if (atOne && (!this.ownership.owns(partition) || this.ownership.isReady(partition))) return false;
+    if (atOne && !uncovered && (!this.ownership.owns(partition) || this.ownership.isReady(partition))) return false;
     return (command.flags & READ) !== 0 || readsFirst(command, args);
   }
 

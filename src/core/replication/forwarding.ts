@@ -8,11 +8,13 @@ import type { Random } from '../base/random.js';
 import { type Command, WRITE } from '../commands/command.js';
 import type { Caller, Deferred, Level, WaitWish } from '../commands/host.js';
 import { Receipt } from '../commands/receipt.js';
+import type { SessionToken } from '../commands/session-token.js';
 import { type WriteMark, WriteMarks } from '../commands/write-marks.js';
 import { FRAME_BODY_BYTES_MAX, FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
 import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { CallerOrder } from './caller-order.js';
+import type { HedgeBudget } from './hedges.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import {
@@ -52,6 +54,13 @@ interface Pending {
   attemptEndsAtMs: number;
   attempts: number;
   tried: Set<string> | null;
+  /** When the attempt in hand was sent. */
+  sentAtMs: number;
+  /** When it is late enough to ask one more owner; infinite when it is not to be hedged. */
+  lateAtMs: number;
+  /** The owner asked besides `peer`, which is late. */
+  hedge: Peer | null;
+  hedgedAtMs: number;
 }
 
 export interface ForwardingOptions {
@@ -64,6 +73,8 @@ export class Forwarding {
   /** Drawn at random at the start, so that an answer meant for an earlier run of this node finds nothing. */
   private nextId: number;
   private readonly pending = new Map<number, Pending>();
+  /** No pending read is late before this. */
+  private lateAtMs = Number.POSITIVE_INFINITY;
   readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0 };
 
   constructor(
@@ -71,6 +82,7 @@ export class Forwarding {
     private readonly ownership: Ownership,
     private readonly clock: HybridClock,
     private readonly order: CallerOrder,
+    private readonly budget: HedgeBudget,
     private readonly options: ForwardingOptions,
     random: Random,
   ) {
@@ -81,13 +93,22 @@ export class Forwarding {
     return this.pending.size;
   }
 
-  forward(peer: Peer, partition: number, command: Command, args: Args, caller: Caller, hops: number): void {
+  /** `ordered`: it follows others of its connection to this very owner, and is asked of no other beside it. */
+  forward(
+    peer: Peer,
+    partition: number,
+    command: Command,
+    args: Args,
+    caller: Caller,
+    hops: number,
+    ordered: boolean,
+  ): void {
     if (this.pending.size >= PENDING_MAX) {
       caller.reply.error('BUSY', 'too many commands wait for other owners');
       return;
     }
     const head = this.head(REQUEST_FORWARD, partition, caller, hops + 1);
-    const body = encodeForward(head, args);
+    const body = encodeForward(head, args, caller.session);
     if (body.length > FRAME_BODY_BYTES_MAX) {
       caller.reply.error('ERR', 'command is too long');
       return;
@@ -95,29 +116,54 @@ export class Forwarding {
     // A write is never sent twice: the first copy may wait in a stream that stands still, and run later, above what was
     // written since.
     const repeatable = (command.flags & WRITE) === 0;
-    this.begin(peer, partition, repeatable, body, caller, this.options.operationTimeoutMs);
+    const hedgeable = repeatable && !ordered && caller.readLevel === 'one' && command.firstKey > 0;
+    if (hedgeable) this.budget.earn();
+    const target = hedgeable && peer.answers.isSilent(this.nowMs) ? this.livelier(peer, partition) : peer;
+    this.begin(target, partition, repeatable, hedgeable, body, caller, this.options.operationTimeoutMs);
+  }
+
+  /** Another owner, if there is one that is not silent too. */
+  private livelier(peer: Peer, partition: number): Peer {
+    const other = this.ownership.otherOwner(partition, new Set([peer.id]));
+    return other === undefined || other.answers.isSilent(this.nowMs) ? peer : other;
   }
 
   /** WAIT or WAITAOF for writes that another node coordinated. */
   forwardWait(peer: Peer, mark: WriteMark, wish: WaitWish, caller: Caller): void {
     const body = encodeWait(this.head(REQUEST_WAIT, NO_PARTITION, caller, 0), mark, wish);
     const timeoutMs = wish.timeoutMs === 0 ? WAIT_FOR_EVER_MS : wish.timeoutMs + this.options.operationTimeoutMs;
-    this.begin(peer, -1, false, body, caller, timeoutMs);
+    this.begin(peer, -1, false, false, body, caller, timeoutMs);
   }
 
   /** The answer to one of ours. */
   answered(peer: Peer, id: number, status: number, body: Buffer): void {
     const pending = this.pending.get(id);
-    if (pending === undefined || pending.peer !== peer) return;
+    if (pending === undefined) return;
+    const isHedge = pending.hedge === peer;
+    if (pending.peer !== peer && !isHedge) return;
+    if (Number.isFinite(pending.lateAtMs)) {
+      peer.answers.answered(this.nowMs - (isHedge ? pending.hedgedAtMs : pending.sentAtMs), this.nowMs);
+    }
     const answer = status === STATUS_OK ? readReplyResponse(body) : null;
     if (answer === null) {
+      if (this.goesOn(pending, peer)) return;
+      pending.lateAtMs = Number.POSITIVE_INFINITY;
       this.failed(pending, 'the owner refused the command');
       return;
+    }
+    if (pending.hedge !== null) {
+      if (isHedge) this.budget.won++;
+      const [loser, sentAtMs] = isHedge ? [pending.peer, pending.sentAtMs] : [pending.hedge, pending.hedgedAtMs];
+      loser.answers.givenUp(this.nowMs - sentAtMs, this.nowMs);
     }
     this.pending.delete(id);
     this.order.end(pending.caller.origin, pending.partition);
     this.stats.answered++;
-    if (pending.partition >= 0) pending.receipt.assign(answer.receipt);
+    if (pending.partition >= 0) {
+      const { receipt } = answer;
+      pending.receipt.assign(receipt);
+      pending.caller.session?.note(pending.partition, receipt.actor, receipt.sequence, receipt.hlc);
+    }
     if (answer.coordinator !== 0 && pending.partition >= 0) {
       pending.caller.wrote.note(answer.coordinator, answer.writes, pending.partition);
     }
@@ -128,7 +174,40 @@ export class Forwarding {
   /** Our stream to a peer broke: what it had may or may not have arrived. */
   peerLost(peer: Peer): void {
     for (const pending of this.pending.values()) {
-      if (pending.peer === peer) this.failed(pending, 'the connection to the owner was lost; the outcome is unknown');
+      if (pending.peer !== peer && pending.hedge !== peer) continue;
+      if (this.goesOn(pending, peer)) peer.answers.givenUp(0, this.nowMs);
+      else this.failed(pending, 'the connection to the owner was lost; the outcome is unknown');
+    }
+  }
+
+  /** One of the two owners asked comes to nothing: true if the other is still waited for. */
+  private goesOn(pending: Pending, lost: Peer): boolean {
+    const { hedge } = pending;
+    if (hedge === null) return false;
+    pending.hedge = null;
+    if (hedge !== lost) {
+      pending.peer = hedge;
+      pending.sentAtMs = pending.hedgedAtMs;
+    }
+    return true;
+  }
+
+  /** Reads whose owner is late are asked of one more. Call at the end of a turn: almost always one comparison. */
+  hedge(): void {
+    if (this.nowMs < this.lateAtMs) return;
+    this.lateAtMs = Number.POSITIVE_INFINITY;
+    for (const pending of this.pending.values()) {
+      if (pending.lateAtMs > this.nowMs) {
+        this.lateAtMs = Math.min(this.lateAtMs, pending.lateAtMs);
+        continue;
+      }
+      if (pending.hedge !== null || pending.hedgedAtMs > 0 || pending.attempts > 1) continue;
+      pending.hedgedAtMs = Math.max(this.nowMs, 1);
+      const other = this.ownership.otherOwner(pending.partition, new Set([pending.peer.id]));
+      if (other === undefined || !this.budget.take()) continue;
+      if (!this.peers.sendFrame(other, FRAME_REQUEST, pending.body)) continue;
+      other.answers.asked(this.nowMs);
+      pending.hedge = other;
     }
   }
 
@@ -150,6 +229,7 @@ export class Forwarding {
       readLevel: caller.readLevel,
       writeLevel: caller.writeLevel,
       strict: caller.strict,
+      session: caller.session !== null,
       hops,
       hlc: this.clock.last,
       sentMs: this.wallMs,
@@ -161,6 +241,7 @@ export class Forwarding {
     peer: Peer,
     partition: number,
     repeatable: boolean,
+    hedgeable: boolean,
     body: Buffer,
     caller: Caller,
     timeoutMs: number,
@@ -179,7 +260,15 @@ export class Forwarding {
       attemptEndsAtMs: repeatable ? Math.min(expiresAtMs, this.nowMs + timeoutMs / 2) : expiresAtMs,
       attempts: 1,
       tried: null,
+      sentAtMs: this.nowMs,
+      lateAtMs: hedgeable ? this.nowMs + peer.answers.lateAfterMs : Number.POSITIVE_INFINITY,
+      hedge: null,
+      hedgedAtMs: 0,
     };
+    if (hedgeable) {
+      peer.answers.asked(this.nowMs);
+      this.lateAtMs = Math.min(this.lateAtMs, pending.lateAtMs);
+    }
     pending.receipt.kept = true;
     this.pending.set(pending.id, pending);
     this.order.begin(caller.origin, partition, peer);
@@ -189,12 +278,23 @@ export class Forwarding {
 
   /** An attempt came to nothing: another owner, or the error. */
   private failed(pending: Pending, why: string): void {
+    if (pending.hedge !== null) {
+      pending.tried ??= new Set();
+      pending.tried.add(pending.hedge.id);
+      pending.hedge.answers.givenUp(this.nowMs - pending.hedgedAtMs, this.nowMs);
+      pending.hedge = null;
+    }
+    if (Number.isFinite(pending.lateAtMs)) {
+      pending.peer.answers.givenUp(this.nowMs - pending.sentAtMs, this.nowMs);
+      pending.lateAtMs = Number.POSITIVE_INFINITY;
+    }
     if (pending.repeatable && pending.attempts < ATTEMPTS_MAX && this.nowMs < pending.expiresAtMs) {
       pending.tried ??= new Set();
       pending.tried.add(pending.peer.id);
       const next = this.ownership.otherOwner(pending.partition, pending.tried);
       if (next !== undefined) {
         pending.peer = next;
+        pending.sentAtMs = this.nowMs;
         pending.attempts++;
         pending.attemptEndsAtMs = pending.expiresAtMs;
         this.stats.retried++;
@@ -228,6 +328,7 @@ export class PeerCaller implements Caller {
     readonly readLevel: Level,
     readonly writeLevel: Level,
     readonly strict: boolean,
+    readonly session: SessionToken | null,
     private readonly clock: HybridClock,
   ) {
     this.reply = new Reply(protocol, null);

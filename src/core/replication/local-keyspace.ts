@@ -22,6 +22,7 @@ import {
   recordHlc,
   recordKeyEnd,
   recordLength,
+  recordSequence,
   recordType,
   TYPE_EXPIRY,
   TYPE_PUT,
@@ -63,6 +64,7 @@ export class LocalKeyspace implements Keyspace {
   };
   /** The operation that the writes of the command now running belong to. */
   operation: Operation | null = null;
+  readonly seenDot = { actor: 0, sequence: 0, hlc: 0 };
   hits = 0;
   misses = 0;
   /** Changes of values that merge which their type refused. */
@@ -109,6 +111,17 @@ export class LocalKeyspace implements Keyspace {
 
   get lastSequence(): number {
     return this.fields.sequence;
+  }
+
+  /** Whether anything is known of a key, a tombstone too: then `seenDot` names the write. */
+  seen(bytes: Buffer, start: number, end: number): boolean {
+    this.focus(bytes, start, end);
+    if (!this.store.find(this.partition, this.hash, bytes, start, end)) return false;
+    const { buffer, offset } = this.store;
+    this.seenDot.actor = recordActor(buffer, offset);
+    this.seenDot.sequence = recordSequence(buffer, offset);
+    this.seenDot.hlc = recordHlc(buffer, offset);
+    return true;
   }
 
   /** Forgets which key was hashed last: the bytes it stood in are about to be reused. */

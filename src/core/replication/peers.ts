@@ -14,6 +14,7 @@ import type { KeyRing } from '../gossip/key-ring.js';
 import { type PacketSender, PacketWriter, SECTION_ACKS } from '../gossip/packet.js';
 import type { Refusals } from '../gossip/refusals.js';
 import { AckBook } from './acks.js';
+import { AnswerTime } from './hedges.js';
 import { HintPace } from './hint-pace.js';
 import { HintRoom, Hints } from './hints.js';
 import { type Frame, IncomingStreams } from './incoming.js';
@@ -42,6 +43,7 @@ export class Peer {
   doubtfulThrough = 0;
   readonly hints: Hints;
   readonly pace = new HintPace();
+  readonly answers = new AnswerTime();
   /** Our stream to it; 0 when there is none. */
   stream: StreamId = 0;
   connected = false;

@@ -42,6 +42,10 @@ export class PlacedCaller implements Caller {
     return this.caller.writeLevel;
   }
 
+  get session(): Caller['session'] {
+    return this.caller.session;
+  }
+
   get strict(): boolean {
     return this.caller.strict;
   }

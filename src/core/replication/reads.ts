@@ -1,6 +1,8 @@
 /**
  * Reads above level one: the other owners' versions first, their records only where they are newer, then the command runs
  * here on the merged state. Also the question "who holds what" of HEARSAY.EXPLAIN.
+ * No more owners are asked than the level needs, those first that answer soonest; another one when an answer is no vote, when
+ * one can not be reached, and, within the budget of hedges, when one is late. At half of its time a read asks all that are left.
  * Enough (after riak_kv_get_core): R definite votes; or all reachable owners have answered and at least R of them did.
  * An owner that evicted from the partition, or is catching up, and has no record, says "unknown": an answer, not a vote.
  * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
@@ -13,6 +15,7 @@ import type { Random } from '../base/random.js';
 import { type Command, WRITE } from '../commands/command.js';
 import type { Caller, CommandHost, Deferred } from '../commands/host.js';
 import type { Receipt } from '../commands/receipt.js';
+import type { SessionToken } from '../commands/session-token.js';
 import { FRAME_REQUEST } from '../gossip/frames.js';
 import { slotOf } from '../partitions/slots.js';
 import { recordExpireAtMs, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../record/record.js';
@@ -23,11 +26,15 @@ import type { CallerOrder } from './caller-order.js';
 import { type Coordinator, quorumOf } from './coordinator.js';
 import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
+import type { HedgeBudget } from './hedges.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { Replicator } from './replicator.js';
 import {
+  COVERS_ALL,
+  COVERS_DOTS,
+  type Cover,
   compareFullVersions,
   encodeKeyRequest,
   mayAdd,
@@ -40,9 +47,12 @@ import {
   type VersionAnswer,
   versionOf,
 } from './requests.js';
+import type { SessionCover } from './session-cover.js';
 
 /** Reads waiting for other owners; past it -BUSY. */
 const PENDING_MAX = 65_536;
+/** Owners that had not seen what a session has are asked again after this time. */
+const COVER_RETRY_MS = 20;
 /** Lesser ids are those of forwarded commands. */
 const READ_ID_MIN = 0x80000000;
 
@@ -56,10 +66,27 @@ interface Gathering {
   readonly caller: Caller;
   readonly deferred: Deferred;
   readonly receipt: Receipt;
-  readonly asked: Map<Peer, Vote | null>;
+  readonly asked: Map<Peer, Leg>;
+  /** Owners that were not asked yet, the one to ask next last. */
+  readonly spare: Peer[];
+  readonly body: Buffer;
+  /** The owner that was asked because another was late. */
+  hedge: Peer | null;
+  /** It was late and no budget was left. */
+  denied: boolean;
+  /** What a session has seen and this node had not: an owner that has must answer, too. */
+  readonly session: SessionToken | null;
+  /** When owners that have not seen it are asked again. */
+  retryAtMs: number;
   /** Definite votes wanted, this node's included; Infinity for EXPLAIN: everyone. */
   readonly wanted: number;
   readonly expiresAtMs: number;
+}
+
+/** One owner asked. */
+interface Leg {
+  readonly sentAtMs: number;
+  vote: Vote | null;
 }
 
 interface Vote {
@@ -71,6 +98,7 @@ interface Vote {
   newer: boolean;
   /** Its record was taken in here: what it had is in what stands now. */
   adopted: boolean;
+  covers: Cover;
 }
 
 export interface QuorumReadsOptions {
@@ -85,7 +113,9 @@ export class QuorumReads {
   private nextId: number;
   private readonly open = new Map<number, Gathering>();
   private coordinator: Coordinator | null = null;
-  readonly stats = { begun: 0, repaired: 0, timeouts: 0 };
+  readonly stats = { begun: 0, repaired: 0, timeouts: 0, widened: 0, sessionsBehind: 0 };
+  /** No read that may be asked of one more owner is late before this. */
+  private lateAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly store: Store,
@@ -96,6 +126,8 @@ export class QuorumReads {
     private readonly floors: Floors,
     private readonly clock: HybridClock,
     private readonly order: CallerOrder,
+    private readonly budget: HedgeBudget,
+    private readonly cover: SessionCover,
     private readonly options: QuorumReadsOptions,
     random: Random,
   ) {
@@ -135,7 +167,8 @@ export class QuorumReads {
   private wanted(partition: number, caller: Caller): number {
     switch (caller.readLevel) {
       case 'one':
-        return 1;
+        // A ready owner asks only for what a session has seen.
+        return this.ownership.owns(partition) && this.ownership.isReady(partition) && caller.session !== null ? 0 : 1;
       case 'quorum':
         return quorumOf(this.options.replicas);
       case 'all':
@@ -153,18 +186,22 @@ export class QuorumReads {
   /** An owner's answer. A newer record was merged before this call. */
   answered(host: CommandHost, peer: Peer, id: number, status: number, answer: VersionAnswer, adopted: boolean): void {
     const gathering = this.open.get(id);
-    if (gathering === undefined || gathering.asked.get(peer) !== null) return;
-    const { version, type, floor } = answer;
+    const leg = gathering?.asked.get(peer);
+    if (gathering === undefined || leg === undefined || leg.vote !== null) return;
+    peer.answers.answered(this.nowMs - leg.sentAtMs, this.nowMs);
+    const { version, type, floor, covers } = answer;
     const definite = status !== STATUS_UNKNOWN;
     const newer = status === STATUS_NEWER;
-    gathering.asked.set(peer, { definite, version, type, absentBelow: floor, newer, adopted });
+    leg.vote = { definite, version, type, covers, absentBelow: floor, newer, adopted };
     this.conclude(host, gathering);
   }
 
   peerLost(host: CommandHost, peer: Peer): void {
     for (const gathering of this.open.values()) {
-      if (gathering.asked.get(peer) !== null) continue;
+      const leg = gathering.asked.get(peer);
+      if (leg === undefined || leg.vote !== null) continue;
       gathering.asked.delete(peer);
+      peer.answers.givenUp(0, this.nowMs);
       this.conclude(host, gathering);
     }
   }
@@ -173,8 +210,86 @@ export class QuorumReads {
     for (const gathering of this.open.values()) {
       if (gathering.expiresAtMs > this.nowMs) continue;
       this.stats.timeouts++;
-      for (const [peer, vote] of gathering.asked) if (vote === null) gathering.asked.delete(peer);
+      gathering.spare.length = 0;
+      this.giveUpOpen(gathering, true);
       this.conclude(host, gathering);
+    }
+  }
+
+  /** Reads whose owners are late are asked of one more. Call at the end of a turn: almost always one comparison. */
+  hedge(host: CommandHost): void {
+    if (this.nowMs < this.lateAtMs) return;
+    this.lateAtMs = Number.POSITIVE_INFINITY;
+    for (const gathering of this.open.values()) {
+      if (this.nowMs >= gathering.retryAtMs) this.askAgain(host, gathering);
+      else this.lateAtMs = Math.min(this.lateAtMs, gathering.retryAtMs);
+      if (gathering.spare.length === 0) continue;
+      const wideAtMs = gathering.expiresAtMs - this.options.operationTimeoutMs / 2;
+      if (this.nowMs >= wideAtMs) {
+        this.stats.widened++;
+        while (this.askNext(gathering));
+        continue;
+      }
+      if (gathering.hedge === null && !gathering.denied && this.isLate(gathering)) {
+        gathering.denied = !this.budget.take();
+        if (!gathering.denied) gathering.hedge = this.askNext(gathering);
+      }
+      this.lateAtMs = Math.min(this.lateAtMs, wideAtMs);
+      if (gathering.hedge === null && !gathering.denied) this.watch(gathering);
+    }
+  }
+
+  /** No owner had seen what the session has: all of them are asked once more. */
+  private askAgain(host: CommandHost, gathering: Gathering): void {
+    gathering.retryAtMs = Number.POSITIVE_INFINITY;
+    gathering.asked.clear();
+    for (const peer of this.ownership.sources(gathering.partition)) gathering.spare.push(peer);
+    this.conclude(host, gathering);
+  }
+
+  /** Whether this node, or one that has answered, has seen all that the session has. */
+  private isCovered(gathering: Gathering, session: SessionToken): boolean {
+    let best = this.cover.cover(gathering.partition, session);
+    let answers = 0;
+    for (const { vote } of gathering.asked.values()) {
+      if (vote === null) continue;
+      answers++;
+      if (vote.covers > best) best = vote.covers;
+    }
+    if (best === COVERS_ALL) return true;
+    // What lies below the watermark is with some owner: if all have answered, nothing of it is missing.
+    return best === COVERS_DOTS && answers >= this.ownership.otherOwners(gathering.partition).length;
+  }
+
+  private isLate(gathering: Gathering): boolean {
+    for (const [peer, leg] of gathering.asked) {
+      if (leg.vote === null && this.nowMs >= leg.sentAtMs + peer.answers.lateAfterMs) return true;
+    }
+    return false;
+  }
+
+  private watch(gathering: Gathering): void {
+    for (const [peer, leg] of gathering.asked) {
+      if (leg.vote === null) this.lateAtMs = Math.min(this.lateAtMs, leg.sentAtMs + peer.answers.lateAfterMs);
+    }
+  }
+
+  /** Asks the next owner that can be asked; null if none is left. */
+  private askNext(gathering: Gathering): Peer | null {
+    for (let peer = gathering.spare.pop(); peer !== undefined; peer = gathering.spare.pop()) {
+      if (!this.peers.sendFrame(peer, FRAME_REQUEST, gathering.body)) continue;
+      peer.answers.asked(this.nowMs);
+      gathering.asked.set(peer, { sentAtMs: this.nowMs, vote: null });
+      return peer;
+    }
+    return null;
+  }
+
+  private giveUpOpen(gathering: Gathering, forget: boolean): void {
+    for (const [peer, leg] of gathering.asked) {
+      if (leg.vote !== null) continue;
+      peer.answers.givenUp(this.nowMs - leg.sentAtMs, this.nowMs);
+      if (forget) gathering.asked.delete(peer);
     }
   }
 
@@ -191,6 +306,26 @@ export class QuorumReads {
     const id = this.nextId;
     this.nextId = this.nextId === 0xffffffff ? READ_ID_MIN : this.nextId + 1;
     this.stats.begun++;
+    const mine = this.mine(partition, key);
+    const seen = command === null ? null : caller.session;
+    const session = seen !== null && this.cover.cover(partition, seen) !== COVERS_ALL ? seen : null;
+    const head = {
+      id,
+      what,
+      protocol: caller.protocol,
+      readLevel: caller.readLevel,
+      writeLevel: caller.writeLevel,
+      strict: false,
+      session: session !== null,
+      hops: 0,
+      hlc: this.clock.last,
+      sentMs: 0,
+      partition,
+    };
+    const atOne = caller.readLevel === 'one';
+    const sources = only !== null && atOne ? [only] : this.ownership.sources(partition);
+    // Soonest last, as they are taken from the end.
+    sources.sort((left, right) => right.answers.expectedMs(this.nowMs) - left.answers.expectedMs(this.nowMs));
     const gathering: Gathering = {
       id,
       partition,
@@ -201,29 +336,20 @@ export class QuorumReads {
       deferred: caller.defer(),
       receipt: caller.receipt,
       asked: new Map(),
+      spare: sources,
+      body: encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length, session),
+      hedge: null,
+      denied: false,
+      session,
+      retryAtMs: Number.POSITIVE_INFINITY,
       wanted,
       expiresAtMs: this.nowMs + this.options.operationTimeoutMs,
     };
     gathering.receipt.kept = true;
     this.open.set(id, gathering);
-    const mine = this.mine(partition, key);
-    const head = {
-      id,
-      what,
-      protocol: caller.protocol,
-      readLevel: caller.readLevel,
-      writeLevel: caller.writeLevel,
-      strict: false,
-      hops: 0,
-      hlc: this.clock.last,
-      sentMs: 0,
-      partition,
-    };
-    const body = encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length);
-    const asked = only !== null && caller.readLevel === 'one' ? [only] : this.ownership.sources(partition);
-    for (const peer of asked) {
-      if (this.peers.sendFrame(peer, FRAME_REQUEST, body)) gathering.asked.set(peer, null);
-    }
+    // At level one this node is catching up, and asks whoever may know more.
+    if (command === null || (atOne && !this.ownership.isReady(partition))) while (this.askNext(gathering));
+    else this.budget.earn();
     return gathering;
   }
 
@@ -238,15 +364,32 @@ export class QuorumReads {
     let votes = counts && (mine !== null || this.isDefinite(partition)) ? 1 : 0;
     let answers = counts ? 1 : 0;
     let open = 0;
-    for (const vote of gathering.asked.values()) {
+    for (const { vote } of gathering.asked.values()) {
       if (vote === null) open++;
       else {
         answers++;
         if (vote.definite) votes++;
       }
     }
-    if (votes < wanted && open > 0) return;
+    while (votes + open < wanted && this.askNext(gathering) !== null) open++;
+    if (votes < wanted && open > 0) {
+      if (gathering.spare.length > 0 && gathering.hedge === null && !gathering.denied) this.watch(gathering);
+      return;
+    }
+    const isOver = this.nowMs >= gathering.expiresAtMs;
+    const behind = gathering.session !== null && !this.isCovered(gathering, gathering.session);
+    if (behind && !isOver) {
+      if (open > 0 || this.askNext(gathering) !== null) {
+        if (gathering.spare.length > 0 && gathering.hedge === null && !gathering.denied) this.watch(gathering);
+      } else {
+        gathering.retryAtMs = this.nowMs + COVER_RETRY_MS;
+        this.lateAtMs = Math.min(this.lateAtMs, gathering.retryAtMs);
+      }
+      return;
+    }
     this.open.delete(gathering.id);
+    if (gathering.hedge !== null && gathering.asked.get(gathering.hedge)?.vote && open > 0) this.budget.won++;
+    this.giveUpOpen(gathering, false);
     if (gathering.command === null) {
       this.writeExplanation(gathering, gathering.deferred.reply);
       gathering.deferred.done();
@@ -256,7 +399,10 @@ export class QuorumReads {
     gathering.receipt.owners = answers;
     if (votes < wanted && answers < wanted && !atOne) {
       this.refuse(gathering, 'NOQUORUM', `${answers} of the ${wanted} owners that this level asks for answered`);
-    } else if (atOne && answers === 0 && this.ownership.sources(partition).length > 0) {
+    } else if (behind) {
+      this.stats.sessionsBehind++;
+      this.refuse(gathering, 'SESSION', 'no owner that can be reached has caught up with this session; try again');
+    } else if (atOne && wanted > 0 && answers === 0 && this.ownership.sources(partition).length > 0) {
       this.refuse(gathering, 'UNAVAILABLE', 'this node is catching up, and no other owner has answered');
     } else if (this.isBehind(gathering, mine?.version ?? NO_VERSION)) {
       this.refuse(gathering, 'UNAVAILABLE', 'a newer record is known and can not be taken in here');
@@ -269,7 +415,7 @@ export class QuorumReads {
   /** An owner with a higher floor has nothing of the key: what is here at or below that was deleted, and goes. */
   private heedAbsence({ partition, key, command, asked }: Gathering): void {
     if (command === null) return;
-    for (const vote of asked.values()) {
+    for (const { vote } of asked.values()) {
       if (vote === null || vote.absentBelow <= this.floors.floor[partition]) continue;
       this.floorDesk.drop(partition, key, vote.absentBelow);
     }
@@ -282,7 +428,7 @@ export class QuorumReads {
 
   /** An owner named a newer record that was not merged here: the log or memory is full, or its stamp is too far ahead. */
   private isBehind(gathering: Gathering, mine: Version): boolean {
-    for (const vote of gathering.asked.values()) {
+    for (const { vote } of gathering.asked.values()) {
       if (vote === null || vote.adopted || !mayAdd(vote.version, mine)) continue;
       // A value that merges, and was not sent, had nothing that this node lacked when it asked.
       if (vote.version.merges && !vote.newer) continue;
@@ -295,7 +441,9 @@ export class QuorumReads {
   /** Up to which stamp an owner's record may be one that this node, or another that was asked, has forgotten on purpose. */
   private forgottenBelow({ partition, asked }: Gathering, vote: Vote): number {
     let hlc = vote.type === TYPE_TOMBSTONE ? this.floors.forgottenBelow(partition) : this.floors.floor[partition];
-    for (const other of asked.values()) if (other !== null && other.absentBelow > hlc) hlc = other.absentBelow;
+    for (const other of asked.values()) {
+      if (other.vote !== null && other.vote.absentBelow > hlc) hlc = other.vote.absentBelow;
+    }
     return hlc;
   }
 
@@ -316,7 +464,7 @@ export class QuorumReads {
   private repair(gathering: Gathering): void {
     const mine = this.mine(gathering.partition, gathering.key);
     if (mine === null) return;
-    for (const [peer, vote] of gathering.asked) {
+    for (const [peer, { vote }] of gathering.asked) {
       if (vote === null || !mayAdd(mine.version, vote.version)) continue;
       // It has forgotten that, and would not take it; anti-entropy finds out who is right.
       if (mine.version.hlc <= vote.absentBelow) continue;
@@ -345,7 +493,7 @@ export class QuorumReads {
     const expireAtMs =
       mine !== null && mine.type === TYPE_PUT ? recordExpireAtMs(this.store.buffer, this.store.offset) : 0;
     let newest = mine?.version ?? NO_VERSION;
-    for (const vote of gathering.asked.values()) {
+    for (const { vote } of gathering.asked.values()) {
       if (vote !== null && compareFullVersions(vote.version, newest) > 0) newest = vote.version;
     }
     reply.map(6);
@@ -370,7 +518,7 @@ export class QuorumReads {
       this.writeOwner(reply, this.options.selfId, role, 'alive', holds, mine?.version ?? null);
     }
     for (const peer of others) {
-      const vote = gathering.asked.get(peer) ?? null;
+      const vote = gathering.asked.get(peer)?.vote ?? null;
       const holds = vote === null ? 'no answer' : describeHolding(vote.type, vote.definite);
       this.writeOwner(reply, peer.id, 'owner', peer.state, holds, vote === null ? null : vote.version);
     }

@@ -2,13 +2,14 @@
  * Requests between nodes and their answers, as bytes in REQUEST and RESPONSE frames: a command forwarded to an owner, a read of
  * a version, a wait for acknowledgements. The coordinator writes and reads them; nothing else knows the offsets.
  *
- * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8 strict   10 u8[2] zero
+ * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8 flags (1 strict, 2 session)   10 u8[2] zero
  *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 f64 wall ms when it was sent   32 body by kind
  * Response: 0 u32 id   4 u8 status   5 u8[3] zero   8 f64 the sender's clock (HLC)   16 body by kind
  */
 
 import type { Level, WaitWish } from '../commands/host.js';
 import type { ReceiptFields } from '../commands/receipt.js';
+import { SessionToken } from '../commands/session-token.js';
 import { ALL_PARTITIONS, WriteMark } from '../commands/write-marks.js';
 import {
   isMergeType,
@@ -37,6 +38,12 @@ export const STATUS_OLDER = 2;
 export const STATUS_UNKNOWN = 3;
 /** The request could not be carried out there. */
 export const STATUS_REFUSED = 4;
+
+/** Whether an owner has seen what a session has: not, its dots only, or all that is below the watermark as well. */
+export const COVERS_NOTHING = 0;
+export const COVERS_DOTS = 1;
+export const COVERS_ALL = 2;
+export type Cover = 0 | 1 | 2;
 
 const REQUEST_HEADER_BYTES = 32;
 const RESPONSE_HEADER_BYTES = 16;
@@ -99,6 +106,8 @@ export interface RequestHead {
   writeLevel: Level;
   /** Stand-ins do not count. */
   strict: boolean;
+  /** What a session has seen of the partition is in the body. */
+  session: boolean;
   hops: number;
   hlc: number;
   /** The sender's wall clock, ms: a write that comes too late is not carried out. */
@@ -114,7 +123,7 @@ function requestHead(head: RequestHead, bodyBytes: number): Buffer {
   bytes[6] = LEVELS.indexOf(head.readLevel);
   bytes[7] = LEVELS.indexOf(head.writeLevel);
   bytes[8] = head.hops;
-  bytes[9] = head.strict ? 1 : 0;
+  bytes[9] = (head.strict ? 1 : 0) | (head.session ? 2 : 0);
   bytes.writeDoubleLE(head.hlc, 12);
   bytes.writeUInt16LE(head.partition, 20);
   bytes.writeDoubleLE(head.sentMs, 24);
@@ -135,7 +144,8 @@ export function readRequestHead(body: Buffer): RequestHead | null {
     protocol: body[5] === 3 ? 3 : 2,
     readLevel,
     writeLevel,
-    strict: body[9] === 1,
+    strict: (body[9] & 1) !== 0,
+    session: (body[9] & 2) !== 0,
     hops: body[8],
     hlc,
     sentMs: body.readDoubleLE(24),
@@ -143,9 +153,10 @@ export function readRequestHead(body: Buffer): RequestHead | null {
   };
 }
 
-/** FORWARD: u32 count, then each argument as u32 length and bytes. */
-export function encodeForward(head: RequestHead, args: Args): Buffer {
-  let size = 4;
+/** FORWARD: u32 count, then each argument as u32 length and bytes, then what a session has seen, if there is one. */
+export function encodeForward(head: RequestHead, args: Args, session: SessionToken | null = null): Buffer {
+  const seen = session === null ? null : session.encodeFor(head.partition);
+  let size = 4 + (seen === null ? 0 : seen.length);
   for (let index = 0; index < args.count; index++) size += 4 + args.length(index);
   const bytes = requestHead(head, size);
   let at = REQUEST_HEADER_BYTES;
@@ -156,7 +167,13 @@ export function encodeForward(head: RequestHead, args: Args): Buffer {
     at += 4;
     at += args.buffer.copy(bytes, at, args.starts[index], args.ends[index]);
   }
+  if (seen !== null) seen.copy(bytes, at);
   return bytes;
+}
+
+/** What a session has seen, behind the arguments that were read; null if it is malformed. */
+export function readForwardSession(args: Args, partition: number): SessionToken | null {
+  return SessionToken.parseFor(args.buffer, args.ends[args.count - 1], args.buffer.length, partition);
 }
 
 /** The arguments, over a copy of the bytes; null when they are malformed. */
@@ -178,29 +195,44 @@ export function readForwardArgs(body: Buffer): Args | null {
   return args;
 }
 
-/** READ, VERSION and WANT: the version held by the asker, then the key. */
+/** READ, VERSION and WANT: the version held by the asker, for a session u16 and what it has seen, then the key. */
 export function encodeKeyRequest(
   head: RequestHead,
   version: Version,
   key: Uint8Array,
   start: number,
   end: number,
+  session: SessionToken | null = null,
 ): Buffer {
-  const bytes = requestHead(head, VERSION_BYTES + end - start);
+  const seen = session === null ? null : session.encodeFor(head.partition);
+  const seenBytes = seen === null ? 0 : 2 + seen.length;
+  const bytes = requestHead(head, VERSION_BYTES + seenBytes + end - start);
   writeVersion(bytes, REQUEST_HEADER_BYTES, version);
-  bytes.set(key.subarray(start, end), REQUEST_HEADER_BYTES + VERSION_BYTES);
+  if (seen !== null) {
+    bytes.writeUInt16LE(seen.length, REQUEST_HEADER_BYTES + VERSION_BYTES);
+    bytes.set(seen, REQUEST_HEADER_BYTES + VERSION_BYTES + 2);
+  }
+  bytes.set(key.subarray(start, end), REQUEST_HEADER_BYTES + VERSION_BYTES + seenBytes);
   return bytes;
 }
 
 export interface KeyRequest {
   version: Version;
+  session: SessionToken | null;
   keyStart: number;
 }
 
-export function readKeyRequest(body: Buffer): KeyRequest | null {
-  if (body.length < REQUEST_HEADER_BYTES + VERSION_BYTES) return null;
+export function readKeyRequest(body: Buffer, head: RequestHead): KeyRequest | null {
+  const start = REQUEST_HEADER_BYTES + VERSION_BYTES;
+  if (body.length < start) return null;
   const version = readVersion(body, REQUEST_HEADER_BYTES);
-  return version === null ? null : { version, keyStart: REQUEST_HEADER_BYTES + VERSION_BYTES };
+  if (version === null) return null;
+  if (!head.session) return { version, session: null, keyStart: start };
+  if (body.length < start + 2) return null;
+  const keyStart = start + 2 + body.readUInt16LE(start);
+  if (keyStart > body.length) return null;
+  const session = SessionToken.parseFor(body, start + 2, keyStart, head.partition);
+  return session === null ? null : { version, session, keyStart };
 }
 
 /** Partitions in a WAIT: this many stand for all of them. */
@@ -326,7 +358,9 @@ export function readReplyResponse(body: Buffer): ReplyResponse | null {
   return { coordinator, writes, receipt, replyStart: at + REPLY_HEAD_BYTES };
 }
 
-/** Answer to READ and VERSION: the version held there, u8 type (0: none), f64 floor, then the record when it is newer. */
+/**
+ * Answer to READ and VERSION: the version held there, u8 type (0: none), u8 cover, f64 floor, then the record when it is newer.
+ */
 export function encodeVersionResponse(
   head: ResponseHead,
   version: Version,
@@ -334,11 +368,13 @@ export function encodeVersionResponse(
   floor: number,
   record: Buffer | null,
   offset: number,
+  covers: Cover = COVERS_NOTHING,
 ): Buffer {
   const length = record === null ? 0 : recordBytes(record, offset);
   const bytes = responseHead(head, VERSION_ANSWER_BYTES + length);
   writeVersion(bytes, RESPONSE_HEADER_BYTES, version);
   bytes[RESPONSE_HEADER_BYTES + VERSION_BYTES] = type;
+  bytes[RESPONSE_HEADER_BYTES + VERSION_BYTES + 1] = covers;
   bytes.writeDoubleLE(floor, RESPONSE_HEADER_BYTES + VERSION_BYTES + 8);
   if (record !== null) record.copy(bytes, RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES, offset, offset + length);
   return bytes;
@@ -349,6 +385,8 @@ export interface VersionAnswer {
   type: number;
   /** The answering node's floor of the partition, if it owns that and has nothing of the key. */
   floor: number;
+  /** Whether it has seen what the session that asks has. */
+  covers: Cover;
   recordStart: number;
 }
 
@@ -358,7 +396,9 @@ export function readVersionResponse(body: Buffer): VersionAnswer | null {
   const floor = body.readDoubleLE(RESPONSE_HEADER_BYTES + VERSION_BYTES + 8);
   if (version === null || !Number.isSafeInteger(floor) || floor < 0) return null;
   const type = body[RESPONSE_HEADER_BYTES + VERSION_BYTES];
-  return { version, type, floor, recordStart: RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES };
+  const covers = body[RESPONSE_HEADER_BYTES + VERSION_BYTES + 1];
+  if (covers > COVERS_ALL) return null;
+  return { version, type, floor, covers: covers as Cover, recordStart: RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES };
 }
 
 function writeVersion(bytes: Buffer, at: number, version: Version): void {

@@ -167,6 +167,7 @@ class RemoteWait implements Caller, Deferred {
   readonly protocol = 2;
   readonly receipt = new Receipt();
   readonly strict = false;
+  readonly session = null;
   answered = false;
   local = 0;
   peers = 0;

@@ -15,6 +15,7 @@ import type { Caller, CommandHost, Deferred, Level } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import { Receipt } from '../commands/receipt.js';
 import { isCrossProtocol, unknownCommand } from '../commands/refused.js';
+import type { SessionToken } from '../commands/session-token.js';
 import { PARTS_MAX, partsOf, runSplit } from '../commands/split.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { CommandTable } from '../commands/table.js';
@@ -67,6 +68,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   readLevel: Level = 'one';
   writeLevel: Level = 'one';
   strict = false;
+  session: SessionToken | null = null;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -253,6 +255,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.readLevel = 'one';
     this.writeLevel = 'one';
     this.strict = false;
+    this.session = null;
     this.noEvict = false;
     this.noTouch = false;
     this.authenticated = this.ports.host.settings.password === null;

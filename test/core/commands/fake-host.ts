@@ -357,6 +357,12 @@ export class FakeHost implements CommandHost {
 
   noteSiblings(): void {}
 
+  readonly sessionCluster = '0123456789abcdef';
+
+  stampAbove(hlc: number): boolean {
+    return hlc < 2 ** 52;
+  }
+
   explain(key: Buffer, start: number, end: number, caller: Caller): void {
     caller.reply.map(1);
     caller.reply.bulkString('key');

@@ -33,6 +33,7 @@ const HEAD: RequestHead = {
   readLevel: 'quorum',
   writeLevel: 'all',
   strict: true,
+  session: false,
   hops: 1,
   hlc: 2 ** 52 + 5,
   sentMs: 1_700_000_000_000,
@@ -77,7 +78,7 @@ describe('requests and answers about one key', () => {
   it('carry the version held and the key', () => {
     const key = Buffer.from('some key');
     const body = encodeKeyRequest(HEAD, version, key, 0, key.length);
-    const request = readKeyRequest(body);
+    const request = readKeyRequest(body, HEAD);
     expect(request?.version).toEqual(version);
     expect(body.subarray(request?.keyStart)).toEqual(key);
   });
@@ -103,7 +104,7 @@ describe('requests and answers about one key', () => {
     const key = Buffer.from('k');
     const body = encodeKeyRequest(HEAD, version, key, 0, 1);
     body.writeDoubleLE(Number.NaN, 32);
-    expect(readKeyRequest(body)).toBeNull();
+    expect(readKeyRequest(body, HEAD)).toBeNull();
     const head = encodeKeyRequest(HEAD, version, key, 0, 1);
     head.writeDoubleLE(Number.POSITIVE_INFINITY, 12);
     expect(readRequestHead(head)).toBeNull();
