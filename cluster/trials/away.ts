@@ -15,7 +15,7 @@ const TRIE_COUNTER = 'repair_leaves_compared';
 export const away: Trial = {
   name: 'away',
   title: 'a node down 60 s under 2,000 writes a second: complete within 60 s of its return, unnoticed',
-  sabotage: 'hints are off and anti-entropy comes by every ten minutes only',
+  sabotage: 'the node loses keys after its return, hints are off, anti-entropy comes by every ten minutes only',
   async run(context) {
     const stage = await context.open({
       nodes: 5,
@@ -50,6 +50,11 @@ export const away: Trial = {
     );
     const returnedMs = performance.now();
     context.tell(`it is back after ${((returnedMs - startedMs) / 1000).toFixed(1)} s`);
+    if (context.sabotage) {
+      // What it lacks while it catches up it is still given.
+      await stage.cluster.untilReady();
+      await stage.loseKeys(victim, 'away', 20_000);
+    }
     const limitMs = context.sabotage ? 30_000 : 120_000;
     const completeMs = await stage.untilEachAgreed(limitMs);
     const after = load.latenciesMs(returnedMs, Math.max(performance.now(), returnedMs + 5000));

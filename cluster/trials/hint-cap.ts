@@ -11,7 +11,7 @@ const CAP = '1mb';
 export const hintCap: Trial = {
   name: 'hint-cap',
   title: 'hints capped at 1 MB: no write refused, repair finishes the job',
-  sabotage: 'anti-entropy comes by every ten minutes only',
+  sabotage: 'what the peer lacks is lost again after its return, and anti-entropy comes by every ten minutes only',
   async run(context) {
     const keys = context.quick ? 60_000 : 300_000;
     const stage = await context.open({
@@ -35,6 +35,7 @@ export const hintCap: Trial = {
     );
     stage.cluster.start(victim);
     await stage.cluster.untilReady();
+    if (context.sabotage) await stage.loseKeys(victim, 'hinted', 1000);
     const completeMs = await stage.untilEachAgreed(context.sabotage ? 30_000 : 180_000);
     return [
       exactly('writes refused', written.refused, 0),

@@ -10,6 +10,7 @@ import { judgeEverywhere } from '../chaos/judgement.js';
 import { DirectReader } from '../direct-reader.js';
 import { type ProbeReply, recordOf } from '../probe.js';
 import { type Status, TemporaryCluster } from '../temporary.js';
+import { runBulk } from './bulk.js';
 import { Transitions } from './transitions.js';
 
 const HOST = '127.0.0.1';
@@ -77,6 +78,11 @@ export class Stage {
 
   async fault(indexes: readonly number[], ...words: string[]): Promise<void> {
     await Promise.all(indexes.map((index) => this.cluster.ask(index, 'HEARSAY.FAULT', ...words)));
+  }
+
+  /** For spoilt runs: one node loses `prefix:0` to `prefix:count - 1` without a trace, as many of them as it holds. */
+  async loseKeys(index: number, prefix: string, count: number): Promise<void> {
+    await runBulk([this.port(index)], 'one', count, (at) => ['HEARSAY.FAULT', 'LOSE', `${prefix}:${at}`]);
   }
 
   /** One figure of STATUS, summed over nodes; NaN when a node does not give it. */
