@@ -27,12 +27,15 @@ import {
   FRAME_GONE,
   FRAME_LEAVES,
   FRAME_LIST,
+  FRAME_PULL,
   FRAME_RECORDS,
   FRAME_REQUEST,
   FRAME_RESPONSE,
   FRAME_RING,
   FRAME_ROOTS,
   FRAME_SKETCH,
+  FRAME_SLICE,
+  FRAME_VECTOR,
   FRAME_WANT,
   isRepairFrame,
 } from './gossip/frames.js';
@@ -58,6 +61,7 @@ import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
 import { SecretDesk } from './node/secret-desk.js';
 import { readAcks } from './replication/acks.js';
+import { type CatchUpBounds, catchUpBounds } from './replication/catch-up-source.js';
 import { DistinctKeys } from './replication/distinct-keys.js';
 import type { Peer } from './replication/peers.js';
 import { Sessions } from './session/sessions.js';
@@ -80,6 +84,8 @@ export interface NodeParts {
   seed: readonly [number, number, number];
   /** Names of planted bugs: the tests of the simulator's checkers. */
   mutations?: ReadonlySet<string>;
+  /** Bounds of catching up, for a world in which little stands for much. */
+  catchUp?: Partial<CatchUpBounds>;
 }
 
 export class HearsayNode implements Machine {
@@ -90,6 +96,7 @@ export class HearsayNode implements Machine {
   stopped = false;
   private readonly random: Random;
   private readonly mutations: ReadonlySet<string>;
+  private readonly bounds: CatchUpBounds;
   private readonly store: Store;
   private readonly wal: Wal;
   private readonly distinctKeys: DistinctKeys;
@@ -136,6 +143,7 @@ export class HearsayNode implements Machine {
     this.wallClock = new WallClock(config.maxClockDriftMs);
     this.identity = clusterIdentity(config, ports.secrets);
     this.keys = ports.secrets === null ? null : new KeyRing(ports.secrets, config.clusterName);
+    this.bounds = { ...catchUpBounds(config.partitions), ...parts.catchUp };
     this.store = new Store({
       memoryBytesMax: config.maxMemory,
       segmentBytes: config.segmentBytes,
@@ -173,11 +181,12 @@ export class HearsayNode implements Machine {
     const kept = { store: this.store, wal: this.wal, log: ports.log, distinctKeys: this.distinctKeys };
     this.state = recoverNode(kept, config, identity, this.random, {
       keepActor: this.mutations.has('actor-reused-after-restart'),
+      recentWrites: this.bounds.recentWrites,
     });
     const { nodeId } = this.state;
-    const { store, wal, state, distinctKeys, random, commandStats, mutations } = this;
+    const { store, wal, state, distinctKeys, random, commandStats, mutations, bounds } = this;
     const nowMs = this.monotonicMs;
-    const parts = { identity, keys, store, wal, state, distinctKeys, random, commandStats, mutations, nowMs };
+    const parts = { identity, keys, store, wal, state, distinctKeys, random, commandStats, mutations, bounds, nowMs };
     this.rooms = openRooms(ports, config, parts);
     this.members = new MembershipDesk({ log: ports.log }, this.rooms, store, {
       selfId: nodeId,
@@ -519,6 +528,15 @@ export class HearsayNode implements Machine {
       case FRAME_GONE:
         this.rooms.floorDesk.gone(peer, body);
         break;
+      case FRAME_VECTOR:
+        this.rooms.antiEntropy.vector(peer, body);
+        break;
+      case FRAME_PULL:
+        this.rooms.antiEntropy.source.pulled(peer, body);
+        break;
+      case FRAME_SLICE:
+        this.rooms.antiEntropy.slice(peer, body);
+        break;
       case FRAME_SKETCH:
         this.sketchArrived(body);
         break;
@@ -587,7 +605,9 @@ export class HearsayNode implements Machine {
   private applyChange({ member, to, restarted }: MemberChange): void {
     if (to === null) {
       this.rooms.actors.noteEnd(this.rooms.peers.get(member.id)?.actor ?? 0, this.endHlc());
-      this.rooms.replicator.forgive(this.rooms.peers.ensure(member.id));
+      const forgotten = this.rooms.peers.ensure(member.id);
+      this.rooms.replicator.forgive(forgotten);
+      this.rooms.antiEntropy.peerForgotten(forgotten);
       this.rooms.peers.remove(member.id);
       this.rooms.ownership.forget(member.id);
       return;
@@ -736,8 +756,7 @@ export class HearsayNode implements Machine {
     this.rooms.forwarding.nowMs = monotonicMs;
     this.rooms.forwarding.wallMs = wallMs;
     this.rooms.reads.nowMs = monotonicMs;
-    this.rooms.antiEntropy.nowMs = monotonicMs;
-    this.rooms.antiEntropy.wallMs = wallMs;
+    this.rooms.antiEntropy.setTime(monotonicMs, wallMs);
   }
 
   /** The highest log batch whose writes may be answered. */

@@ -9,7 +9,7 @@ import type { Reply } from './replies.js';
 
 export interface Violation {
   /** `foreign`, `stale`, `expired`, `lost`, `count`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `buffer`, `dot`,
-   * `restart`. */
+   * `frontier`, `restart`. */
   kind: string;
   atMs: number;
   message: string;

@@ -26,6 +26,8 @@ export const MUTATIONS: readonly string[] = [
   'ack-before-log',
   'actor-reused-after-restart',
   'asymmetric-tie-break',
+  'cover-as-of-the-end',
+  'cover-before-records',
   'hlc-ignores-received',
   'no-anti-entropy',
   'no-hints',

@@ -44,6 +44,14 @@ const REST_MS = 3_500;
 const POLL_MS = 250;
 const COMMAND_TIMEOUT_MS = 2_000;
 const VIOLATIONS_MAX = 20;
+/** Counters of the nodes that a campaign shows. */
+const MARKED = [
+  'catch_up_joined',
+  'catch_up_records',
+  'catch_up_walks',
+  'repair_leaves_compared',
+  'repair_gaps_pulled',
+];
 /** Commands of the run's own, as against the plan's, have numbers from here. */
 const PROBE_BASE = 1_000_000;
 
@@ -124,10 +132,12 @@ class Run {
       this.rest(REST_MS);
       if (this.settle('the cluster does not converge', CONVERGE_BOUND_MS, () => this.hasConverged())) {
         this.checkPackets();
+        this.checkFrontiers();
         const before = this.checkState();
         this.finalState = before;
         this.restartAll();
         if (this.settle('the cluster does not come back', CONVERGE_BOUND_MS, () => this.hasConverged())) {
+          this.checkFrontiers();
           this.compareStates(before, this.checkState());
         }
       }
@@ -479,6 +489,19 @@ class Run {
     return values[0];
   }
 
+  /**
+   * Who has seen the same holds the same: in a run that takes nothing from a node behind its back, the comparison of what is held
+   * never finds a thing to repair. If it did, a frontier has claimed what was not there.
+   */
+  private checkFrontiers(): void {
+    for (const [node, reply] of this.askAll(['HEARSAY.STATUS']).entries()) {
+      const status = statusOf(reply);
+      const found = (status.repair_records_wanted ?? 0) + (status.repair_records_pushed ?? 0);
+      if (found > 0) this.violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
+      for (const name of MARKED) this.mark(name.replaceAll('_', ' '), status[name] ?? 0);
+    }
+  }
+
   private compareStates(before: Map<string, string | null>, after: Map<string, string | null>): void {
     for (const [key, value] of before) {
       const now = after.get(key) ?? null;
@@ -519,6 +542,19 @@ class Run {
       this.violations.push({ kind, atMs: this.cluster.clock.nowMs, message });
     }
   }
+}
+
+/** The numbers of a HEARSAY.STATUS, by name. */
+function statusOf(reply: Reply | null): Record<string, number> {
+  const status: Record<string, number> = {};
+  const items = reply?.type === 'array' ? reply.items : [];
+  for (let at = 0; at + 1 < items.length; at += 2) {
+    const value = items[at + 1];
+    if (value.type === 'integer' || value.type === 'bulk' || value.type === 'status') {
+      status[textOf(items[at])] = Number(textOf(value));
+    }
+  }
+  return status;
 }
 
 function textOf(reply: Reply): string {

@@ -17,6 +17,7 @@ it.each([
   'counter-adds-parts',
   'ack-before-log',
   'replay-window-off',
+  'cover-before-records',
   'hints-uncounted',
 ])(
   'finds the planted bug %s, and nothing without it on that seed',

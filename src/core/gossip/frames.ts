@@ -14,8 +14,8 @@ import { RECORD_BYTES_MAX, readWord, writeWord } from '../record/record.js';
 import { NONCE_BYTES, TAG_BYTES } from './key-ring.js';
 
 export const FRAME_HEADER_BYTES = 12;
-/** A frame holds at most one record of the greatest size and its link header, or a mebibyte of anything else. */
-export const FRAME_BODY_BYTES_MAX = RECORD_BYTES_MAX + 4096;
+/** A frame holds at most one record of the greatest size and the vector or header before it, or a mebibyte of anything else. */
+export const FRAME_BODY_BYTES_MAX = RECORD_BYTES_MAX + 512 * 1024;
 
 export const FRAME_HELLO = 1;
 export const FRAME_CONTROL = 2;
@@ -31,13 +31,24 @@ export const FRAME_WANT = 11;
 export const FRAME_SKETCH = 12;
 export const FRAME_FLOORS = 13;
 export const FRAME_GONE = 14;
+export const FRAME_VECTOR = 15;
+export const FRAME_PULL = 16;
+export const FRAME_SLICE = 17;
 /** Whoever dialled has met the answer: only now is it more than a recording. */
 export const FRAME_CONFIRM = 30;
 /** The frames behind this one are sealed with another of the cluster's keys: its id, u32. */
 export const FRAME_REKEY = 31;
 export const FRAME_KINDS = 31;
 
-const REPAIR_FRAMES: ReadonlySet<number> = new Set([FRAME_ROOTS, FRAME_LEAVES, FRAME_LIST, FRAME_WANT]);
+const REPAIR_FRAMES: ReadonlySet<number> = new Set([
+  FRAME_ROOTS,
+  FRAME_LEAVES,
+  FRAME_LIST,
+  FRAME_WANT,
+  FRAME_VECTOR,
+  FRAME_PULL,
+  FRAME_SLICE,
+]);
 
 /** Frames by which owners compare and repair what they hold: the work they make is accounted for on its own. */
 export function isRepairFrame(kind: number): boolean {

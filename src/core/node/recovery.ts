@@ -73,14 +73,14 @@ export function recoverNode(
   config: NodeConfig,
   identity: ClusterIdentity,
   random: Random,
-  options: { keepActor: boolean },
+  options: { keepActor: boolean; recentWrites: number },
 ): NodeState {
   const { store, wal, log, distinctKeys } = parts;
   const hints: Buffer[] = [];
   const ring: Buffer[] = [];
   const floors = new Float64Array(config.partitions);
   const unknown = { records: 0 };
-  const frontiers = new Frontiers(config.partitions);
+  const frontiers = new Frontiers(config.partitions, options.recentWrites);
   const loader = new Loader(store, frontiers, distinctKeys, config);
   const visit = (bytes: Buffer, offset: number, length: number): void => {
     switch (recordType(bytes, offset)) {

@@ -15,6 +15,7 @@ import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
 import { ActorBook } from '../replication/actor-book.js';
 import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
+import type { CatchUpBounds } from '../replication/catch-up-source.js';
 import { Coordinator } from '../replication/coordinator.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { FloorDesk } from '../replication/floor-desk.js';
@@ -71,11 +72,12 @@ export interface RoomParts {
   readonly random: Random;
   readonly commandStats: CommandStats;
   readonly mutations: ReadonlySet<string>;
+  readonly bounds: CatchUpBounds;
   readonly nowMs: number;
 }
 
 export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
-  const { store, wal, state, distinctKeys, random, commandStats, mutations } = parts;
+  const { store, wal, state, distinctKeys, random, commandStats, mutations, bounds } = parts;
   const { identity, keys } = parts;
   const { nodeId, actor, frontiers } = state;
   const sender = new PacketSender(identity.clusterId, actor, keys, random);
@@ -138,6 +140,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
   });
   const floors = new Floors({ ...options, marginMs: config.floorMarginMs, graceMs: config.tombstoneGraceMs });
   floors.floor.set(state.floors);
+  frontiers.begin(actor, floors.floor);
   const floorDesk = new FloorDesk({ log: ports.log }, floors, store, wal, clock, ownership, peers, {
     partitions: config.partitions,
     intervalMs: config.antiEntropyIntervalMs,
@@ -215,8 +218,9 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     commandStats,
   );
   reads.attach(coordinator);
-  const antiEntropy = new AntiEntropy(store, ownership, peers, replicator, frontiers, floors, floorDesk, {
+  const antiEntropy = new AntiEntropy(store, wal, ownership, peers, replicator, frontiers, floors, floorDesk, {
     ...options,
+    ...bounds,
     intervalMs: config.antiEntropyIntervalMs,
     random: random,
   });

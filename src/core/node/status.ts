@@ -98,6 +98,8 @@ export function nodeStatus(parts: StatusParts): Status {
   const { store, wal, peers, membership, ownership, antiEntropy, replicator } = parts;
   const memory = store.stats();
   const hints = sumHints(peers.all());
+  const catchUp = antiEntropy.catchUp.stats;
+  const source = antiEntropy.source.stats;
   const frontier = parts.frontiers.stats();
   let unackedMessages = 0;
   let resent = 0;
@@ -214,13 +216,32 @@ export function nodeStatus(parts: StatusParts): Status {
     repair_rounds_equal: antiEntropy.stats.equalRounds,
     repair_partitions_differing: antiEntropy.stats.differingPartitions,
     repair_records_sent: antiEntropy.queues.sent,
-    repair_records_wanted: antiEntropy.stats.wanted,
+    repair_records_wanted: antiEntropy.trie.stats.wanted,
+    repair_records_pushed: antiEntropy.trie.stats.pushed,
+    repair_vectors: antiEntropy.stats.vectors,
+    repair_gaps_pulled: antiEntropy.stats.gaps,
+    repair_leaves_compared: antiEntropy.trie.stats.compared,
+    repair_malformed: antiEntropy.stats.malformed + catchUp.malformed + source.malformed,
+    catch_up_pulling: antiEntropy.catchUp.size,
+    catch_up_pulls: catchUp.pulls,
+    catch_up_joined: catchUp.joined,
+    catch_up_abandoned: catchUp.abandoned,
+    catch_up_records: catchUp.records,
+    catch_up_bytes: catchUp.bytes,
+    catch_up_unkept: catchUp.unkept,
+    catch_up_stray: catchUp.stray,
+    catch_up_waiting: antiEntropy.source.size,
+    catch_up_slices_sent: source.slices,
+    catch_up_records_sent: source.records,
+    catch_up_bytes_sent: source.bytes,
+    catch_up_records_examined: source.looked,
+    catch_up_walks: source.walks,
     repair_records_dropped: antiEntropy.queues.dropped,
     repair_records_queued: antiEntropy.queues.size,
     frontier_actors: frontier.actors,
     frontier_gaps: frontier.ranges,
     frontier_dropped: frontier.dropped,
-    partitions_handed_off: antiEntropy.stats.handedOff,
+    partitions_handed_off: antiEntropy.foreign.stats.handedOff,
     packets_received: parts.packets.packets,
     packet_bytes_received: parts.packets.packetBytes,
     peer_stream_bytes_received: parts.packets.peerBytes,
@@ -306,6 +327,8 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     partitions_owing_repair: peer?.hints.partitionsToRepair(peer.passedWallMs) ?? 0,
     unacknowledged_bytes: peer?.link.unackedBytes ?? 0,
     stream: peer === undefined || peer.connected,
+    lag_records: parts.antiEntropy.lagOf(member.id).records,
+    lag_partitions: parts.antiEntropy.lagOf(member.id).partitions,
     equal_seconds_ago:
       peer === undefined || peer.equalAtMs < 0 ? -1 : Math.floor((parts.nowMs - peer.equalAtMs) / 1000),
   };

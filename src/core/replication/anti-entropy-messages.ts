@@ -1,20 +1,20 @@
 /**
- * The bytes of anti-entropy's frames: ROOTS, LEAVES and its end, LIST, WANT. anti-entropy.ts speaks them; nothing else knows the
- * offsets. All little endian.
+ * The bytes of anti-entropy's frames: ROOTS, LEAVES and its end, LIST, WANT. anti-entropy.ts and trie.ts speak them; nothing else
+ * knows the offsets. All little endian.
  *
  *     ROOTS   0 u32 ring hash   4 f64 HLC, 12 f64 actor of the flush   20 u16 count   22 u16 zero
  *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root, u32 low, u32 high of its frontier,
  *             f64 floor
- *     LEAVES  0 u16 partition   2 u8 flags   3 u8[5] zero   8 256 x (u32 low, u32 high)
- *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32 counts of the first three lists   20 u16 each:
- *             partitions that the sender owns and is not ready for; that it hands over; that differ and wait for another round;
- *             that it did not compare
+ *     LEAVES  0 u16 partition   2 u8[6] zero   8 256 x (u32 low, u32 high)
+ *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32, 20 u32, 24 u32 counts of the first five lists   28 u16 each:
+ *             partitions that the sender owns and is not ready for; that it hands over; that wait for another round; that it did not
+ *             compare; whose frontiers are equal and whose records are not; whose frontiers differ, so that a VECTOR of each follows
  *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 44 bytes:
  *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry, u32 checksum,
  *             u8 1 if of a merge type, three zero
  *     WANT    0 u16 partition   2 u8 flags   3 u8 zero   4 u32 records that the sender adds   8 hashes: u32 low, u32 high
  */
-import { recordKeyEnd, recordKeyStart } from '../record/record.js';
+import { recordExpireAtMs, recordKeyEnd, recordKeyStart } from '../record/record.js';
 import type { Store } from '../store/store.js';
 import { type Version, versionOf } from './requests.js';
 
@@ -25,7 +25,8 @@ export const LIST_HEADER_BYTES = 4;
 export const LEAF_HEADER_BYTES = 8;
 export const ENTRY_BYTES = 44;
 export const WANT_HEADER_BYTES = 8;
-/** It has evicted: what is absent may be elsewhere. In WANT: no judgement of what the asker holds. */
+export const LEAVES_HEADER_BYTES = 8;
+/** It has evicted: what is absent may be elsewhere. */
 export const FLAG_LOSSY = 1;
 /** The sender owns the partition and is not ready for it. */
 export const FLAG_SYNCING = 2;
@@ -35,13 +36,15 @@ export const FLAG_FOREIGN = 4;
 export const FLAG_MORE = 8;
 /** In place of a partition in LEAVES: the end. */
 export const END = 0xffff;
-const END_HEADER_BYTES = 20;
+const END_HEADER_BYTES = 28;
 
-/** One leaf of a LIST: its head, then an entry for each record that has not expired. */
-export function encodeLeaf(store: Store, partition: number, leaf: number): Buffer {
+/** One leaf of a LIST: its head, then an entry for each record that does not expire by `untilMs`. */
+export function encodeLeaf(store: Store, partition: number, leaf: number, untilMs: number): Buffer {
   const head = Buffer.alloc(LEAF_HEADER_BYTES);
   const entries: Buffer[] = [head];
   store.visitLeaf(partition, leaf, (bytes, offset) => {
+    const expireAtMs = recordExpireAtMs(bytes, offset);
+    if (expireAtMs !== 0 && expireAtMs <= untilMs) return;
     const entry = Buffer.alloc(ENTRY_BYTES);
     store.hasher.hash(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
     entry.writeUInt32LE(store.hasher.low, 0);
@@ -60,52 +63,45 @@ export function encodeLeaf(store: Store, partition: number, leaf: number): Buffe
   return Buffer.concat(entries);
 }
 
-/** What ends LEAVES. */
-export function encodeEnd(
-  busy: boolean,
-  unready: number[],
-  handing: number[],
-  remaining: number[],
-  skipped: number[],
-): Buffer {
-  const lists = [...unready, ...handing, ...remaining, ...skipped];
-  const end = Buffer.alloc(END_HEADER_BYTES + lists.length * 2);
-  end.writeUInt16LE(END, 0);
-  end.writeUInt32LE(busy ? 1 : 0, 4);
-  end.writeUInt32LE(unready.length, 8);
-  end.writeUInt32LE(handing.length, 12);
-  end.writeUInt32LE(remaining.length, 16);
-  for (let index = 0; index < lists.length; index++) end.writeUInt16LE(lists[index], END_HEADER_BYTES + index * 2);
-  return end;
-}
-
+/** What one says of its partitions at the end of what it compared, in the order of the lists. */
 export interface RoundEnd {
   busy: boolean;
   unready: ReadonlySet<number>;
   handing: ReadonlySet<number>;
   remaining: ReadonlySet<number>;
   skipped: ReadonlySet<number>;
+  doubted: ReadonlySet<number>;
+  differing: ReadonlySet<number>;
+}
+
+/** What ends LEAVES. */
+export function encodeEnd(said: RoundEnd): Buffer {
+  const lists = [said.unready, said.handing, said.remaining, said.skipped, said.doubted, said.differing];
+  const partitions = lists.flatMap((list) => [...list]);
+  const end = Buffer.alloc(END_HEADER_BYTES + partitions.length * 2);
+  end.writeUInt16LE(END, 0);
+  end.writeUInt32LE(said.busy ? 1 : 0, 4);
+  for (let list = 0; list < 5; list++) end.writeUInt32LE(lists[list].size, 8 + list * 4);
+  for (const [index, partition] of partitions.entries()) end.writeUInt16LE(partition, END_HEADER_BYTES + index * 2);
+  return end;
 }
 
 /** Null when the bytes are too few. */
 export function readEnd(body: Buffer): RoundEnd | null {
   if (body.length < END_HEADER_BYTES) return null;
-  const unready = body.readUInt32LE(8);
-  const handing = unready + body.readUInt32LE(12);
-  const remaining = handing + body.readUInt32LE(16);
-  const said = {
-    busy: body.readUInt32LE(4) !== 0,
-    unready: new Set<number>(),
-    handing: new Set<number>(),
-    remaining: new Set<number>(),
-    skipped: new Set<number>(),
-  };
-  for (let at = END_HEADER_BYTES, index = 0; at + 2 <= body.length; at += 2, index++) {
-    const part =
-      index < unready ? 'unready' : index < handing ? 'handing' : index < remaining ? 'remaining' : 'skipped';
-    said[part].add(body.readUInt16LE(at));
+  const lists = Array.from({ length: 6 }, () => new Set<number>());
+  let list = 0;
+  let left = body.readUInt32LE(8);
+  for (let at = END_HEADER_BYTES; at + 2 <= body.length; at += 2) {
+    while (left === 0 && list < 5) {
+      list++;
+      left = list < 5 ? body.readUInt32LE(8 + list * 4) : Number.POSITIVE_INFINITY;
+    }
+    lists[list].add(body.readUInt16LE(at));
+    left--;
   }
-  return said;
+  const [unready, handing, remaining, skipped, doubted, differing] = lists;
+  return { busy: body.readUInt32LE(4) !== 0, unready, handing, remaining, skipped, doubted, differing };
 }
 
 export interface ListedEntry {

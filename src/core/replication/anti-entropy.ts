@@ -1,153 +1,218 @@
 /**
- * The backstop of convergence: two owners compare hashes of what they hold and give each other what differs. Rounds run one at a
- * time, this node asking one peer; every step can be lost, the next round begins anew.
+ * The backstop of convergence: two owners compare what they have SEEN of each partition, and who is behind fetches what it lacks.
+ * Rounds run one at a time, this node asking one peer; every step can be lost, the next round begins anew.
  *
- *     asker                                          peer
- *     ROOTS: a hash per shared partition       ->    compares with its own
- *                                              <-    LEAVES: 256 sums of each partition that differs, then "that was all"
- *     LIST: versions in the leaves that differ ->    sends what is newer here, and
- *                                              <-    WANT: what is newer there
- *     sends those records
+ *     asker                                            peer
+ *     ROOTS: per shared partition hashes of the   ->   compares with its own
+ *     frontier and of the records held
+ *                                                 <-   LEAVES of partitions where only the records differ (trie.ts), then "that was all",
+ *                                                 <-   VECTOR of each partition where the frontiers differ
+ *     pulls what the vector has seen and this node has not (catch-up.ts); VECTOR, if the peer is behind, and it does the same
  *
- * Cost: 28 bytes a partition when nothing differs; 2 KiB a partition that does; 44 bytes an entry of a leaf that does; then the
- * records. Records travel over the links, window and all, so repair yields to writes.
- * Guarded: a digest is a hint, never an order: every record that arrives is merged by its version. Entries younger than the
- * settle time are left to the links. A partition that has evicted is lossy and is compared only to fill an owner that is new.
- * The same rounds carry what this node holds but does not own to the owners, and tell when it may go.
+ * Cost: 28 bytes a partition when nothing differs; about 28 an actor of a partition that does; then the records that differ, once.
+ * What a vector has seen for less than the settle time is left to the links, so writes under way are no repair. The trie runs only
+ * where frontiers are equal and digests were not, twice: something was lost that had been seen.
+ * Guarded: a frontier is proof, a digest is a hint. A partition that has evicted is lossy: its frontier counts, its digest does not.
+ * The same rounds bring what this node holds but does not own to the owners (foreign.ts), and tell which partitions are ready.
  */
 
-import { hlcFromMs } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
-import { FRAME_LEAVES, FRAME_LIST, FRAME_ROOTS, FRAME_WANT } from '../gossip/frames.js';
-import { recordHlc, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import { FRAME_LEAVES, FRAME_ROOTS, FRAME_VECTOR } from '../gossip/frames.js';
 import type { Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
 import {
   END,
-  ENTRY_BYTES,
   encodeEnd,
-  encodeLeaf,
-  entryName,
   FLAG_FOREIGN,
   FLAG_LOSSY,
-  FLAG_MORE,
   FLAG_SYNCING,
-  LEAF_HEADER_BYTES,
   LEAVES,
-  LIST_HEADER_BYTES,
+  LEAVES_HEADER_BYTES,
   ROOT_BYTES,
   ROOTS_HEADER_BYTES,
+  type RoundEnd,
   readEnd,
-  readEntries,
-  WANT_HEADER_BYTES,
 } from './anti-entropy-messages.js';
-import { ABSENT_DROP, ABSENT_LEAVE, ABSENT_OFFER, type FloorDesk } from './floor-desk.js';
+import { CatchUp } from './catch-up.js';
+import { decodeVector, encodeVector, VECTOR_ASKS } from './catch-up-messages.js';
+import { CatchUpSource } from './catch-up-source.js';
+import { Doubts } from './doubts.js';
+import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
+import { Foreign } from './foreign.js';
 import type { Frontiers } from './frontier.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { RepairQueues } from './repair-queues.js';
 import type { Replicator } from './replicator.js';
-import { mayAdd, versionOf } from './requests.js';
+import { type Outcome, SETTLE_MS, Trie } from './trie.js';
+import type { Vector } from './vector.js';
 
 /** Partitions compared leaf by leaf in one round. */
-const PARTITIONS_PER_ROUND = 16;
-/** Writes younger than this are still on their way; repair leaves them alone. */
-const SETTLE_MS = 1000;
+const LEAVES_PER_ROUND = 16;
+/** Vectors sent in one round, bytes; the partitions beyond wait for the next. */
+const VECTOR_BYTES_PER_ROUND = 512 * 1024;
 /** A round without an end for this long is given up. */
 const ROUND_MS = 5000;
-/** The pause after a round that found differences. */
+/** The pause after a round that left something for the next. */
 const EAGER_MS = 100;
-/** A partition is ready when an owner had no more than this to add to it. */
-const READY_WITHIN_RECORDS = 16;
 /** Index slots looked at per round to leave out what has expired; the sweep sees to the rest. */
 const WALK_PER_ROUND = 20_000;
-/** Entries of the partitions compared leaf by leaf in one round, about; one partition at least. */
-const ENTRIES_PER_ROUND = 20_000;
-/** A LIST is cut into frames of about this size. */
-const LIST_BYTES_MAX = 512 * 1024;
+/** How often what was newest is called settled: so that takes between one and two of these. */
+const MARK_MS = SETTLE_MS;
+/** Gaps in what was seen of a live peer that one mark has filled, partitions. */
+const GAPS_PER_MARK = 64;
 
 interface Round {
   readonly peer: Peer;
   readonly endsAtMs: number;
   readonly beganWallMs: number;
+  /** Partitions named in ROOTS of which nothing was said yet. */
+  readonly asked: Set<number>;
   /** The peer has named all that differs. */
   compared: boolean;
-  /** Entries of the partitions listed so far; what passes the bound is left to the next round. */
-  entries: number;
+  /** Partitions of which a vector is to come. */
+  readonly vectors: Set<number>;
+  /** Partitions compared leaf by leaf: what one had and the other lacked, over the parts so far. */
+  readonly tries: Map<number, number>;
+  /** Nothing is left for another round, and nobody is behind. */
+  clean: boolean;
   postponed: boolean;
-  /** Partitions named in ROOTS and not yet found to differ. */
-  readonly asked: Set<number>;
-  /** Partitions that differ: what the peer had to add and what it lacked, over the parts so far. */
-  readonly differing: Map<number, { pushed: number; wanted: number; judged: boolean }>;
 }
 
 export interface AntiEntropyOptions {
   partitions: number;
   intervalMs: number;
+  /** Records that one slice of a walk looks at. */
+  sliceRecords: number;
   random: Random;
   mutations: ReadonlySet<string>;
 }
 
 export class AntiEntropy {
-  nowMs = 0;
-  wallMs = 0;
+  private now = 0;
+  private wall = 0;
   private round: Round | null = null;
   private nextRoundAtMs = 0;
+  private nextMarkAtMs = 0;
   readonly queues: RepairQueues;
-  /** Partitions held and not owned: which owners are known to have everything of them. */
-  private readonly covered = new Map<number, Set<string>>();
-  readonly stats = {
-    rounds: 0,
-    equalRounds: 0,
-    differingPartitions: 0,
-    wanted: 0,
-    handedOff: 0,
-  };
+  readonly catchUp: CatchUp;
+  readonly source: CatchUpSource;
+  readonly trie: Trie;
+  readonly foreign: Foreign;
+  /** Partitions that a peer holds otherwise, though it has seen the same. */
+  private readonly doubts: Doubts;
+  /** By peer: dots that it lacked of each partition when it last said what it had seen. */
+  private readonly lags = new Map<string, Map<number, number>>();
+  readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, vectors: 0, gaps: 0, malformed: 0 };
 
   constructor(
     private readonly store: Store,
+    wal: Wal,
     private readonly ownership: Ownership,
     private readonly peers: Peers,
     private readonly replicator: Replicator,
     private readonly frontiers: Frontiers,
     private readonly floors: Floors,
-    private readonly floorDesk: FloorDesk,
+    floorDesk: FloorDesk,
     private readonly options: AntiEntropyOptions,
   ) {
     this.queues = new RepairQueues(store, replicator);
+    this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, options);
+    this.source = new CatchUpSource(store, frontiers, peers, options);
+    this.trie = new Trie(store, ownership, peers, this.queues, floorDesk, options);
+    this.foreign = new Foreign(store, frontiers, ownership, replicator, this.queues, floorDesk);
+    this.doubts = new Doubts(options.partitions);
+  }
+
+  setTime(nowMs: number, wallMs: number): void {
+    this.now = nowMs;
+    this.wall = wallMs;
+    this.catchUp.nowMs = nowMs;
+    this.trie.wallMs = wallMs;
   }
 
   tick(): void {
     this.queues.drain(this.peers);
     if (this.options.mutations.has('no-anti-entropy')) return;
-    if (this.round !== null && this.nowMs >= this.round.endsAtMs) this.endRound(EAGER_MS);
-    if (this.round === null && this.nowMs >= this.nextRoundAtMs) this.beginRound();
+    this.source.tick();
+    this.catchUp.tick();
+    if (this.now >= this.nextMarkAtMs) this.mark();
+    if (this.round !== null && this.now >= this.round.endsAtMs) this.endRound(EAGER_MS);
+    if (this.round === null && this.now >= this.nextRoundAtMs) this.beginRound();
   }
 
   /** A new start with this peer: what was known of it may be gone. */
   peerRestarted(peer: Peer): void {
     peer.passedWallMs.fill(0);
     this.queues.forget(peer);
-    for (const owners of this.covered.values()) owners.delete(peer.id);
+    this.foreign.forget(peer);
+    this.catchUp.forget(peer);
+    this.doubts.forget(peer.id);
+    this.lags.delete(peer.id);
     this.peerLost(peer);
-    this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.nowMs + EAGER_MS);
+    this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now + EAGER_MS);
   }
 
   peerLost(peer: Peer): void {
+    this.source.forget(peer);
     if (this.round?.peer === peer) this.endRound(this.options.intervalMs);
+  }
+
+  /** A member is forgotten for good. */
+  peerForgotten(peer: Peer): void {
+    this.doubts.forget(peer.id);
+    this.lags.delete(peer.id);
+    this.catchUp.forget(peer);
   }
 
   /** Rounds begin soon: the ring or the members changed. */
   hasten(): void {
-    this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.nowMs + EAGER_MS);
+    this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now + EAGER_MS);
+  }
+
+  /** Writes, and partitions with any, that a peer lacked when it last said what it had seen. */
+  lagOf(id: string): { records: number; partitions: number } {
+    const lag = { records: 0, partitions: 0 };
+    for (const records of this.lags.get(id)?.values() ?? []) {
+      lag.records += records;
+      lag.partitions++;
+    }
+    return lag;
+  }
+
+  /** What is newest is settled from the mark after next on. What was lost on the way from a live peer is fetched from it. */
+  private mark(): void {
+    this.nextMarkAtMs = this.now + MARK_MS;
+    this.frontiers.mark((actor) => this.peers.withActor(actor) !== undefined);
+    let left = GAPS_PER_MARK;
+    for (let partition = 0; partition < this.options.partitions && left > 0; partition++) {
+      if (!this.ownership.owns(partition) || this.catchUp.isPulling(partition)) continue;
+      const peer = this.gapIn(this.frontiers.of(partition));
+      if (peer === null) continue;
+      left--;
+      this.stats.gaps++;
+      this.catchUp.want(peer, partition, true);
+    }
+  }
+
+  /** A live peer of whose writes a later one was seen a while ago, and an earlier one was not. */
+  private gapIn(vector: Vector): Peer | null {
+    for (let index = 0; index < vector.count; index++) {
+      if (vector.rangesOf(index).length === 0 || vector.settled[index] <= vector.throughs[index]) continue;
+      const peer = this.peers.withActor(vector.actors[index]);
+      if (peer !== undefined && peer.state === 'alive' && peer.connected) return peer;
+    }
+    return null;
   }
 
   private beginRound(): void {
     const peer = this.choosePeer();
     if (peer === null) {
-      this.nextRoundAtMs = this.nowMs + this.options.intervalMs;
+      this.nextRoundAtMs = this.now + this.options.intervalMs;
       return;
     }
+    this.foreign.beginRound();
     const asked = new Set<number>();
     const body = Buffer.alloc(ROOTS_HEADER_BYTES + this.options.partitions * ROOT_BYTES);
     body.writeUInt32LE(this.ownership.ringHash, 0);
@@ -161,32 +226,35 @@ export class AntiEntropy {
       const flags = this.sharedFlags(partition, peer);
       if (flags < 0) continue;
       asked.add(partition);
-      if (!this.ownership.owns(partition)) this.forgetCover(partition);
+      if (!this.ownership.owns(partition)) this.foreign.refresh(partition);
       walk = this.store.digest(partition, walk);
+      const frontier = this.frontiers.of(partition);
+      const floor = Math.max(frontier.floor, peer.floors[partition]);
+      frontier.hash(floor);
       body.writeUInt16LE(partition, at);
       body[at + 2] = flags;
       body.writeUInt32LE(this.store.digestLow, at + 4);
       body.writeUInt32LE(this.store.digestHigh, at + 8);
-      const frontier = this.frontiers.of(partition);
-      frontier.hash(frontier.floor);
       body.writeUInt32LE(frontier.hashLow, at + 12);
       body.writeUInt32LE(frontier.hashHigh, at + 16);
-      body.writeDoubleLE(frontier.floor, at + 20);
+      body.writeDoubleLE(floor, at + 20);
       at += ROOT_BYTES;
     }
     body.writeUInt16LE(asked.size, 20);
     this.stats.rounds++;
+    const sent = this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at));
     this.round = {
       peer,
-      endsAtMs: this.nowMs + ROUND_MS,
-      beganWallMs: this.wallMs,
-      compared: false,
-      entries: 0,
-      postponed: false,
+      endsAtMs: this.now + ROUND_MS,
+      beganWallMs: this.wall,
       asked,
-      differing: new Map(),
+      compared: false,
+      vectors: new Set(),
+      tries: new Map(),
+      clean: true,
+      postponed: false,
     };
-    if (!this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at))) this.endRound(this.options.intervalMs);
+    if (!sent) this.endRound(this.options.intervalMs);
   }
 
   /** A live peer to compare with, by chance, but none that still waits for what the last round found. */
@@ -203,311 +271,256 @@ export class AntiEntropy {
     const mine = this.ownership.owns(partition);
     const syncing = mine && !this.ownership.isReady(partition);
     const theirs = this.ownership.otherOwners(partition).includes(peer);
-    const held = mine || this.holds(partition);
-    if (!held || !(theirs || syncing)) return -1;
-    const lossy = this.store.isLossy(partition);
-    if (lossy && !syncing && mine) return -1;
-    return (lossy ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0) | (mine ? 0 : FLAG_FOREIGN);
+    if (!(mine || this.foreign.holds(partition)) || !(theirs || syncing)) return -1;
+    return (this.store.isLossy(partition) ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0) | (mine ? 0 : FLAG_FOREIGN);
   }
 
-  /** Whether a partition that is not ours has to go to its owners: there is something of it, or all of it was nothing. */
-  private holds(partition: number): boolean {
-    return this.store.holdsAny(partition) || this.ownership.handedPartitions.has(partition);
-  }
-
-  /** What was taken in of a partition that is not ours, since owners were last found to have all of it, they may lack. */
-  private forgetCover(partition: number): void {
-    if (this.replicator.foreignTouched[partition] === 0) return;
-    this.replicator.foreignTouched[partition] = 0;
-    this.covered.delete(partition);
-  }
-
-  /** ROOTS from a peer: answers with the leaves of what differs. True if the peer goes by another ring. */
+  /** ROOTS from a peer: answers with what differs. True if the peer goes by another ring. */
   roots(peer: Peer, body: Buffer): boolean {
     if (body.length < ROOTS_HEADER_BYTES) return false;
-    const flushedHlc = body.readDoubleLE(4);
-    const flushedActor = body.readDoubleLE(12);
-    if (Number.isSafeInteger(flushedHlc) && Number.isSafeInteger(flushedActor) && flushedHlc > 0) {
-      this.replicator.adoptFlush(flushedHlc, flushedActor);
-    }
-    let sent = 0;
-    const remaining: number[] = [];
-    const skipped: number[] = [];
-    let entries = 0;
-    let walk = WALK_PER_ROUND;
+    this.adoptFlush(body.readDoubleLE(4), body.readDoubleLE(12));
     // Peers of different rings do not know what each other owns: the rings are exchanged first.
-    const busy = this.queues.waitsFor(peer) || body.readUInt32LE(0) !== this.ownership.ringHash;
+    const busy = body.readUInt32LE(0) !== this.ownership.ringHash;
+    const remaining = new Set<number>();
+    const skipped = new Set<number>();
+    const doubted = new Set<number>();
+    const vectors = new Map<number, Buffer>();
+    let walk = WALK_PER_ROUND;
+    let leaves = this.queues.waitsFor(peer) ? LEAVES_PER_ROUND : 0;
+    let vectorBytes = 0;
     for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
       const partition = body.readUInt16LE(at);
       if (partition >= this.options.partitions) continue;
-      const flags = body[at + 2];
-      const lossy = this.store.isLossy(partition);
-      const unfit = lossy && (flags & (FLAG_SYNCING | FLAG_FOREIGN)) === 0;
-      if (unfit || !(this.ownership.owns(partition) || this.holds(partition))) {
-        skipped.push(partition);
+      if (!(this.ownership.owns(partition) || this.foreign.holds(partition))) {
+        skipped.add(partition);
         continue;
       }
-      walk = this.store.digest(partition, walk);
-      if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
-        continue;
+      const frontier = this.frontiers.of(partition);
+      frontier.hash(body.readDoubleLE(at + 20));
+      if (frontier.hashLow !== body.readUInt32LE(at + 12) || frontier.hashHigh !== body.readUInt32LE(at + 16)) {
+        if (vectorBytes > VECTOR_BYTES_PER_ROUND) remaining.add(partition);
+        else {
+          const vector = this.encodeVector(partition, VECTOR_ASKS);
+          vectors.set(partition, vector);
+          vectorBytes += vector.length;
+        }
+      } else if (this.comparesRecords(peer, partition, body[at + 2])) {
+        walk = this.store.digest(partition, walk);
+        if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
+          this.doubts.settle(peer.id, partition);
+          continue;
+        }
+        doubted.add(partition);
+        const isDue = this.doubts.note(peer.id, partition, this.now) || (body[at + 2] & FLAG_SYNCING) !== 0;
+        if (!isDue || leaves >= LEAVES_PER_ROUND) continue;
+        leaves++;
+        this.trie.sendLeaves(peer, partition);
       }
-      if (sent >= PARTITIONS_PER_ROUND || (sent > 0 && entries > ENTRIES_PER_ROUND)) {
-        remaining.push(partition);
-        continue;
-      }
-      sent++;
-      entries += this.store.keys(partition);
-      this.sendLeaves(peer, partition, lossy);
     }
-    const unready = this.unreadyHere();
-    const end = encodeEnd(busy, unready, [...this.ownership.handedPartitions], remaining, skipped);
-    this.peers.sendFrame(peer, FRAME_LEAVES, end);
-    return body.readUInt32LE(0) !== this.ownership.ringHash;
+    const handing = this.ownership.handedPartitions;
+    const differing = new Set(vectors.keys());
+    const end = { busy, unready: this.unreadyHere(), handing, remaining, skipped, doubted, differing };
+    this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
+    for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
+    return busy;
+  }
+
+  /**
+   * Whether two who have seen the same compare what they hold: it says nothing where one has evicted or is no owner, unless one of
+   * them was away while the other forgot deletes.
+   */
+  private comparesRecords(peer: Peer, partition: number, flags: number): boolean {
+    if ((flags & FLAG_FOREIGN) !== 0) return false;
+    if (peer.floors[partition] !== this.floors.floor[partition]) return true;
+    return flags === 0 && !this.store.isLossy(partition);
+  }
+
+  private encodeVector(partition: number, flags: number): Buffer {
+    const { flushedHlc, flushedActor } = this.store;
+    return encodeVector({ partition, flags, flushedHlc, flushedActor, vector: this.frontiers.of(partition) });
+  }
+
+  private adoptFlush(hlc: number, actor: number): void {
+    if (Number.isSafeInteger(hlc) && Number.isSafeInteger(actor) && hlc > 0) this.replicator.adoptFlush(hlc, actor);
   }
 
   /** Partitions that this node owns and is not ready for. */
-  private unreadyHere(): number[] {
-    const unready: number[] = [];
+  private unreadyHere(): Set<number> {
+    const unready = new Set<number>();
     if (this.ownership.unready === 0) return unready;
     for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) unready.push(partition);
+      if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) unready.add(partition);
     }
     return unready;
   }
 
-  private sendLeaves(peer: Peer, partition: number, lossy: boolean): void {
-    const reply = Buffer.alloc(8 + LEAVES * 8);
-    reply.writeUInt16LE(partition, 0);
-    reply[2] = lossy ? FLAG_LOSSY : 0;
-    const sums = this.store.leafSums(partition);
-    for (let index = 0; index < LEAVES * 2; index++) reply.writeUInt32LE(sums[index] >>> 0, 8 + index * 4);
-    this.peers.sendFrame(peer, FRAME_LEAVES, reply);
-  }
-
-  /** LEAVES from the peer asked: lists what lies in those that differ; at the end, closes the round. */
+  /** LEAVES from the peer asked: compared leaf by leaf. At the end, what was not named is equal. */
   leaves(peer: Peer, body: Buffer): void {
     const round = this.round;
-    if (round === null || round.peer !== peer || body.length < 8) return;
+    if (round === null || round.peer !== peer || body.length < 2) return;
     const partition = body.readUInt16LE(0);
     if (partition === END) {
       const said = readEnd(body);
-      if (said === null) return;
-      this.ownership.peerReports(peer.id, said.unready, said.handing, this.nowMs);
-      for (const skipped of said.skipped) round.asked.delete(skipped);
-      this.allCompared(round, said.busy, said.remaining);
-      return;
-    }
-    if (body.length !== 8 + LEAVES * 8 || !round.asked.delete(partition)) return;
-    if (round.differing.size > 0 && round.entries > ENTRIES_PER_ROUND) {
-      round.postponed = true;
-      return;
-    }
-    round.entries += this.store.keys(partition);
-    round.differing.set(partition, { pushed: 0, wanted: 0, judged: true });
-    this.stats.differingPartitions++;
-    const sums = this.store.leafSums(partition);
-    const differing: number[] = [];
-    for (let leaf = 0; leaf < LEAVES; leaf++) {
-      const low = body.readUInt32LE(8 + leaf * 8);
-      const high = body.readUInt32LE(12 + leaf * 8);
-      if (low !== sums[leaf * 2] >>> 0 || high !== sums[leaf * 2 + 1] >>> 0) differing.push(leaf);
-    }
-    this.sendList(peer, partition, differing);
+      if (said === null) this.stats.malformed++;
+      else this.allCompared(round, said);
+    } else if (body.length === LEAVES_HEADER_BYTES + LEAVES * 8 && round.asked.delete(partition)) {
+      round.tries.set(partition, 0);
+      this.trie.leaves(peer, partition, Math.max(0, this.sharedFlags(partition, peer)), body);
+    } else this.stats.malformed++;
   }
 
-  /** Says what lies in the leaves that differ, in as many frames as it takes. */
-  private sendList(peer: Peer, partition: number, leaves: readonly number[]): void {
-    const flags = Math.max(0, this.sharedFlags(partition, peer));
-    let pieces: Buffer[] = [];
-    let bytes = 0;
-    const send = (more: number): void => {
-      const head = Buffer.alloc(LIST_HEADER_BYTES);
-      head.writeUInt16LE(partition, 0);
-      head[2] = flags | more;
-      this.peers.sendFrame(peer, FRAME_LIST, Buffer.concat([head, ...pieces]));
-      pieces = [];
-      bytes = 0;
-    };
-    for (const leaf of leaves) {
-      const entries = encodeLeaf(this.store, partition, leaf);
-      if (bytes + entries.length > LIST_BYTES_MAX) send(FLAG_MORE);
-      pieces.push(entries);
-      bytes += entries.length;
-    }
-    send(0);
-  }
-
-  /** LIST from an asker: sends it what is newer here, and names what is newer there. */
   listed(peer: Peer, body: Buffer): void {
-    if (body.length < LIST_HEADER_BYTES) return;
-    const partition = body.readUInt16LE(0);
-    if (partition >= this.options.partitions) return;
-    const flags = body[2];
-    const settled = hlcFromMs(this.wallMs - SETTLE_MS);
-    const foreign = (flags & FLAG_FOREIGN) !== 0;
-    const whole = (flags & FLAG_LOSSY) === 0 && !this.store.isLossy(partition);
-    const mayWant = this.ownership.owns(partition) && (foreign || whole);
-    const wanted: number[] = [];
-    const goneThere: number[] = [];
-    const goneHere: Buffer[] = [];
-    // An owner has everything up to its floor, ready or not: what it lacks there was deleted.
-    const theyProve = (flags & FLAG_FOREIGN) === 0 && this.ownership.otherOwners(partition).includes(peer);
-    let pushed = 0;
-    for (let at = LIST_HEADER_BYTES; at + LEAF_HEADER_BYTES <= body.length; ) {
-      const leaf = body.readUInt16LE(at);
-      const count = body.readUInt32LE(at + 4);
-      at += LEAF_HEADER_BYTES;
-      if (leaf >= LEAVES || count > (body.length - at) / ENTRY_BYTES) return;
-      const theirs = readEntries(body, at, count);
-      at += count * ENTRY_BYTES;
-      this.store.visitLeaf(partition, leaf, (bytes, offset) => {
-        const keyStart = recordKeyStart(bytes, offset);
-        const keyEnd = recordKeyEnd(bytes, offset);
-        this.store.hasher.hash(bytes, keyStart, keyEnd);
-        const name = entryName(this.store.hasher.low, this.store.hasher.high);
-        const their = theirs.get(name);
-        const mine = versionOf(bytes, offset);
-        const adds = their === undefined || mayAdd(mine, their.version);
-        if (their !== undefined) {
-          their.absent = false;
-          if (!mayAdd(their.version, mine)) theirs.delete(name);
-        } else {
-          const verdict = this.floorDesk.absentThere(peer, partition, bytes, offset, theyProve);
-          if (verdict === ABSENT_DROP) goneHere.push(Buffer.from(bytes.subarray(keyStart, keyEnd)));
-          if (verdict !== ABSENT_OFFER) return;
-        }
-        const syncing = (flags & FLAG_SYNCING) !== 0;
-        if (adds && (syncing || recordHlc(bytes, offset) <= settled)) {
-          // What the queue has no room for is missing there all the same.
-          pushed++;
-          this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
-        }
-      });
-      for (const entry of theirs.values()) {
-        const verdict = entry.absent ? this.floorDesk.absentHere(peer, partition, entry.version.hlc) : ABSENT_OFFER;
-        if (verdict === ABSENT_DROP) goneThere.push(entry.low, entry.high);
-        if (!mayWant || verdict === ABSENT_DROP || verdict === ABSENT_LEAVE) continue;
-        if (foreign || entry.version.hlc <= settled) wanted.push(entry.low, entry.high);
-      }
-    }
-    for (const key of goneHere) this.floorDesk.drop(partition, key, peer.floors[partition]);
-    // Before WANT, so that the asker is done with it when it concludes.
-    if (goneThere.length > 0) this.floorDesk.sayGone(peer, partition, goneThere);
-    this.stats.wanted += wanted.length / 2;
-    const reply = Buffer.alloc(WANT_HEADER_BYTES + wanted.length * 4);
-    reply.writeUInt16LE(partition, 0);
-    reply[2] = (mayWant ? 0 : FLAG_LOSSY) | (flags & FLAG_MORE);
-    reply.writeUInt32LE(pushed, 4);
-    for (let index = 0; index < wanted.length; index++)
-      reply.writeUInt32LE(wanted[index], WANT_HEADER_BYTES + index * 4);
-    this.peers.sendFrame(peer, FRAME_WANT, reply);
+    this.trie.listed(peer, body);
   }
 
-  /** WANT: what the peer lacks of a partition. */
   wanted(peer: Peer, body: Buffer): void {
-    if (body.length < WANT_HEADER_BYTES) return;
-    const partition = body.readUInt16LE(0);
-    if (partition >= this.options.partitions) return;
-    const pushed = body.readUInt32LE(4);
-    const byLeaf = new Map<number, Set<string>>();
-    for (let at = WANT_HEADER_BYTES; at + 8 <= body.length; at += 8) {
-      const low = body.readUInt32LE(at);
-      const leaf = low >>> 24;
-      let names = byLeaf.get(leaf);
-      if (names === undefined) {
-        names = new Set();
-        byLeaf.set(leaf, names);
-      }
-      names.add(entryName(low, body.readUInt32LE(at + 4)));
-    }
-    for (const [leaf, names] of byLeaf) {
-      this.store.visitLeaf(partition, leaf, (bytes, offset) => {
-        const keyStart = recordKeyStart(bytes, offset);
-        const keyEnd = recordKeyEnd(bytes, offset);
-        this.store.hasher.hash(bytes, keyStart, keyEnd);
-        if (names.has(entryName(this.store.hasher.low, this.store.hasher.high))) {
-          this.queues.add(peer, partition, Buffer.from(bytes.subarray(keyStart, keyEnd)));
-        }
-      });
-    }
-    this.concluded(peer, partition, body[2], pushed, byLeaf.size);
+    const outcome = this.trie.wanted(peer, body);
+    if (outcome === null) this.stats.malformed++;
+    else if (this.round?.peer === peer) this.concluded(this.round, outcome);
   }
 
-  /** One part of a partition is compared; after the last it is known what the two made of it. */
-  private concluded(peer: Peer, partition: number, flags: number, pushed: number, wanted: number): void {
-    const { round } = this;
-    const outcome = round?.peer === peer ? round.differing.get(partition) : undefined;
-    if (round === null || outcome === undefined) return;
-    outcome.pushed += pushed;
-    outcome.wanted += wanted;
-    outcome.judged &&= (flags & FLAG_LOSSY) === 0;
-    if ((flags & FLAG_MORE) !== 0) return;
-    round.differing.delete(partition);
-    if (outcome.wanted === 0 && outcome.judged) this.cover(partition, peer);
-    const complete = outcome.pushed <= READY_WITHIN_RECORDS && this.ownership.isSource(peer, partition);
-    if (complete && this.ownership.owns(partition)) this.ownership.markReady(partition);
-    // What is left to differ is younger than the settle time, well within the margin that passing allows for.
-    if (outcome.wanted === 0 && outcome.pushed === 0 && outcome.judged) this.passed(round, partition);
-    if (round.compared && round.differing.size === 0) this.endRound(EAGER_MS);
-  }
-
-  /** Both have the same of a partition as of the start of the round. */
-  private passed(round: Round, partition: number): void {
-    this.floors.proved(round.peer, partition, round.beganWallMs);
-    if (this.ownership.isSource(round.peer, partition)) this.floors.adopt(partition, round.peer.floors[partition]);
+  /** A part of a partition was compared leaf by leaf. */
+  private concluded(round: Round, { partition, pushed, wanted, more }: Outcome): void {
+    const before = round.tries.get(partition);
+    if (before === undefined) return;
+    round.tries.set(partition, before + pushed + wanted);
+    if (pushed + wanted > 0) round.clean = false;
+    if (more) return;
+    round.tries.delete(partition);
+    if (before + pushed + wanted === 0) this.equal(round, partition);
+    this.endIfOver(round);
   }
 
   /** The peer has said what differs: everything else it was asked about is equal. */
-  private allCompared(round: Round, busy: boolean, remaining: ReadonlySet<number>): void {
+  private allCompared(round: Round, said: RoundEnd): void {
+    this.ownership.peerReports(round.peer.id, said.unready, said.handing, this.now);
     round.compared = true;
-    if (!busy) {
-      for (const partition of round.asked) if (!remaining.has(partition)) this.equal(round, partition);
-      if (remaining.size + round.differing.size === 0 && !round.postponed) {
-        this.stats.equalRounds++;
-        round.peer.equalAtMs = this.nowMs;
-      }
+    round.postponed = said.remaining.size > 0;
+    if (said.busy || round.postponed) round.clean = false;
+    for (const skipped of said.skipped) round.asked.delete(skipped);
+    for (const partition of said.differing) if (round.asked.delete(partition)) round.vectors.add(partition);
+    this.stats.differingPartitions += said.differing.size;
+    for (const partition of round.asked) {
+      if (said.busy || said.remaining.has(partition)) continue;
+      if (said.doubted.has(partition)) this.seenTheSame(round, partition);
+      else this.equal(round, partition);
     }
-    // Partitions that differ are still being compared: the round goes on until the last has been, or its time is over.
-    if (round.differing.size > 0) return;
-    const eager = remaining.size > 0 || round.postponed || this.ownership.unready > 0;
-    this.endRound(eager ? EAGER_MS : this.options.intervalMs);
+    this.endIfOver(round);
   }
 
-  /** A partition is the same here and there. */
+  /** Two have seen the same of a partition as of the start of the round, and hold the same. */
   private equal(round: Round, partition: number): void {
-    this.passed(round, partition);
-    if (!this.ownership.owns(partition)) {
-      if (!this.store.isLossy(partition)) this.cover(partition, round.peer);
-    } else if (this.ownership.isSource(round.peer, partition)) {
-      this.ownership.markReady(partition);
+    const { peer } = round;
+    this.seenTheSame(round, partition);
+    if (!this.ownership.owns(partition) || !this.ownership.isSource(peer, partition)) return;
+    this.floors.adopt(partition, peer.floors[partition]);
+    this.ownership.markReady(partition);
+  }
+
+  private seenTheSame({ peer, beganWallMs }: Round, partition: number): void {
+    this.floors.proved(peer, partition, beganWallMs);
+    this.noteLag(peer, partition, 0);
+    if (this.ownership.owns(partition)) this.caughtUp(peer, partition);
+    else this.foreign.compare(peer, partition, this.frontiers.of(partition));
+  }
+
+  /**
+   * This node has seen what a peer had: if that is a source, the partition is ready. But if its floor is higher, what it has deleted and
+   * forgotten may stand here, until the records are found equal.
+   */
+  private caughtUp(peer: Peer, partition: number): void {
+    if (!this.ownership.isSource(peer, partition) || peer.floors[partition] > this.floors.floor[partition]) return;
+    this.ownership.markReady(partition);
+  }
+
+  /** VECTOR from a peer: what it has seen of a partition. */
+  vector(peer: Peer, body: Buffer): void {
+    const message = decodeVector(body);
+    if (message === null || message.partition >= this.options.partitions) {
+      this.stats.malformed++;
+      return;
     }
+    const { partition, vector } = message;
+    this.stats.vectors++;
+    this.adoptFlush(message.flushedHlc, message.flushedActor);
+    const theirs = this.ownership.otherOwners(partition).includes(peer);
+    const owns = this.ownership.owns(partition);
+    if (!owns && theirs) this.foreign.compare(peer, partition, vector);
+    const lacked = owns ? this.fetch(peer, partition, vector) : 0;
+    const lag = theirs ? vector.lacked(this.frontiers.of(partition), true) : 0;
+    this.noteLag(peer, partition, lag);
+    if (owns && lag > 0 && (message.flags & VECTOR_ASKS) !== 0) {
+      this.peers.sendFrame(peer, FRAME_VECTOR, this.encodeVector(partition, 0));
+    }
+    const { round } = this;
+    if (round?.peer !== peer || !round.vectors.delete(partition)) return;
+    if (lacked + lag > 0) round.clean = false;
+    else if (owns) {
+      // What settles has been seen for one mark at least, and two at most.
+      this.floors.proved(peer, partition, round.beganWallMs - 2 * MARK_MS);
+      this.caughtUp(peer, partition);
+    }
+    this.endIfOver(round);
+  }
+
+  /** Pulls what a peer has seen and this node has not; returns how much that is. A node that catches up wants the newest, too. */
+  private fetch(peer: Peer, partition: number, vector: Vector): number {
+    const mine = this.frontiers.of(partition);
+    const syncing = !this.ownership.isReady(partition);
+    let lacked = 0;
+    let recent = false;
+    let walk = false;
+    for (let index = 0; index < vector.count; index++) {
+      const limit = syncing ? Number.POSITIVE_INFINITY : vector.settled[index];
+      const dots = mine.lackedOf(vector, index, limit);
+      if (dots === 0) continue;
+      lacked += dots;
+      const actor = vector.actors[index];
+      if (actor === peer.actor) recent = true;
+      else if (syncing || !this.remembersItself(actor, partition)) walk = true;
+    }
+    if (recent || walk) this.catchUp.want(peer, partition, !walk);
+    return lacked;
+  }
+
+  /** Whether an actor is another live owner: a round with it finds its own writes faster than a walk here. */
+  private remembersItself(actor: number, partition: number): boolean {
+    const peer = this.peers.withActor(actor);
+    if (peer === undefined || peer.state !== 'alive' || !peer.connected) return false;
+    return this.ownership.otherOwners(partition).includes(peer);
+  }
+
+  /** SLICE from a peer that this node pulls from. */
+  slice(peer: Peer, body: Buffer): void {
+    const partition = this.catchUp.slice(peer, body);
+    if (partition >= 0 && this.ownership.owns(partition)) this.caughtUp(peer, partition);
+  }
+
+  private noteLag(peer: Peer, partition: number, records: number): void {
+    let lags = this.lags.get(peer.id);
+    if (records === 0) {
+      lags?.delete(partition);
+      return;
+    }
+    if (lags === undefined) {
+      lags = new Map();
+      this.lags.set(peer.id, lags);
+    }
+    lags.set(partition, records);
+  }
+
+  private endIfOver(round: Round): void {
+    if (!round.compared || round.vectors.size + round.tries.size > 0) return;
+    if (round.clean) {
+      this.stats.equalRounds++;
+      round.peer.equalAtMs = this.now;
+    }
+    const eager = (round.postponed || this.ownership.unready > 0) && this.catchUp.size === 0;
+    this.endRound(eager ? EAGER_MS : this.options.intervalMs);
   }
 
   private endRound(pauseMs: number): void {
     this.round = null;
-    this.nextRoundAtMs = this.nowMs + pauseMs;
-  }
-
-  /** An owner has everything of a partition that is not ours; when all have, it goes. */
-  private cover(partition: number, peer: Peer): void {
-    if (this.ownership.owns(partition) || this.replicator.foreignTouched[partition] === 1) {
-      this.covered.delete(partition);
-      return;
-    }
-    let owners = this.covered.get(partition);
-    if (owners === undefined) {
-      owners = new Set();
-      this.covered.set(partition, owners);
-    }
-    owners.add(peer.id);
-    const all = this.ownership.otherOwners(partition);
-    for (const owner of all) if (!owners.has(owner.id) || owner.state !== 'alive') return;
-    if (all.length === 0) return;
-    this.covered.delete(partition);
-    this.store.clearPartition(partition);
-    this.replicator.noteCleared(partition);
-    this.floorDesk.gaveAway(partition);
-    this.ownership.handedOff(partition);
-    this.stats.handedOff++;
+    this.nextRoundAtMs = this.now + pauseMs;
   }
 }

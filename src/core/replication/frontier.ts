@@ -25,10 +25,6 @@ import {
 } from '../record/record.js';
 import { readVector, Vector, vectorBytes, writeVector } from './vector.js';
 
-/** The memory of recent writes of this node, all partitions together, words. */
-const RECENT_WORDS = 1 << 18;
-const RECENT_MAX = 1024;
-const RECENT_MIN = 64;
 /** Of a note: partition u16, u16 zero, u32 zero, f64 epoch; then the vector. */
 const NOTE_HEADER_BYTES = 16;
 const NOTHING = Buffer.alloc(0);
@@ -45,6 +41,8 @@ export class Frontiers {
   /** Own dots up to here are held only as far as the vector says: the partition was cleared after them. */
   private readonly clearedAt: Float64Array;
   private readonly epochs: Float64Array;
+  /** Per partition: every record stamped at or below has been seen here (floors.ts). */
+  private floors: Float64Array;
   private actor = 0;
   private partition = 0;
   private covered = false;
@@ -59,19 +57,31 @@ export class Frontiers {
     this.covered &&= hlc <= this.asked.floor || this.asked.covers(actor, sequence);
   };
 
-  constructor(partitions: number) {
+  constructor(partitions: number, recentWrites = 64) {
     this.sequences = new Float64Array(partitions);
     this.stamps = new Float64Array(partitions);
     this.clearedAt = new Float64Array(partitions);
     this.epochs = new Float64Array(partitions);
-    this.recentCount = recentCountFor(partitions);
+    this.floors = new Float64Array(partitions);
+    this.recentCount = recentWrites;
     this.recent = new Uint32Array(partitions * this.recentCount);
     for (let partition = 0; partition < partitions; partition++) this.vectors.push(new Vector());
   }
 
-  /** What was recovered is another start's; from now on this node writes as `actor`. */
-  begin(actor: number): void {
+  /** What was recovered is another start's; from now on this node writes as `actor`. `floors` stay live. */
+  begin(actor: number, floors: Float64Array = this.floors): void {
     this.actor = actor;
+    this.floors = floors;
+  }
+
+  /** The actor of this start. */
+  get self(): number {
+    return this.actor;
+  }
+
+  /** Raised whenever a partition is cleared. */
+  epoch(partition: number): number {
+    return this.epochs[partition];
   }
 
   /** Whether this node has seen a write. */
@@ -82,6 +92,7 @@ export class Frontiers {
   /** The frontier of a partition as it stands: lent, read only. */
   of(partition: number): Vector {
     const vector = this.vectors[partition];
+    vector.floor = this.floors[partition];
     const last = this.sequences[partition];
     if (last > 0) vector.addSpan(this.actor, this.clearedAt[partition] + 1, last, this.stamps[partition]);
     return vector;
@@ -125,14 +136,9 @@ export class Frontiers {
     }
   }
 
-  /** Every record of a partition stamped at or below `hlc` has been seen by every owner. */
-  raiseFloor(partition: number, hlc: number): void {
-    const vector = this.vectors[partition];
-    if (hlc > vector.floor) vector.floor = hlc;
-  }
-
+  /** Every record of a partition stamped at or below has been seen here. */
   floor(partition: number): number {
-    return this.vectors[partition].floor;
+    return this.floors[partition];
   }
 
   /** Where the hash of the key of this node's write `sequence` stands in `recent`. */
@@ -169,7 +175,7 @@ export class Frontiers {
   /** Whether a note of this partition says more than none does. */
   isNotable(partition: number): boolean {
     const vector = this.of(partition);
-    return vector.count > 0 || vector.floor > 0 || this.epochs[partition] > 0;
+    return vector.count > 0 || this.epochs[partition] > 0;
   }
 
   /** A record for the log or an image that says how far the frontier of a partition is. */
@@ -198,14 +204,6 @@ export class Frontiers {
       this.vectors[partition].clear();
       this.epochs[partition] = epoch;
     }
-    this.raiseFloor(partition, vector.floor);
     this.vectors[partition].join(vector);
   }
-}
-
-/** How many recent writes of a partition are remembered: what 1 MiB for all of them allows, within bounds. */
-export function recentCountFor(partitions: number): number {
-  let count = RECENT_MAX;
-  while (count > RECENT_MIN && count * partitions > RECENT_WORDS) count >>>= 1;
-  return count;
 }

@@ -265,6 +265,11 @@ export class Ownership {
     return false;
   }
 
+  /** Whether a peer last said that it owns a partition and is not ready for it. */
+  isCatchingUp(peer: Peer, partition: number): boolean {
+    return this.reports.get(peer.id)?.unready.has(partition) ?? false;
+  }
+
   /** Former owners that still hold a partition for us to fetch. */
   get handedPartitions(): ReadonlySet<number> {
     return this.handing;

@@ -135,7 +135,7 @@ class Machine {
     const identity = { ...clusterIdentity(whole), clusterIdText: '' };
     const { wal, distinctKeys } = this;
     const parts = { store: this.store, wal, log: silent, distinctKeys };
-    const state = recoverNode(parts, whole, identity, this.random, { keepActor: false });
+    const state = recoverNode(parts, whole, identity, this.random, { keepActor: false, recentWrites: 64 });
     this.frontiers = state.frontiers;
     this.floors = state.floors;
   }

@@ -1,6 +1,7 @@
 /** What a node says it has seen: of others' writes, of its own, after a restart, and after it dropped what it held. */
 import { describe, expect, it } from 'vitest';
-import { Frontiers, recentCountFor } from '../../../src/core/replication/frontier.js';
+import { catchUpBounds } from '../../../src/core/replication/catch-up-source.js';
+import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { Vector } from '../../../src/core/replication/vector.js';
 import { record } from '../record/records.js';
 
@@ -47,12 +48,10 @@ describe('the frontiers of a node', () => {
     all.note(0, record({ actor: OTHER, sequence: 4, hlc: 10 }, 'key'), 0);
     write(all, 0, 20);
     write(all, 0, 21);
-    all.raiseFloor(0, 3);
     const back = restarted([all.encode(0)]);
     expect(back.covers(0, SELF, 2)).toBe(true);
     expect(back.covers(0, OTHER, 4)).toBe(true);
     expect(back.covers(0, OTHER, 3)).toBe(false);
-    expect(back.floor(0)).toBe(3);
   });
 
   it('forget what was cleared, own writes too, and ignore notes from before', () => {
@@ -109,10 +108,12 @@ describe('the frontiers of a node', () => {
   });
 
   it('let go of ended actors once the floor covers them, so that restarts leave nothing behind', () => {
+    const floors = new Float64Array(2);
     const all = frontiers();
+    all.begin(SELF, floors);
     for (let boot = 1; boot <= 200; boot++) {
       all.note(0, record({ actor: 1000 + boot, sequence: 1, hlc: boot * 10 }, 'key'), 0);
-      all.raiseFloor(0, boot * 10 - 15);
+      floors[0] = boot * 10 - 15;
       all.mark((actor) => actor === 1000 + boot);
       expect(all.of(0).count).toBeLessThanOrEqual(3);
     }
@@ -121,16 +122,16 @@ describe('the frontiers of a node', () => {
   it('keep an actor that lives, whatever the floor', () => {
     const all = frontiers();
     all.note(0, record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key'), 0);
-    all.raiseFloor(0, 1000);
+    all.begin(SELF, Float64Array.of(1000, 0));
     all.mark((actor) => actor === OTHER);
     expect(all.covers(0, OTHER, 1)).toBe(true);
   });
 
   it('remember the keys of recent writes within 1 MiB, at least 64 a partition', () => {
-    expect(recentCountFor(256)).toBe(1024);
-    expect(recentCountFor(1024)).toBe(256);
-    expect(recentCountFor(16384)).toBe(64);
-    const all = frontiers(256);
+    expect(catchUpBounds(256).recentWrites).toBe(1024);
+    expect(catchUpBounds(1024).recentWrites).toBe(256);
+    expect(catchUpBounds(16384).recentWrites).toBe(64);
+    const all = new Frontiers(256, 1024);
     expect(all.recentAt(3, 5)).toBe(all.recentAt(3, 5 + 1024));
     expect(all.recentAt(3, 5)).not.toBe(all.recentAt(4, 5));
   });

@@ -1,0 +1,221 @@
+/**
+ * The side of catching up that is behind: pulls of partitions from peers that have seen more, slice by slice. anti-entropy.ts says what
+ * is wanted and takes note of what is done; catch-up-source.ts at the peer answers. A hand-off or a bootstrap is a pull with an empty
+ * vector.
+ *
+ *     PULL (partition, cursor, what is seen here)  ->
+ *                                                  <-  SLICE (records that it does not cover, the next cursor; first: the peer's vector)
+ *     each record merged and logged; PULL from the next cursor, until the end; then the vector is joined and noted in the log
+ *
+ * Guarded: the peer's vector (COVER) is joined only after every slice of the walk that it stands at the beginning of has been merged,
+ * each in its turn: the next slice is asked for when the last is in, an answer to any other cursor is ignored, and a record that could
+ * not be kept stops the walk at its cursor. The note stands in the log behind those records, so no torn tail leaves it without them. A peer that
+ * started anew, or dropped the partition meanwhile, ends the walk without a join: its vector spoke of what it held before.
+ * Bounded: one slice under way per peer, one pull per partition.
+ */
+import { FRAME_PULL } from '../gossip/frames.js';
+import { recordBytes } from '../record/record.js';
+import type { Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
+import {
+  decodeSlice,
+  encodePull,
+  PULL_RECENT,
+  SLICE_END,
+  SLICE_GONE,
+  SLICE_LOSSY,
+  type SliceHead,
+} from './catch-up-messages.js';
+import type { Frontiers } from './frontier.js';
+import type { Peer, Peers } from './peers.js';
+import type { Replicator } from './replicator.js';
+import type { Vector } from './vector.js';
+
+/** A slice that has not come by then is asked for again, from the same cursor. */
+const PATIENCE_MS = 3000;
+/** What could not be kept is asked for again after this time. */
+const RETRY_MS = 500;
+const TRIES_MAX = 6;
+
+interface Pull {
+  readonly peer: Peer;
+  /** The peer's start that this pull reads from. */
+  readonly actor: number;
+  readonly partition: number;
+  recent: boolean;
+  readonly token: number;
+  cursor: number;
+  /** The peer's vector as the walk began; null before the first slice. */
+  cover: Vector | null;
+  epoch: number;
+  lossy: boolean;
+  /** When to ask, for the first time or again; infinite never. */
+  askAtMs: number;
+  tries: number;
+}
+
+export class CatchUp {
+  nowMs = 0;
+  /** By partition, in order of arrival. */
+  private readonly pulls = new Map<number, Pull>();
+  /** The pull whose slice is under way, by peer. */
+  private readonly active = new Map<string, Pull>();
+  private nextToken = 1;
+  readonly stats = { pulls: 0, joined: 0, abandoned: 0, records: 0, bytes: 0, unkept: 0, malformed: 0, stray: 0 };
+
+  constructor(
+    private readonly store: Store,
+    private readonly wal: Wal,
+    private readonly frontiers: Frontiers,
+    private readonly peers: Peers,
+    private readonly replicator: Replicator,
+    private readonly options: { mutations: ReadonlySet<string> },
+  ) {}
+
+  /** Partitions being caught up, or waiting for it. */
+  get size(): number {
+    return this.pulls.size;
+  }
+
+  isPulling(partition: number): boolean {
+    return this.pulls.has(partition);
+  }
+
+  /** Brings a partition up to what a peer has seen; with `recent` only that peer's own latest writes, if it remembers them. */
+  want(peer: Peer, partition: number, recent: boolean): void {
+    if (this.pulls.has(partition)) return;
+    this.stats.pulls++;
+    this.pulls.set(partition, {
+      peer,
+      actor: peer.actor,
+      partition,
+      recent,
+      token: this.nextToken,
+      cursor: 0,
+      cover: null,
+      epoch: 0,
+      lossy: false,
+      askAtMs: this.nowMs,
+      tries: 0,
+    });
+    this.nextToken = (this.nextToken + 1) >>> 0 || 1;
+    this.askNext(peer);
+  }
+
+  /** Asks for what is due, and again for what has not come. */
+  tick(): void {
+    for (const pull of this.pulls.values()) {
+      if (pull.peer.actor !== pull.actor || pull.peer.state === 'dead' || pull.peer.state === 'left')
+        this.abandon(pull);
+    }
+    for (const pull of this.active.values()) if (this.nowMs >= pull.askAtMs) this.ask(pull);
+    for (const { peer } of this.pulls.values()) if (!this.active.has(peer.id)) this.askNext(peer);
+  }
+
+  /** What was asked of a peer will not come. */
+  forget(peer: Peer): void {
+    for (const pull of this.pulls.values()) if (pull.peer === peer) this.abandon(pull);
+  }
+
+  /** SLICE from a peer. Returns the partition that is now caught up with it by a whole walk, or -1. */
+  slice(peer: Peer, body: Buffer): number {
+    const decoded = decodeSlice(body);
+    if (decoded === null) {
+      this.stats.malformed++;
+      return -1;
+    }
+    const { head, recordsStart } = decoded;
+    const pull = this.active.get(peer.id);
+    const expected = pull !== undefined && head.token === pull.token && head.cursor === pull.cursor;
+    if (!expected || head.partition !== pull.partition || pull.actor !== peer.actor) {
+      this.stats.stray++;
+      return -1;
+    }
+    this.stats.bytes += body.length;
+    if ((head.flags & SLICE_GONE) !== 0 || !this.begins(pull, head)) {
+      this.abandon(pull);
+      return -1;
+    }
+    if (!this.takeAll(peer, body, recordsStart)) {
+      this.stats.unkept++;
+      pull.askAtMs = this.nowMs + RETRY_MS;
+      return -1;
+    }
+    pull.lossy ||= (head.flags & SLICE_LOSSY) !== 0;
+    pull.cursor = head.nextCursor;
+    pull.tries = 0;
+    if ((head.flags & SLICE_END) === 0) {
+      this.ask(pull);
+      return -1;
+    }
+    this.finish(pull);
+    return pull.recent ? -1 : pull.partition;
+  }
+
+  /** Whether the slice belongs to one walk with those before it; the first tells what kind of walk it is. */
+  private begins(pull: Pull, head: SliceHead): boolean {
+    if (head.vector !== null) pull.cover = head.vector;
+    if (pull.cursor === 0) {
+      pull.recent = (head.flags & PULL_RECENT) !== 0;
+      pull.epoch = head.epoch;
+      if (this.options.mutations.has('cover-before-records') && pull.cover !== null) this.join(pull, pull.cover);
+    }
+    return pull.cover !== null && pull.epoch === head.epoch && pull.recent === ((head.flags & PULL_RECENT) !== 0);
+  }
+
+  /** Merges and logs every record of a slice; false at the first that could not be kept. */
+  private takeAll(peer: Peer, body: Buffer, start: number): boolean {
+    for (let at = start; at < body.length; at += recordBytes(body, at)) {
+      if (!this.replicator.adopt(peer, body, at, body.length)) return false;
+      this.stats.records++;
+    }
+    return true;
+  }
+
+  private finish(pull: Pull): void {
+    if (pull.cover !== null) this.join(pull, pull.cover);
+    this.stats.joined++;
+    this.pulls.delete(pull.partition);
+    this.active.delete(pull.peer.id);
+    this.askNext(pull.peer);
+  }
+
+  private join(pull: Pull, cover: Vector): void {
+    const { frontiers } = this;
+    if (pull.recent) frontiers.joinActor(pull.partition, cover, pull.actor);
+    else frontiers.join(pull.partition, cover);
+    // What the peer had seen and given up is not among the records: its absence here is no proof either.
+    if (pull.lossy) this.store.noteLossy(pull.partition);
+    this.replicator.noteFrontier(pull.partition);
+  }
+
+  private abandon(pull: Pull): void {
+    this.stats.abandoned++;
+    this.pulls.delete(pull.partition);
+    if (this.active.get(pull.peer.id) === pull) this.active.delete(pull.peer.id);
+  }
+
+  /** The next partition of this peer, unless a slice of it is under way. */
+  private askNext(peer: Peer): void {
+    if (this.active.has(peer.id) || !peer.connected) return;
+    for (const pull of this.pulls.values()) {
+      if (pull.peer !== peer) continue;
+      this.active.set(peer.id, pull);
+      this.ask(pull);
+      return;
+    }
+  }
+
+  private ask(pull: Pull): void {
+    if (++pull.tries > TRIES_MAX) {
+      this.abandon(pull);
+      return;
+    }
+    pull.askAtMs = this.nowMs + PATIENCE_MS;
+    if (!pull.peer.connected || this.wal.refusal !== null) return;
+    const { partition, token, cursor } = pull;
+    const flags = pull.recent ? PULL_RECENT : 0;
+    const vector = this.frontiers.of(partition);
+    this.peers.sendFrame(pull.peer, FRAME_PULL, encodePull({ partition, flags, token, cursor, vector }));
+  }
+}
