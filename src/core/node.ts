@@ -252,6 +252,8 @@ export class HearsayNode implements Machine {
     if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
     ownership.refresh(nowMs, false);
     ownership.tick(this.monotonicMs, this.rooms.floors.floor);
+    // Before the first sweep: what has expired is kept as long as somebody may lack it.
+    this.rooms.floorDesk.tick(ring.idsWithSay(), nodeId);
     ports.log.debug('node started', {
       id: nodeId,
       boot: this.state.boot,

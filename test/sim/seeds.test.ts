@@ -5,6 +5,7 @@ import { runPlan } from '../../src/sim/run.js';
 import { drawPlan } from '../../src/sim/schedule.js';
 
 it.each([
+  [1, 'a start forgot what had expired before it knew who might lack it, and an older value came back'],
   [16, 'a node that was catching up passed a read on and missed what had been written through it'],
   [30, 'a forwarded write was tried again, and refused, after the first owner had carried it out'],
   [50, 'a forwarded write ran twice, the second time late: its time to live began anew'],
