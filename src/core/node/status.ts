@@ -327,8 +327,8 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     partitions_owing_repair: peer?.hints.partitionsToRepair(peer.passedWallMs) ?? 0,
     unacknowledged_bytes: peer?.link.unackedBytes ?? 0,
     stream: peer === undefined || peer.connected,
-    lag_records: parts.antiEntropy.lagOf(member.id).records,
-    lag_partitions: parts.antiEntropy.lagOf(member.id).partitions,
+    lag_records: parts.antiEntropy.lags.of(member.id).records,
+    lag_partitions: parts.antiEntropy.lags.of(member.id).partitions,
     equal_seconds_ago:
       peer === undefined || peer.equalAtMs < 0 ? -1 : Math.floor((parts.nowMs - peer.equalAtMs) / 1000),
   };

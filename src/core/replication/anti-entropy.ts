@@ -17,12 +17,11 @@
  */
 
 import type { Random } from '../base/random.js';
-import { FRAME_LEAVES, FRAME_ROOTS, FRAME_VECTOR } from '../gossip/frames.js';
+import { FRAME_ROOTS, FRAME_VECTOR } from '../gossip/frames.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import {
   END,
-  encodeEnd,
   FLAG_FOREIGN,
   FLAG_LOSSY,
   FLAG_SYNCING,
@@ -34,30 +33,25 @@ import {
   readEnd,
 } from './anti-entropy-messages.js';
 import { CatchUp } from './catch-up.js';
-import { decodeVector, encodeVector, VECTOR_ASKS } from './catch-up-messages.js';
+import { decodeVector, VECTOR_ASKS } from './catch-up-messages.js';
 import { CatchUpSource } from './catch-up-source.js';
-import { Doubts } from './doubts.js';
 import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
 import { Foreign } from './foreign.js';
 import type { Frontiers } from './frontier.js';
+import { Lags } from './lags.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { RepairQueues } from './repair-queues.js';
 import type { Replicator } from './replicator.js';
+import { RoundAnswer, WALK_PER_ROUND } from './round-answer.js';
 import { type Outcome, SETTLE_MS, Trie } from './trie.js';
 import type { Vector } from './vector.js';
 
-/** Partitions compared leaf by leaf in one round. */
-const LEAVES_PER_ROUND = 16;
-/** Vectors sent in one round, bytes; the partitions beyond wait for the next. */
-const VECTOR_BYTES_PER_ROUND = 512 * 1024;
 /** A round without an end for this long is given up. */
 const ROUND_MS = 5000;
 /** The pause after a round that left something for the next. */
 const EAGER_MS = 100;
-/** Index slots looked at per round to leave out what has expired; the sweep sees to the rest. */
-const WALK_PER_ROUND = 20_000;
 /** How often what was newest is called settled: so that takes between one and two of these. */
 const MARK_MS = SETTLE_MS;
 /** Gaps in what was seen of a live peer that one mark has filled, partitions. */
@@ -100,10 +94,8 @@ export class AntiEntropy {
   readonly source: CatchUpSource;
   readonly trie: Trie;
   readonly foreign: Foreign;
-  /** Partitions that a peer holds otherwise, though it has seen the same. */
-  private readonly doubts: Doubts;
-  /** By peer: dots that it lacked of each partition when it last said what it had seen. */
-  private readonly lags = new Map<string, Map<number, number>>();
+  private readonly answer: RoundAnswer;
+  readonly lags = new Lags();
   readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, vectors: 0, gaps: 0, malformed: 0 };
 
   constructor(
@@ -122,7 +114,17 @@ export class AntiEntropy {
     this.source = new CatchUpSource(store, frontiers, peers, options);
     this.trie = new Trie(store, ownership, peers, this.queues, floorDesk, options);
     this.foreign = new Foreign(store, frontiers, ownership, replicator, this.queues, floorDesk);
-    this.doubts = new Doubts(options.partitions);
+    this.answer = new RoundAnswer(
+      store,
+      ownership,
+      peers,
+      frontiers,
+      floors,
+      this.foreign,
+      this.trie,
+      this.queues,
+      options,
+    );
   }
 
   setTime(nowMs: number, wallMs: number): void {
@@ -148,8 +150,8 @@ export class AntiEntropy {
     this.queues.forget(peer);
     this.foreign.forget(peer);
     this.catchUp.forget(peer);
-    this.doubts.forget(peer.id);
-    this.lags.delete(peer.id);
+    this.answer.doubts.forget(peer.id);
+    this.lags.forget(peer.id);
     this.peerLost(peer);
     this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now + EAGER_MS);
   }
@@ -161,24 +163,14 @@ export class AntiEntropy {
 
   /** A member is forgotten for good. */
   peerForgotten(peer: Peer): void {
-    this.doubts.forget(peer.id);
-    this.lags.delete(peer.id);
+    this.answer.doubts.forget(peer.id);
+    this.lags.forget(peer.id);
     this.catchUp.forget(peer);
   }
 
   /** Rounds begin soon: the ring or the members changed. */
   hasten(): void {
     this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now + EAGER_MS);
-  }
-
-  /** Writes, and partitions with any, that a peer lacked when it last said what it had seen. */
-  lagOf(id: string): { records: number; partitions: number } {
-    const lag = { records: 0, partitions: 0 };
-    for (const records of this.lags.get(id)?.values() ?? []) {
-      lag.records += records;
-      lag.partitions++;
-    }
-    return lag;
   }
 
   /** What is newest is settled from the mark after next on. What was lost on the way from a live peer is fetched from it. */
@@ -279,79 +271,11 @@ export class AntiEntropy {
   roots(peer: Peer, body: Buffer): boolean {
     if (body.length < ROOTS_HEADER_BYTES) return false;
     this.adoptFlush(body.readDoubleLE(4), body.readDoubleLE(12));
-    // Peers of different rings do not know what each other owns: the rings are exchanged first.
-    const busy = body.readUInt32LE(0) !== this.ownership.ringHash;
-    const remaining = new Set<number>();
-    const skipped = new Set<number>();
-    const doubted = new Set<number>();
-    const vectors = new Map<number, Buffer>();
-    let walk = WALK_PER_ROUND;
-    let leaves = this.queues.waitsFor(peer) ? LEAVES_PER_ROUND : 0;
-    let vectorBytes = 0;
-    for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
-      const partition = body.readUInt16LE(at);
-      if (partition >= this.options.partitions) continue;
-      if (!(this.ownership.owns(partition) || this.foreign.holds(partition))) {
-        skipped.add(partition);
-        continue;
-      }
-      const frontier = this.frontiers.of(partition);
-      frontier.hash(body.readDoubleLE(at + 20));
-      if (frontier.hashLow !== body.readUInt32LE(at + 12) || frontier.hashHigh !== body.readUInt32LE(at + 16)) {
-        if (vectorBytes > VECTOR_BYTES_PER_ROUND) remaining.add(partition);
-        else {
-          const vector = this.encodeVector(partition, VECTOR_ASKS);
-          vectors.set(partition, vector);
-          vectorBytes += vector.length;
-        }
-      } else if (this.comparesRecords(peer, partition, body[at + 2])) {
-        walk = this.store.digest(partition, walk);
-        if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
-          this.doubts.settle(peer.id, partition);
-          continue;
-        }
-        doubted.add(partition);
-        const isDue = this.doubts.note(peer.id, partition, this.now) || (body[at + 2] & FLAG_SYNCING) !== 0;
-        if (!isDue || leaves >= LEAVES_PER_ROUND) continue;
-        leaves++;
-        this.trie.sendLeaves(peer, partition);
-      }
-    }
-    const handing = this.ownership.handedPartitions;
-    const differing = new Set(vectors.keys());
-    const end = { busy, unready: this.unreadyHere(), handing, remaining, skipped, doubted, differing };
-    this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
-    for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
-    return busy;
-  }
-
-  /**
-   * Whether two who have seen the same compare what they hold: it says nothing where one has evicted or is no owner, unless one of
-   * them was away while the other forgot deletes.
-   */
-  private comparesRecords(peer: Peer, partition: number, flags: number): boolean {
-    if ((flags & FLAG_FOREIGN) !== 0) return false;
-    if (peer.floors[partition] !== this.floors.floor[partition]) return true;
-    return flags === 0 && !this.store.isLossy(partition);
-  }
-
-  private encodeVector(partition: number, flags: number): Buffer {
-    const { flushedHlc, flushedActor } = this.store;
-    return encodeVector({ partition, flags, flushedHlc, flushedActor, vector: this.frontiers.of(partition) });
+    return this.answer.roots(peer, body, this.now);
   }
 
   private adoptFlush(hlc: number, actor: number): void {
     if (Number.isSafeInteger(hlc) && Number.isSafeInteger(actor) && hlc > 0) this.replicator.adoptFlush(hlc, actor);
-  }
-
-  /** Partitions that this node owns and is not ready for. */
-  private unreadyHere(): Set<number> {
-    const unready = new Set<number>();
-    if (this.ownership.unready === 0) return unready;
-    for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) unready.add(partition);
-    }
-    return unready;
   }
 
   /** LEAVES from the peer asked: compared leaf by leaf. At the end, what was not named is equal. */
@@ -419,7 +343,7 @@ export class AntiEntropy {
 
   private seenTheSame({ peer, beganWallMs }: Round, partition: number): void {
     this.floors.proved(peer, partition, beganWallMs);
-    this.noteLag(peer, partition, 0);
+    this.lags.note(peer.id, partition, 0);
     if (this.ownership.owns(partition)) this.caughtUp(peer, partition);
     else this.foreign.compare(peer, partition, this.frontiers.of(partition));
   }
@@ -448,9 +372,9 @@ export class AntiEntropy {
     if (!owns && theirs) this.foreign.compare(peer, partition, vector);
     const lacked = owns ? this.fetch(peer, partition, vector) : 0;
     const lag = theirs ? vector.lacked(this.frontiers.of(partition), true) : 0;
-    this.noteLag(peer, partition, lag);
+    this.lags.note(peer.id, partition, lag);
     if (owns && lag > 0 && (message.flags & VECTOR_ASKS) !== 0) {
-      this.peers.sendFrame(peer, FRAME_VECTOR, this.encodeVector(partition, 0));
+      this.peers.sendFrame(peer, FRAME_VECTOR, this.answer.encodeVector(partition, 0));
     }
     const { round } = this;
     if (round?.peer !== peer || !round.vectors.delete(partition)) return;
@@ -494,19 +418,6 @@ export class AntiEntropy {
   slice(peer: Peer, body: Buffer): void {
     const partition = this.catchUp.slice(peer, body);
     if (partition >= 0 && this.ownership.owns(partition)) this.caughtUp(peer, partition);
-  }
-
-  private noteLag(peer: Peer, partition: number, records: number): void {
-    let lags = this.lags.get(peer.id);
-    if (records === 0) {
-      lags?.delete(partition);
-      return;
-    }
-    if (lags === undefined) {
-      lags = new Map();
-      this.lags.set(peer.id, lags);
-    }
-    lags.set(partition, records);
   }
 
   private endIfOver(round: Round): void {

@@ -1,0 +1,117 @@
+/**
+ * The answering side of a round of anti-entropy: a peer's ROOTS are compared with what was seen and is held here, and what differs is
+ * named. anti-entropy.ts, which asks, hands it the frame. Guarded: it keeps nothing of a round; leaves and vectors are bounded per round,
+ * and what does not fit is named as left to the next.
+ */
+import { FRAME_LEAVES, FRAME_VECTOR } from '../gossip/frames.js';
+import type { Store } from '../store/store.js';
+import { encodeEnd, FLAG_FOREIGN, FLAG_SYNCING, ROOT_BYTES, ROOTS_HEADER_BYTES } from './anti-entropy-messages.js';
+import { encodeVector, VECTOR_ASKS } from './catch-up-messages.js';
+import { Doubts } from './doubts.js';
+import type { Floors } from './floors.js';
+import type { Foreign } from './foreign.js';
+import type { Frontiers } from './frontier.js';
+import type { Ownership } from './ownership.js';
+import type { Peer, Peers } from './peers.js';
+import type { RepairQueues } from './repair-queues.js';
+import type { Trie } from './trie.js';
+
+/** Partitions compared leaf by leaf in one round. */
+const LEAVES_PER_ROUND = 16;
+/** Vectors sent in one round, bytes; the partitions beyond wait for the next. */
+const VECTOR_BYTES_PER_ROUND = 512 * 1024;
+/** Index slots looked at per round to leave out what has expired; the sweep sees to the rest. */
+export const WALK_PER_ROUND = 20_000;
+
+export class RoundAnswer {
+  /** Partitions that a peer holds otherwise, though it has seen the same. */
+  readonly doubts: Doubts;
+
+  constructor(
+    private readonly store: Store,
+    private readonly ownership: Ownership,
+    private readonly peers: Peers,
+    private readonly frontiers: Frontiers,
+    private readonly floors: Floors,
+    private readonly foreign: Foreign,
+    private readonly trie: Trie,
+    private readonly queues: RepairQueues,
+    private readonly options: { partitions: number },
+  ) {
+    this.doubts = new Doubts(options.partitions);
+  }
+
+  /** Answers ROOTS, whose header is there, with what differs. True if the peer goes by another ring. */
+  roots(peer: Peer, body: Buffer, nowMs: number): boolean {
+    // Peers of different rings do not know what each other owns: the rings are exchanged first.
+    const busy = body.readUInt32LE(0) !== this.ownership.ringHash;
+    const remaining = new Set<number>();
+    const skipped = new Set<number>();
+    const doubted = new Set<number>();
+    const vectors = new Map<number, Buffer>();
+    let walk = WALK_PER_ROUND;
+    let leaves = this.queues.waitsFor(peer) ? LEAVES_PER_ROUND : 0;
+    let vectorBytes = 0;
+    for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
+      const partition = body.readUInt16LE(at);
+      if (partition >= this.options.partitions) continue;
+      if (!(this.ownership.owns(partition) || this.foreign.holds(partition))) {
+        skipped.add(partition);
+        continue;
+      }
+      const frontier = this.frontiers.of(partition);
+      frontier.hash(body.readDoubleLE(at + 20));
+      if (frontier.hashLow !== body.readUInt32LE(at + 12) || frontier.hashHigh !== body.readUInt32LE(at + 16)) {
+        if (vectorBytes > VECTOR_BYTES_PER_ROUND) remaining.add(partition);
+        else {
+          const vector = this.encodeVector(partition, VECTOR_ASKS);
+          vectors.set(partition, vector);
+          vectorBytes += vector.length;
+        }
+      } else if (this.comparesRecords(peer, partition, body[at + 2])) {
+        walk = this.store.digest(partition, walk);
+        if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
+          this.doubts.settle(peer.id, partition);
+          continue;
+        }
+        doubted.add(partition);
+        const isDue = this.doubts.note(peer.id, partition, nowMs) || (body[at + 2] & FLAG_SYNCING) !== 0;
+        if (!isDue || leaves >= LEAVES_PER_ROUND) continue;
+        leaves++;
+        this.trie.sendLeaves(peer, partition);
+      }
+    }
+    const handing = this.ownership.handedPartitions;
+    const differing = new Set(vectors.keys());
+    const end = { busy, unready: this.unreadyHere(), handing, remaining, skipped, doubted, differing };
+    this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
+    for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
+    return busy;
+  }
+
+  /**
+   * Whether two who have seen the same compare what they hold: it says nothing where one has evicted or is no owner, unless one of
+   * them was away while the other forgot deletes.
+   */
+  private comparesRecords(peer: Peer, partition: number, flags: number): boolean {
+    if ((flags & FLAG_FOREIGN) !== 0) return false;
+    if (peer.floors[partition] !== this.floors.floor[partition]) return true;
+    return flags === 0 && !this.store.isLossy(partition);
+  }
+
+  /** VECTOR: what this node has seen of a partition. */
+  encodeVector(partition: number, flags: number): Buffer {
+    const { flushedHlc, flushedActor } = this.store;
+    return encodeVector({ partition, flags, flushedHlc, flushedActor, vector: this.frontiers.of(partition) });
+  }
+
+  /** Partitions that this node owns and is not ready for. */
+  private unreadyHere(): Set<number> {
+    const unready = new Set<number>();
+    if (this.ownership.unready === 0) return unready;
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) unready.add(partition);
+    }
+    return unready;
+  }
+}

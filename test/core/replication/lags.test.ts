@@ -1,0 +1,17 @@
+/** How far peers are behind, as they last said. */
+import { expect, it } from 'vitest';
+import { Lags } from '../../../src/core/replication/lags.js';
+
+it('sums what a peer lacks over partitions, forgets what it has caught up with, and the peer', () => {
+  const lags = new Lags();
+  lags.note('a', 1, 5);
+  lags.note('a', 2, 7);
+  lags.note('a', 1, 6);
+  lags.note('b', 1, 1);
+  expect(lags.of('a')).toEqual({ records: 13, partitions: 2 });
+  lags.note('a', 2, 0);
+  expect(lags.of('a')).toEqual({ records: 6, partitions: 1 });
+  lags.forget('a');
+  expect(lags.of('a')).toEqual({ records: 0, partitions: 0 });
+  expect(lags.of('b').records).toBe(1);
+});
