@@ -225,6 +225,7 @@ export class HearsayNode implements Machine {
       this.rooms.cover,
       {
         lateMs: config.operationTimeoutMs + config.maxClockDriftMs,
+        mutations,
       },
     );
     this.sessions = new Sessions(this.host, ports.streams, commandTable, this.commandStats);
@@ -507,13 +508,15 @@ export class HearsayNode implements Machine {
         this.acksArrived(peer, body, 0, body.length);
         break;
       case FRAME_REQUEST:
-        this.desk.request(this.host, peer, body, this.rooms.coordinator, this.rooms.clock);
+        if (!this.desk.request(this.host, peer, body, this.rooms.coordinator, this.rooms.clock)) {
+          this.rooms.ring.announceSoon(peer.id);
+        }
         break;
       case FRAME_RESPONSE:
-        this.desk.response(this.host, peer, body, this.rooms.clock);
+        if (!this.desk.response(this.host, peer, body, this.rooms.clock)) this.rooms.ring.announceSoon(peer.id);
         break;
       case FRAME_ROOTS:
-        if (this.rooms.antiEntropy.roots(peer, body)) this.rooms.ring.announceSoon(peer.id);
+        if (this.rooms.antiEntropy.roots(peer, body)) this.tellRing(peer);
         break;
       case FRAME_LEAVES:
         this.rooms.antiEntropy.leaves(peer, body);
@@ -563,8 +566,13 @@ export class HearsayNode implements Machine {
 
   private recordsArrived(peer: Peer, bytes: Buffer, start: number, end: number, viaStream: boolean): void {
     const received = this.rooms.replicator.receive(peer, bytes, start, end, viaStream);
-    if (received.ringDiffers) this.rooms.ring.announceSoon(peer.id);
+    if (received.ringDiffers) this.tellRing(peer);
     for (const key of received.missing) this.desk.askFor(peer, key, this.rooms.clock);
+  }
+
+  /** A peer was seen to go by another ring. */
+  private tellRing(peer: Peer): void {
+    if (!this.mutations.has('ring-kept-to-itself')) this.rooms.ring.announceSoon(peer.id);
   }
 
   private acksArrived(peer: Peer, bytes: Buffer, start: number, end: number): void {
@@ -680,7 +688,7 @@ export class HearsayNode implements Machine {
     }
     this.members.ringChanged(this.monotonicMs);
     this.rooms.ownership.refresh(this.monotonicMs, false);
-    this.rooms.ring.announceToAll(this.rooms.peers);
+    if (!this.mutations.has('ring-kept-to-itself')) this.rooms.ring.announceToAll(this.rooms.peers);
     this.rooms.antiEntropy.hasten();
     this.host.forgetView();
   }

@@ -1,6 +1,6 @@
 /** The ring changes under writes: weights, joins, leaves, kills. No acknowledged write is lost, and every node answers it. */
 import { describe, expect, it } from 'vitest';
-import { Scenario } from './scenario.js';
+import { Scenario, textOf } from './scenario.js';
 
 /** Writes through a node and waits for every reply; the numbers of those that were acknowledged. */
 function write(scenario: Scenario, node: number, from: number, to: number, round = ''): number[] {
@@ -14,6 +14,14 @@ function write(scenario: Scenario, node: number, from: number, to: number, round
 /** Of these keys, those that a node does not answer as written. */
 function missing(scenario: Scenario, node: number, keys: readonly number[], round = ''): number[] {
   return keys.filter((key) => scenario.text(node, 'GET', `key:${key}`) !== `v${key}${round}`);
+}
+
+/** Of these keys, those that a node answers otherwise than written: an error is no answer. */
+function wrong(scenario: Scenario, node: number, keys: readonly number[], round = ''): number[] {
+  return keys.filter((key) => {
+    const { reply } = scenario.ask(node, 'GET', `key:${key}`);
+    return reply !== null && reply.type !== 'error' && textOf(reply) !== `v${key}${round}`;
+  });
 }
 
 describe('a weight that changes with a restart', () => {
@@ -37,5 +45,58 @@ describe('a weight that changes with a restart', () => {
     scenario.untilReady();
     for (let node = 0; node < 5; node++) expect(missing(scenario, node, keys)).toEqual([]);
     expect(scenario.text(0, 'HEARSAY.STATUS')).toMatch(/id node-4 .*?weight 4 /);
+  });
+});
+
+describe('members that go by different rings', () => {
+  /**
+   * Three nodes, and three that join through two of them: node 2 hears nothing of it before it asks. Every partition that has moved
+   * wholly has been given up by all of its former owners but node 2.
+   */
+  function afterJoins(...mutations: string[]): Scenario {
+    const scenario = new Scenario({
+      nodes: 6,
+      started: 3,
+      seed: 22,
+      mutations: new Set(['ring-kept-to-itself', ...mutations]),
+    });
+    write(scenario, 0, 0, 200);
+    scenario.untilEqual(10_000);
+    for (const joiner of [3, 4, 5]) scenario.cut(2, joiner);
+    for (const joiner of [3, 4, 5]) scenario.start(joiner);
+    // Rings are told where streams are made, and nowhere else: these two hear of all that way.
+    scenario.until(30_000, () => {
+      for (const node of [0, 1, 3, 4, 5]) {
+        const held = scenario.fact(node, 'ring_members');
+        if (held !== '6') return `node ${node} has ${held} in its ring`;
+      }
+      return null;
+    });
+    expect(scenario.fact(2, 'ring_members')).toBe('3');
+    return scenario;
+  }
+
+  it('agree before a read at quorum is answered: it finds what owners it did not know of have acknowledged', () => {
+    const scenario = afterJoins();
+    scenario.text(3, 'HEARSAY.CONSISTENCY', 'READ', 'QUORUM', 'WRITE', 'QUORUM');
+    scenario.text(2, 'HEARSAY.CONSISTENCY', 'READ', 'QUORUM', 'WRITE', 'QUORUM');
+    const keys = write(scenario, 3, 0, 200, 'b');
+    expect(keys.length).toBe(200);
+    expect(wrong(scenario, 2, keys, 'b')).toEqual([]);
+    expect(
+      Number(scenario.fact(2, 'reads_ring_differed')) + Number(scenario.fact(2, 'commands_ring_differed')),
+    ).toBeGreaterThan(0);
+    expect(scenario.fact(2, 'ring_members')).toBe('6');
+    scenario.heal();
+    scenario.untilReady();
+    expect(missing(scenario, 2, keys, 'b')).toEqual([]);
+  });
+
+  it('would miss it if they answered each other all the same', () => {
+    const scenario = afterJoins('ring-mismatch-ignored');
+    scenario.text(3, 'HEARSAY.CONSISTENCY', 'READ', 'QUORUM', 'WRITE', 'QUORUM');
+    scenario.text(2, 'HEARSAY.CONSISTENCY', 'READ', 'QUORUM', 'WRITE', 'QUORUM');
+    const keys = write(scenario, 3, 0, 200, 'b');
+    expect(wrong(scenario, 2, keys, 'b').length).toBeGreaterThan(0);
   });
 });

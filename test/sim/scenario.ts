@@ -32,6 +32,7 @@ export class Scenario {
   private readonly finished: Completion[] = [];
   private readonly replies = new Map<number, Completion>();
   private number = 0;
+  private readonly cuts: [number, number][] = [];
 
   constructor(options: ScenarioOptions = {}) {
     const { seed = 1, nodes = 3 } = options;
@@ -130,6 +131,7 @@ export class Scenario {
     this.until(boundMs, () => {
       const digests = new Map<string, string>();
       for (let node = 0; node < this.nodes; node++) {
+        if (!this.cluster.nodes[node].up) continue;
         const reply = this.ask(node, 'HEARSAY.DIGEST').reply;
         if (reply?.type !== 'array') return `node ${node} gives no digests`;
         for (const item of reply.items) {
@@ -165,6 +167,22 @@ export class Scenario {
     }
     for (const [from, to] of pairs) this.cluster.network.block(from, to);
     return () => this.cluster.unblock(pairs);
+  }
+
+  /** Nothing gets from one of the two to the other, either way, until `heal`. */
+  cut(left: number, right: number): void {
+    for (const [from, to] of [
+      [left, right],
+      [right, left],
+    ]) {
+      this.cluster.network.block(from, to);
+      this.cuts.push([from, to]);
+    }
+  }
+
+  /** Ends every `cut`. */
+  heal(): void {
+    this.cluster.unblock(this.cuts.splice(0));
   }
 
   /** No datagram gets to or from this node, while streams do; gives back what heals it. */

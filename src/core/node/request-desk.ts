@@ -22,6 +22,7 @@ import type { Replicator } from '../replication/replicator.js';
 import {
   COVERS_NOTHING,
   encodeKeyRequest,
+  encodeRingDiffers,
   encodeVersionResponse,
   mayAdd,
   NO_VERSION,
@@ -38,8 +39,10 @@ import {
   readResponseHead,
   readVersionResponse,
   readWait,
+  requestRingHash,
   STATUS_NEWER,
   STATUS_OLDER,
+  STATUS_RING_DIFFERS,
   STATUS_UNKNOWN,
   versionOf,
 } from '../replication/requests.js';
@@ -52,7 +55,7 @@ const CALLERS_MAX = 65_536;
 
 export class RequestDesk {
   private readonly callers = new Set<PeerCaller>();
-  readonly stats = { requests: 0, malformed: 0, refused: 0 };
+  readonly stats = { requests: 0, malformed: 0, refused: 0, ringDiffered: 0 };
 
   constructor(
     private readonly store: Store,
@@ -65,17 +68,23 @@ export class RequestDesk {
     private readonly table: CommandTable,
     private readonly waiters: Waiters,
     private readonly sessions: SessionCover,
-    private readonly options: { lateMs: number },
+    private readonly options: { lateMs: number; mutations: ReadonlySet<string> },
   ) {}
 
-  request(host: CommandHost, peer: Peer, body: Buffer, coordinator: Coordinator, clock: HybridClock): void {
+  /** False if nothing was done, because the peer goes by another ring. */
+  request(host: CommandHost, peer: Peer, body: Buffer, coordinator: Coordinator, clock: HybridClock): boolean {
     const head = readRequestHead(body);
     if (head === null) {
       this.stats.malformed++;
-      return;
+      return true;
     }
     this.stats.requests++;
     clock.observe(head.hlc, host.wallMs);
+    if (this.ringDiffers(head, body)) {
+      this.stats.ringDiffered++;
+      this.peers.sendFrame(peer, FRAME_RESPONSE, encodeRingDiffers(head.id, clock.last));
+      return false;
+    }
     switch (head.what) {
       case REQUEST_FORWARD:
         this.forwarded(host, peer, head, body, coordinator, clock);
@@ -96,29 +105,43 @@ export class RequestDesk {
       default:
         this.stats.malformed++;
     }
+    return true;
   }
 
-  response(host: CommandHost, peer: Peer, body: Buffer, clock: HybridClock): void {
+  /** Who is asked as an owner answers as one only to who goes by the same ring. */
+  private ringDiffers(head: RequestHead, body: Buffer): boolean {
+    const isForOwner = head.what === REQUEST_FORWARD || head.what === REQUEST_READ || head.what === REQUEST_VERSION;
+    if (!isForOwner || this.options.mutations.has('ring-mismatch-ignored')) return false;
+    return requestRingHash(body) !== this.ownership.ringHash;
+  }
+
+  /** False if the peer has done nothing, because it goes by another ring. */
+  response(host: CommandHost, peer: Peer, body: Buffer, clock: HybridClock): boolean {
     const head = readResponseHead(body);
     if (head === null) {
       this.stats.malformed++;
-      return;
+      return true;
     }
     clock.observe(head.hlc, host.wallMs);
     if (!this.reads.owns(head.id)) {
       this.forwarding.answered(peer, head.id, head.status, body);
-      return;
+      return head.status !== STATUS_RING_DIFFERS;
+    }
+    if (head.status === STATUS_RING_DIFFERS) {
+      this.reads.ringDiffers(peer, head.id);
+      return false;
     }
     const answer = readVersionResponse(body);
     if (answer === null) {
       this.stats.malformed++;
-      return;
+      return true;
     }
     let adopted = false;
     if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
       adopted = this.replicator.adopt(peer, body, answer.recordStart, body.length);
     }
     this.reads.answered(host, peer, head.id, head.status, answer, adopted);
+    return true;
   }
 
   /** A peer sent an expiry change to a value that is not here: it is asked for the whole record. */

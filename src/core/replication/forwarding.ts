@@ -27,11 +27,16 @@ import {
   readReplyResponse,
   STATUS_OK,
   STATUS_REFUSED,
+  STATUS_RING_DIFFERS,
+  stampRing,
 } from './requests.js';
 
 /** Commands waiting for another node's answer; past it -BUSY. */
 const PENDING_MAX = 65_536;
 const ATTEMPTS_MAX = 3;
+/** Rings are told with a tick and one way through the network. */
+const RING_MEETS_MS = 30;
+const RING_DIFFERS = 'ring differs: this node and the owner do not agree yet who owns the key; nothing was done';
 const NO_PARTITION = 0xffff;
 /** A WAIT without a timeout is asked for this long. */
 const WAIT_FOR_EVER_MS = 3_600_000;
@@ -61,6 +66,8 @@ interface Pending {
   /** The owner asked besides `peer`, which is late. */
   hedge: Peer | null;
   hedgedAtMs: number;
+  /** The owner goes by another ring: when to send it again, unless that is infinite. Meanwhile nobody has it. */
+  resendAtMs: number;
 }
 
 export interface ForwardingOptions {
@@ -75,7 +82,7 @@ export class Forwarding {
   private readonly pending = new Map<number, Pending>();
   /** No pending read is late before this. */
   private lateAtMs = Number.POSITIVE_INFINITY;
-  readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0 };
+  readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0, ringDiffered: 0 };
 
   constructor(
     private readonly peers: Peers,
@@ -144,6 +151,10 @@ export class Forwarding {
     if (Number.isFinite(pending.lateAtMs)) {
       peer.answers.answered(this.nowMs - (isHedge ? pending.hedgedAtMs : pending.sentAtMs), this.nowMs);
     }
+    if (status === STATUS_RING_DIFFERS) {
+      this.ringDiffers(pending, peer);
+      return;
+    }
     const answer = status === STATUS_OK ? readReplyResponse(body) : null;
     if (answer === null) {
       if (this.goesOn(pending, peer)) return;
@@ -171,10 +182,33 @@ export class Forwarding {
     pending.deferred.done();
   }
 
+  /** The owner has done nothing, for it goes by another ring: it, or who is an owner then, is asked once the rings had time to meet. */
+  private ringDiffers(pending: Pending, peer: Peer): void {
+    this.stats.ringDiffered++;
+    if (this.goesOn(pending, peer)) return;
+    pending.lateAtMs = Number.POSITIVE_INFINITY;
+    pending.resendAtMs = this.nowMs + RING_MEETS_MS;
+  }
+
+  private resend(pending: Pending): void {
+    pending.resendAtMs = Number.POSITIVE_INFINITY;
+    const { partition, peer } = pending;
+    const isOwner = peer.state === 'alive' && this.ownership.otherOwners(partition).includes(peer);
+    if (!isOwner) pending.peer = this.ownership.otherOwner(partition, null) ?? peer;
+    pending.sentAtMs = this.nowMs;
+    if (!this.send(pending.peer, pending.body)) this.failed(pending, 'the owner can not be reached');
+  }
+
+  private send(peer: Peer, body: Buffer): boolean {
+    stampRing(body, this.ownership.ringHash);
+    return this.peers.sendFrame(peer, FRAME_REQUEST, body);
+  }
+
   /** Our stream to a peer broke: what it had may or may not have arrived. */
   peerLost(peer: Peer): void {
     for (const pending of this.pending.values()) {
       if (pending.peer !== peer && pending.hedge !== peer) continue;
+      if (Number.isFinite(pending.resendAtMs)) continue;
       if (this.goesOn(pending, peer)) peer.answers.givenUp(0, this.nowMs);
       else this.failed(pending, 'the connection to the owner was lost; the outcome is unknown');
     }
@@ -205,7 +239,7 @@ export class Forwarding {
       pending.hedgedAtMs = Math.max(this.nowMs, 1);
       const other = this.ownership.otherOwner(pending.partition, new Set([pending.peer.id]));
       if (other === undefined || !this.budget.take()) continue;
-      if (!this.peers.sendFrame(other, FRAME_REQUEST, pending.body)) continue;
+      if (!this.send(other, pending.body)) continue;
       other.answers.asked(this.nowMs);
       pending.hedge = other;
     }
@@ -213,9 +247,14 @@ export class Forwarding {
 
   tick(): void {
     for (const pending of this.pending.values()) {
-      if (pending.attemptEndsAtMs > this.nowMs) continue;
+      if (pending.attemptEndsAtMs > this.nowMs) {
+        if (pending.resendAtMs <= this.nowMs) this.resend(pending);
+        continue;
+      }
       this.stats.timeouts++;
-      this.failed(pending, 'the owner did not answer in time; the outcome is unknown');
+      const isParked = Number.isFinite(pending.resendAtMs);
+      pending.resendAtMs = Number.POSITIVE_INFINITY;
+      this.failed(pending, isParked ? RING_DIFFERS : 'the owner did not answer in time; the outcome is unknown');
     }
   }
 
@@ -264,6 +303,7 @@ export class Forwarding {
       lateAtMs: hedgeable ? this.nowMs + peer.answers.lateAfterMs : Number.POSITIVE_INFINITY,
       hedge: null,
       hedgedAtMs: 0,
+      resendAtMs: Number.POSITIVE_INFINITY,
     };
     if (hedgeable) {
       peer.answers.asked(this.nowMs);
@@ -273,7 +313,7 @@ export class Forwarding {
     this.pending.set(pending.id, pending);
     this.order.begin(caller.origin, partition, peer);
     this.stats.forwarded++;
-    if (!this.peers.sendFrame(peer, FRAME_REQUEST, body)) this.failed(pending, 'the owner can not be reached');
+    if (!this.send(peer, body)) this.failed(pending, 'the owner can not be reached');
   }
 
   /** An attempt came to nothing: another owner, or the error. */
@@ -298,7 +338,7 @@ export class Forwarding {
         pending.attempts++;
         pending.attemptEndsAtMs = pending.expiresAtMs;
         this.stats.retried++;
-        if (this.peers.sendFrame(next, FRAME_REQUEST, pending.body)) return;
+        if (this.send(next, pending.body)) return;
       }
     }
     this.pending.delete(pending.id);

@@ -43,6 +43,7 @@ import {
   REQUEST_VERSION,
   STATUS_NEWER,
   STATUS_UNKNOWN,
+  stampRing,
   type Version,
   type VersionAnswer,
   versionOf,
@@ -67,6 +68,8 @@ interface Gathering {
   readonly deferred: Deferred;
   readonly receipt: Receipt;
   readonly asked: Map<Peer, Leg>;
+  /** Those of them that go by another ring. */
+  readonly apart: Set<Peer>;
   /** Owners that were not asked yet, the one to ask next last. */
   readonly spare: Peer[];
   readonly body: Buffer;
@@ -113,7 +116,7 @@ export class QuorumReads {
   private nextId: number;
   private readonly open = new Map<number, Gathering>();
   private coordinator: Coordinator | null = null;
-  readonly stats = { begun: 0, repaired: 0, timeouts: 0, widened: 0, sessionsBehind: 0 };
+  readonly stats = { begun: 0, repaired: 0, timeouts: 0, widened: 0, sessionsBehind: 0, ringDiffered: 0 };
   /** No read that may be asked of one more owner is late before this. */
   private lateAtMs = Number.POSITIVE_INFINITY;
 
@@ -196,6 +199,29 @@ export class QuorumReads {
     this.conclude(host, gathering);
   }
 
+  /** An owner goes by another ring: it is asked again, and whoever is an owner too by then, once the rings had time to meet. */
+  ringDiffers(peer: Peer, id: number): void {
+    const gathering = this.open.get(id);
+    if (gathering?.asked.get(peer)?.vote !== null) return;
+    this.stats.ringDiffered++;
+    gathering.apart.add(peer);
+  }
+
+  private askApart(gathering: Gathering): void {
+    const apart = [...gathering.apart];
+    gathering.apart.clear();
+    for (const peer of apart) this.send(peer, gathering.body);
+    for (const peer of this.ownership.sources(gathering.partition)) {
+      if (!gathering.asked.has(peer) && !gathering.spare.includes(peer)) gathering.spare.push(peer);
+    }
+    while (this.askNext(gathering));
+  }
+
+  private send(peer: Peer, body: Buffer): boolean {
+    stampRing(body, this.ownership.ringHash);
+    return this.peers.sendFrame(peer, FRAME_REQUEST, body);
+  }
+
   peerLost(host: CommandHost, peer: Peer): void {
     for (const gathering of this.open.values()) {
       const leg = gathering.asked.get(peer);
@@ -208,7 +234,10 @@ export class QuorumReads {
 
   tick(host: CommandHost): void {
     for (const gathering of this.open.values()) {
-      if (gathering.expiresAtMs > this.nowMs) continue;
+      if (gathering.expiresAtMs > this.nowMs) {
+        if (gathering.apart.size > 0) this.askApart(gathering);
+        continue;
+      }
       this.stats.timeouts++;
       gathering.spare.length = 0;
       this.giveUpOpen(gathering, true);
@@ -277,7 +306,7 @@ export class QuorumReads {
   /** Asks the next owner that can be asked; null if none is left. */
   private askNext(gathering: Gathering): Peer | null {
     for (let peer = gathering.spare.pop(); peer !== undefined; peer = gathering.spare.pop()) {
-      if (!this.peers.sendFrame(peer, FRAME_REQUEST, gathering.body)) continue;
+      if (!this.send(peer, gathering.body)) continue;
       peer.answers.asked(this.nowMs);
       gathering.asked.set(peer, { sentAtMs: this.nowMs, vote: null });
       return peer;
@@ -336,6 +365,7 @@ export class QuorumReads {
       deferred: caller.defer(),
       receipt: caller.receipt,
       asked: new Map(),
+      apart: new Set(),
       spare: sources,
       body: encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length, session),
       hedge: null,

@@ -3,7 +3,8 @@
  * a version, a wait for acknowledgements. The coordinator writes and reads them; nothing else knows the offsets.
  *
  * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8 flags (1 strict, 2 session)   10 u8[2] zero
- *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 f64 wall ms when it was sent   32 body by kind
+ *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 f64 wall ms when it was sent   32 u32 the sender's ring
+ *           36 u32 zero   40 body by kind
  * Response: 0 u32 id   4 u8 status   5 u8[3] zero   8 f64 the sender's clock (HLC)   16 body by kind
  */
 
@@ -38,6 +39,8 @@ export const STATUS_OLDER = 2;
 export const STATUS_UNKNOWN = 3;
 /** The request could not be carried out there. */
 export const STATUS_REFUSED = 4;
+/** The answering node goes by another ring, and has done nothing. */
+export const STATUS_RING_DIFFERS = 5;
 
 /** Whether an owner has seen what a session has: not, its dots only, or all that is below the watermark as well. */
 export const COVERS_NOTHING = 0;
@@ -45,7 +48,8 @@ export const COVERS_DOTS = 1;
 export const COVERS_ALL = 2;
 export type Cover = 0 | 1 | 2;
 
-const REQUEST_HEADER_BYTES = 32;
+const REQUEST_HEADER_BYTES = 40;
+const RING_HASH_AT = 32;
 const RESPONSE_HEADER_BYTES = 16;
 /** Bytes of a version on the wire: four f64, u32 checksum, u8 1 if it is of a merge type, three zero. */
 const VERSION_BYTES = 40;
@@ -128,6 +132,16 @@ function requestHead(head: RequestHead, bodyBytes: number): Buffer {
   bytes.writeUInt16LE(head.partition, 20);
   bytes.writeDoubleLE(head.sentMs, 24);
   return bytes;
+}
+
+/** The ring that a request was routed by; written when it is sent, and again when it is sent once more. */
+export function stampRing(body: Buffer, ringHash: number): void {
+  body.writeUInt32LE(ringHash, RING_HASH_AT);
+}
+
+/** Of a request that has a head. */
+export function requestRingHash(body: Buffer): number {
+  return body.readUInt32LE(RING_HASH_AT);
 }
 
 /** Null when the bytes are no request. */
@@ -302,6 +316,11 @@ export function readResponseHead(body: Buffer): ResponseHead | null {
   const hlc = body.readDoubleLE(8);
   if (!Number.isSafeInteger(hlc) || hlc < 0) return null;
   return { id: body.readUInt32LE(0), status: body[4], hlc };
+}
+
+/** Answer to a request that was routed by another ring. */
+export function encodeRingDiffers(id: number, hlc: number): Buffer {
+  return responseHead({ id, status: STATUS_RING_DIFFERS, hlc }, 0);
 }
 
 const REPLY_HEAD_BYTES = 48;

@@ -57,10 +57,10 @@ describe('a forwarded command', () => {
     const body = encodeForward(HEAD, Args.of('SET', 'key', 'value'));
     for (let end = 0; end < body.length; end++) expect(readForwardArgs(body.subarray(0, end))).toBeNull();
     const lying = Buffer.from(body);
-    lying.writeUInt32LE(0xffffffff, 36);
+    lying.writeUInt32LE(0xffffffff, 44);
     expect(readForwardArgs(lying)).toBeNull();
     const many = Buffer.from(body);
-    many.writeUInt32LE(0xffffffff, 32);
+    many.writeUInt32LE(0xffffffff, 40);
     expect(readForwardArgs(many)).toBeNull();
   });
 
@@ -103,7 +103,7 @@ describe('requests and answers about one key', () => {
   it('are refused when a version is no version', () => {
     const key = Buffer.from('k');
     const body = encodeKeyRequest(HEAD, version, key, 0, 1);
-    body.writeDoubleLE(Number.NaN, 32);
+    body.writeDoubleLE(Number.NaN, 40);
     expect(readKeyRequest(body, HEAD)).toBeNull();
     const head = encodeKeyRequest(HEAD, version, key, 0, 1);
     head.writeDoubleLE(Number.POSITIVE_INFINITY, 12);
