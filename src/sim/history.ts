@@ -5,7 +5,8 @@
  * (a) every wall clock of the cluster, at the end of the first, was below the second's coordinator at its beginning; or
  * (b) one node coordinated both, the second after the first was acknowledged; or
  * (c) the second's coordinator certainly held the first when it began (DESIGN.md, sections 1 and 5).
- * (b) and (c) need to know the coordinator: with no more nodes than replicas every steady node owns every key.
+ * (b) and (c) need to know the coordinator: with no more nodes than replicas every steady node owns every key, and coordinates
+ * what does not go elsewhere behind a count (elsewhere.ts).
  */
 import type { Reply } from './replies.js';
 import type { ClientPlan, Level } from './schedule.js';
@@ -24,7 +25,10 @@ export interface Operation {
   completedMs: number;
   /** `idle`: acknowledged, without effect as far as the reply tells (DEL of nothing). */
   outcome: 'pending' | 'ok' | 'idle' | 'refused' | 'indeterminate';
-  /** The node was up for long enough before and until the end, so it coordinated the operation itself. */
+  /**
+   * The node was up for long enough before and until the end, so it coordinated the operation itself; a write that may have followed
+   * another command of its connection to another owner is not.
+   */
   steady: boolean;
   life: number;
   /** Bounds of the stamp, ms of wall clock; the upper one infinite while the outcome is open. */
@@ -77,11 +81,18 @@ export class History {
     this.everywhere = options.nodes <= options.replicas;
   }
 
-  /** Notes the beginning of a command; one operation per key that it names. */
-  begin(number: number, words: readonly string[], client: ClientPlan, observed: Observed): Operation[] {
+  /** Notes the beginning of a command; one operation per key that it names. `strayed`: keys that may be written elsewhere. */
+  begin(
+    number: number,
+    words: readonly string[],
+    client: ClientPlan,
+    observed: Observed,
+    strayed: ReadonlySet<string> = new Set(),
+  ): Operation[] {
     const operations = parseCommand(words).map((parsed): Operation => {
       const level = parsed.kind === 'read' ? client.readLevel : parsed.key === null ? 'one' : client.writeLevel;
-      const steady = this.everywhere && observed.nodeSteady && !this.options.clockTrouble;
+      const isHere = parsed.kind === 'read' || parsed.key === null || !strayed.has(parsed.key);
+      const steady = this.everywhere && observed.nodeSteady && isHere && !this.options.clockTrouble;
       return {
         ...parsed,
         number,
@@ -234,6 +245,11 @@ function isChange(operation: Operation): boolean {
 }
 
 type Parsed = Pick<Operation, 'kind' | 'key' | 'value' | 'ttlMs'>;
+
+/** The keys that a command names. */
+export function keysOf(words: readonly string[]): string[] {
+  return parseCommand(words).flatMap(({ key }) => key ?? []);
+}
 
 /** One entry per key, in the order of the command's replies. */
 export function parseCommand(words: readonly string[]): Parsed[] {

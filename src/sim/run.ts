@@ -9,6 +9,7 @@ import { type Completion, SimClient } from './client.js';
 import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
 import { CounterLedger, isCount } from './counters.js';
 import { DotWatch } from './dots.js';
+import { Elsewhere } from './elsewhere.js';
 import { History, type Observed, type Operation } from './history.js';
 import { PacketWatch } from './packets.js';
 import type { Reply } from './replies.js';
@@ -70,6 +71,7 @@ class Run {
   private readonly cluster: SimCluster;
   private readonly history: History;
   private readonly counters = new CounterLedger();
+  private readonly elsewhere: Elsewhere;
   private readonly clients: SimClient[];
   private readonly probes: SimClient[] = [];
   private readonly finished: Completion[] = [];
@@ -90,6 +92,7 @@ class Run {
 
   constructor(factories: RunFactories, plan: Plan) {
     this.plan = plan;
+    this.elsewhere = new Elsewhere(plan.partitions);
     this.history = new History({
       nodes: plan.nodes,
       replicas: plan.replicas,
@@ -293,7 +296,9 @@ class Run {
     const client = this.plan.clients[clientIndex];
     if (words[0] === 'FLUSHALL') this.counters.lossy = true;
     if (isCount(words)) this.counters.begin(number, words);
-    const operations = isCount(words) ? [] : this.history.begin(number, words, client, this.observe(client.node));
+    const strayed = this.elsewhere.begin(clientIndex, number, words);
+    const observed = this.observe(client.node);
+    const operations = isCount(words) ? [] : this.history.begin(number, words, client, observed, strayed);
     this.pending.set(number, { words, operations });
     this.clients[clientIndex].send(number, words);
   }
@@ -310,6 +315,7 @@ class Run {
       return;
     }
     this.pending.delete(completion.command);
+    this.elsewhere.end(completion.client, completion.command);
     this.mark(`commands ${completion.outcome}`, 1);
     const { reply } = completion;
     if (reply !== null) {

@@ -53,7 +53,7 @@ export class Entries {
   /** Expired records kept because an owner may still hold an older version. */
   lapsed = 0;
   lapsedBytes = 0;
-  /** Per partition: every owner has everything stamped up to here; what expired at or below it may be forgotten. */
+  /** Per partition: every owner has everything stamped up to here; what expired at or below it may be forgotten. Nothing, until told. */
   readonly passedHlc: Float64Array;
   /** Per partition: what is deleted or expired at or below the floor may be forgotten; up to `passableHlc` once that floor is raised. */
   readonly floorHlc: Float64Array;
@@ -77,7 +77,7 @@ export class Entries {
     this.segments = segments;
     this.slabs = slabs;
     this.lapsedBytesMax = lapsedBytesMax;
-    this.passedHlc = new Float64Array(partitions).fill(Number.POSITIVE_INFINITY);
+    this.passedHlc = new Float64Array(partitions);
     this.floorHlc = new Float64Array(partitions);
     this.passableHlc = new Float64Array(partitions);
     this.wantedHlc = new Float64Array(partitions);

@@ -337,7 +337,7 @@ export class Store {
   /**
    * Every owner of a partition is known to have everything stamped up to `hlc`: values that expire with a stamp at or below
    * are forgotten outright. Above it they stay, invisible, so that an owner that missed them can not bring an older version
-   * back; but no more of them than 5 % of memory.
+   * back; but no more of them than 5 % of memory. Until this is called for a partition, nothing of it is known to be passed.
    */
   notePassed(partition: number, hlc: number): void {
     this.entries.passedHlc[partition] = hlc;

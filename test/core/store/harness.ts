@@ -20,7 +20,8 @@ export class Shelf {
   readonly store: Store;
   private readonly options: StoreOptions;
 
-  constructor(options: Partial<StoreOptions> = {}) {
+  /** `isTold` false: nobody has said yet what the members have, as right after a start. */
+  constructor(options: Partial<StoreOptions> = {}, isTold = true) {
     this.options = {
       memoryBytesMax: MIB,
       segmentBytes: 0,
@@ -30,6 +31,7 @@ export class Shelf {
       ...options,
     };
     this.store = new Store(this.options);
+    if (isTold) this.pass(Number.POSITIVE_INFINITY);
   }
 
   hash(key: string): number {

@@ -26,6 +26,15 @@ describe('an expired value', () => {
     expect(shelf.store.stats()).toMatchObject({ keys: 2, lapsed: 0 });
   });
 
+  it('is kept by a store that nobody has told yet what the owners have, as right after a start', () => {
+    const shelf = new Shelf({}, false);
+    shelf.put('k', 'new', { hlc: 20, expireAtMs: 1000 });
+    shelf.store.wallMs = 1000;
+    shelf.store.sweep(1000);
+    expect(shelf.store.stats()).toMatchObject({ keys: 0, lapsed: 1 });
+    expect(shelf.merge('k', record({ hlc: 10 }, 'k', 'old'))).toBe(MERGE_STALE);
+  });
+
   it('is forgotten once every owner has passed it', () => {
     const shelf = expiring();
     shelf.pass(15);
