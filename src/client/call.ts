@@ -22,6 +22,11 @@ export interface Request {
   /** The slot of its key; -1 without one. */
   slot: number;
   repeat: Repeat;
+  /** Commands in `bytes`, which no other request comes between, and which of them is the call's own. */
+  commands: number;
+  own: number;
+  /** Whether a node that is busy is asked again, or another one, while there is time. */
+  waitsWhenBusy: boolean;
 }
 
 export interface CallSettings {
@@ -37,6 +42,8 @@ export interface CallSettings {
 export interface CallOwner {
   /** Its last attempt under way ended without a reply; `sent`: it may have been executed. */
   attemptLost(call: Call, sent: boolean, reason: HearsayError): void;
+  /** A node has too much to do and did nothing; no attempt is under way. */
+  refusedBusy(call: Call, reason: HearsayError): void;
   /** Half its time is gone without a reply. */
   halfTime(call: Call): void;
   /** Its time is over: fail it. */
@@ -63,9 +70,12 @@ export class Call implements ReplyTaker {
   underway = 0;
   /** Attempts that ended with their fate unknown. */
   uncertain = 0;
+  /** Times that a node was too busy for it. */
+  refusals = 0;
   private resolve!: (reply: Reply) => void;
   private reject!: (reason: unknown) => void;
   private timer: ClientTimer;
+  private pause: ClientTimer | null = null;
   private readonly startedAtMs: number;
 
   constructor(
@@ -85,6 +95,20 @@ export class Call implements ReplyTaker {
     settings.signal?.addEventListener('abort', this.onAbort);
   }
 
+  get commands(): number {
+    return this.request.commands;
+  }
+
+  /** What is left of its time, ms. */
+  get leftMs(): number {
+    return this.settings.timeoutMs - (this.ports.connector.nowMs() - this.startedAtMs);
+  }
+
+  /** Waits before another attempt; nothing comes of it if the call is settled first. */
+  rest(delayMs: number, then: () => void): void {
+    this.pause = this.ports.connector.startTimer(delayMs, !this.settings.internal, then);
+  }
+
   succeed(reply: Reply): void {
     if (this.end()) this.resolve(reply);
   }
@@ -96,9 +120,19 @@ export class Call implements ReplyTaker {
   replied(reply: Reply): void {
     this.underway--;
     // Refused by one node, a call may still be executed by another.
+    const refusal = this.refusalIn(reply);
     if (this.done) this.ports.owner.lateReply();
-    else if (reply instanceof HearsayError && isElsewhere(reply)) this.loseAttempt(false, reply);
-    else this.succeed(reply);
+    else if (refusal === null) this.succeed(reply);
+    else if (refusal.code !== 'BUSY') this.loseAttempt(false, refusal);
+    else if (this.underway === 0) this.ports.owner.refusedBusy(this, refusal);
+  }
+
+  /** The error that says nothing was done and it may be tried elsewhere or later; null if there is none. */
+  private refusalIn(reply: Reply): HearsayError | null {
+    const { commands, own, waitsWhenBusy } = this.request;
+    const answer = commands > 1 && Array.isArray(reply) ? reply[own] : reply;
+    if (!(answer instanceof HearsayError)) return null;
+    return isElsewhere(answer) || (waitsWhenBusy && answer.code === 'BUSY') ? answer : null;
   }
 
   lost(sent: boolean, reason: HearsayError): void {
@@ -112,8 +146,7 @@ export class Call implements ReplyTaker {
   }
 
   private passHalf(): void {
-    const leftMs = this.settings.timeoutMs - (this.ports.connector.nowMs() - this.startedAtMs);
-    this.timer = this.startTimer(Math.max(1, leftMs), () => this.ports.owner.deadline(this));
+    this.timer = this.startTimer(Math.max(1, this.leftMs), () => this.ports.owner.deadline(this));
     this.ports.owner.halfTime(this);
   }
 
@@ -133,6 +166,7 @@ export class Call implements ReplyTaker {
     if (this.done) return false;
     this.done = true;
     this.timer.cancel();
+    this.pause?.cancel();
     this.settings.signal?.removeEventListener('abort', this.onAbort);
     this.ports.owner.settled(this);
     return true;

@@ -1,34 +1,16 @@
 /**
  * The client: the verbs of a cache over the nodes of a cluster. The application calls it (createClient in create-client.ts
- * makes one); each verb encodes its command, hands it to the dispatcher, and makes a value of the reply.
- * Guarded: a read under `onError: 'miss'` rejects only for arguments that are not valid and for its own signal, so a cache
- * that fails costs the application a miss, never an outage.
+ * makes one); verbs.ts encodes and decodes, the dispatcher finds the node, sessions share both.
  */
-import { HearsayError } from '../core/base/errors.js';
-import { slotOf } from '../core/partitions/slots.js';
-import { KEY_BYTES_MAX } from '../core/record/record.js';
-import type {
-  Cache,
-  CallOptions,
-  CloseOptions,
-  CputOptions,
-  SetEntry,
-  SetOptions,
-  SiblingContext,
-  Siblings,
-} from './cache.js';
-import type { CallSettings, Repeat } from './call.js';
-import { type ClientSettings, LEVELS, TIMEOUT_MS_MAX } from './client-options.js';
-import { type CommandPart, encodeCommand } from './command-bytes.js';
+import type { Cache, CacheSession, CloseOptions } from './cache.js';
+import type { CallSettings } from './call.js';
+import type { ClientSettings } from './client-options.js';
+import { ClientSession } from './client-session.js';
 import type { Connector } from './connector.js';
 import { Dispatcher } from './dispatcher.js';
-import { type Duration, parseDurationMs } from './durations.js';
-import type { Reply } from './reply-parser.js';
+import { type Answer, exchange, type KeyCommand } from './exchange.js';
 import { type StateListener, StateListeners } from './state-listeners.js';
-import { decodeValue, encodeValue } from './values.js';
-
-/** One word of a raw command: text, a number as its digits, or bytes. */
-export type CommandWord = string | number | bigint | Uint8Array;
+import { Verbs } from './verbs.js';
 
 /** A snapshot of counters since the client was made, and of what is under way. */
 export interface ClientStats {
@@ -43,6 +25,8 @@ export interface ClientStats {
   timeouts: number;
   retries: number;
   refusedBusy: number;
+  /** Attempts that a node refused with BUSY and that were made again. */
+  busyRetries: number;
   /** Replies that came after their call was settled. */
   lateReplies: number;
   reconnects: number;
@@ -55,152 +39,21 @@ export interface ClientStats {
   readyServers: string[];
 }
 
-/** Keys of one MGET or DEL: a larger list goes in several commands. */
-const KEYS_PER_COMMAND = 500;
-
-interface Write {
-  slot: number;
-  parts: CommandPart[];
-}
-
-interface KeyGroup {
-  slot: number;
-  keys: string[];
-  /** Where each key stands in the caller's list. */
-  places: number[];
-}
-
-export class Client implements Cache {
-  private readonly dispatcher: Dispatcher;
-  private readonly listeners = new StateListeners();
-  private readonly counts = { hits: 0, misses: 0, failedReads: 0, unreadable: 0 };
+export class Client extends Verbs implements Cache {
+  private readonly listeners: StateListeners;
 
   constructor(
     ports: { connector: Connector },
     private readonly settings: ClientSettings,
   ) {
-    this.dispatcher = new Dispatcher({ connector: ports.connector, listeners: this.listeners }, settings);
+    const listeners = new StateListeners();
+    const dispatcher = new Dispatcher({ connector: ports.connector, listeners }, settings);
+    super(dispatcher, { hits: 0, misses: 0, failedReads: 0, unreadable: 0 }, settings);
+    this.listeners = listeners;
   }
 
-  async get<T = unknown>(key: string, options: CallOptions = {}): Promise<T | undefined> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return this.read(options, undefined, async () => {
-      const value = this.valueOf(await this.request(['GET', key], slot, 'read', call));
-      this.countRead(value);
-      return value as T | undefined;
-    });
-  }
-
-  async set(key: string, value: unknown, options: SetOptions = {}): Promise<void> {
-    const call = this.prepare(options);
-    await this.store(storing(key, value, options.ttl), call);
-  }
-
-  async delete(key: string, options: CallOptions = {}): Promise<boolean> {
-    const call = this.prepare(options);
-    return countOf(await this.request(['DEL', key], keySlot(key), 'idempotent', call)) > 0;
-  }
-
-  async has(key: string, options: CallOptions = {}): Promise<boolean> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return this.read(options, false, async () => countOf(await this.request(['EXISTS', key], slot, 'read', call)) > 0);
-  }
-
-  async getMany<T = unknown>(keys: readonly string[], options: CallOptions = {}): Promise<(T | undefined)[]> {
-    const call = this.prepare(options);
-    const values = new Array<T | undefined>(keys.length).fill(undefined);
-    const reads = this.groupByHome(keys).map((group) =>
-      this.read(options, undefined, async () => {
-        const reply = await this.request(['MGET', ...group.keys], group.slot, 'read', call);
-        if (!Array.isArray(reply) || reply.length !== group.keys.length) throw unexpected(reply);
-        for (let at = 0; at < reply.length; at++) {
-          const value = await this.read(options, undefined, () => this.valueOf(reply[at]));
-          this.countRead(value);
-          values[group.places[at]] = value as T | undefined;
-        }
-      }),
-    );
-    await allSettled(reads);
-    return values;
-  }
-
-  async setMany(entries: readonly SetEntry[], options: CallOptions = {}): Promise<void> {
-    const call = this.prepare(options);
-    const writes = entries.map((entry) => storing(entry.key, entry.value, entry.ttl));
-    await allSettled(writes.map((write) => this.store(write, call)));
-  }
-
-  async deleteMany(keys: readonly string[], options: CallOptions = {}): Promise<number> {
-    const call = this.prepare(options);
-    const counts = this.groupByHome(keys).map(async (group) =>
-      countOf(await this.request(['DEL', ...group.keys], group.slot, 'idempotent', call)),
-    );
-    return (await allSettled(counts)).reduce((sum, count) => sum + count, 0);
-  }
-
-  async ttl(key: string, options: CallOptions = {}): Promise<number | undefined> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return this.read(options, undefined, async () => {
-      const ms = countOf(await this.request(['PTTL', key], slot, 'read', call));
-      return ms === -2 ? undefined : ms === -1 ? Number.POSITIVE_INFINITY : ms;
-    });
-  }
-
-  async increment(key: string, by = 1, options: CallOptions = {}): Promise<number> {
-    if (!Number.isSafeInteger(by)) throw new HearsayError('ERR', 'a counter moves by whole numbers only');
-    const call = this.prepare(options);
-    return countOf(await this.request(['INCRBY', key, String(by)], keySlot(key), 'once', call));
-  }
-
-  decrement(key: string, by = 1, options: CallOptions = {}): Promise<number> {
-    return this.increment(key, -by, options);
-  }
-
-  async cget<T = unknown>(key: string, options: CallOptions = {}): Promise<Siblings<T>> {
-    const call = this.prepare(options);
-    const reply = await this.request(['CGET', key], keySlot(key), 'read', call);
-    if (!Array.isArray(reply) || !Buffer.isBuffer(reply[0])) throw unexpected(reply);
-    const values = reply.slice(1).map((value) => this.valueOf(value) as T);
-    return { values, context: { key, token: reply[0].latin1Slice() } };
-  }
-
-  async cput(key: string, value: unknown, options: CputOptions = {}): Promise<SiblingContext | undefined> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    const parts: CommandPart[] = ['CPUT', key, tokenFor(key, options.context), encodeValue(value)];
-    if (options.ttl !== undefined) parts.push('PX', String(parseDurationMs(options.ttl, 'ttl')));
-    const reply = await this.request(parts, slot, 'once', call);
-    if (reply === null) return undefined;
-    if (!Buffer.isBuffer(reply)) throw unexpected(reply);
-    return { key, token: reply.latin1Slice() };
-  }
-
-  async cdel(key: string, context: SiblingContext, options: CallOptions = {}): Promise<number> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return countOf(await this.request(['CDEL', key, tokenFor(key, context)], slot, 'idempotent', call));
-  }
-
-  /**
-   * Any command, word by word; an object as the last argument gives call options. The reply as it came: bulk strings are
-   * Buffers, RESP3 maps are Maps. It goes to the owner of its second word, taken for a key. Never retried once sent.
-   */
-  async command(...words: CommandWord[] | [...CommandWord[], CallOptions]): Promise<Reply> {
-    const last = words.at(-1);
-    const options = isOptions(last) ? last : {};
-    const parts = (isOptions(last) ? words.slice(0, -1) : words).map((word): CommandPart => {
-      if (typeof word === 'number' || typeof word === 'bigint') return String(word);
-      if (typeof word === 'string' || word instanceof Uint8Array) return word;
-      throw new HearsayError('ERR', `a command is made of text, numbers and bytes; got ${typeof word}`);
-    });
-    if (parts.length === 0) throw new HearsayError('ERR', 'a command needs a name');
-    const [, word] = parts;
-    const key = typeof word === 'string' ? Buffer.from(word) : word;
-    const slot = key === undefined ? -1 : slotOf(key, 0, key.length);
-    return this.request(parts, slot, 'once', this.prepare(options));
+  session(token = ''): CacheSession {
+    return new ClientSession(this.dispatcher, this.counts, this.settings, token);
   }
 
   /** Tells of servers found and lost; gives back the function that ends it. What a listener throws is counted only. */
@@ -209,9 +62,17 @@ export class Client implements Cache {
   }
 
   stats(): ClientStats {
-    const { timeouts, retries, refusedBusy, lateReplies, reconnects, badSlotMaps } = this.dispatcher;
+    const { timeouts, retries, callsRefused, busyRetries, lateReplies, reconnects, badSlotMaps } = this.dispatcher;
     const { inFlight, readyServers } = this.dispatcher;
-    const counters = { timeouts, retries, refusedBusy, lateReplies, reconnects, badSlotMaps };
+    const counters = {
+      timeouts,
+      retries,
+      refusedBusy: callsRefused,
+      busyRetries,
+      lateReplies,
+      reconnects,
+      badSlotMaps,
+    };
     return { ...this.counts, ...counters, listenerFailures: this.listeners.failures, inFlight, readyServers };
   }
 
@@ -223,120 +84,7 @@ export class Client implements Cache {
     return this.close();
   }
 
-  /** Sends a command; an error reply rejects. */
-  private async request(parts: CommandPart[], slot: number, repeat: Repeat, call: CallSettings): Promise<Reply> {
-    const reply = await this.dispatcher.dispatch({ bytes: encodeCommand(parts), slot, repeat }, call);
-    if (reply instanceof HearsayError) throw reply;
-    return reply;
+  protected exchange(command: KeyCommand, call: CallSettings, receipt: boolean): Promise<Answer> {
+    return exchange(this.dispatcher, command, call, { receipt, session: null });
   }
-
-  private async store(write: Write, call: CallSettings): Promise<void> {
-    await this.request(write.parts, write.slot, 'idempotent', call);
-  }
-
-  /** Runs a read; under `onError: 'miss'` a failure of the cache gives `miss`. The caller's own abort always rejects. */
-  private async read<T>(options: CallOptions, miss: T, run: () => Promise<T> | T): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      if (options.signal?.aborted || !this.settings.missOnError) throw error;
-      this.counts.failedReads++;
-      return miss;
-    }
-  }
-
-  private valueOf(reply: Reply): unknown {
-    if (reply === null) return undefined;
-    if (reply instanceof HearsayError) throw reply;
-    if (!Buffer.isBuffer(reply)) throw unexpected(reply);
-    try {
-      return decodeValue(reply);
-    } catch (error) {
-      this.counts.unreadable++;
-      throw error;
-    }
-  }
-
-  private countRead(value: unknown): void {
-    if (value === undefined) this.counts.misses++;
-    else this.counts.hits++;
-  }
-
-  /** Keys by the server they go to, so that each gets one command. */
-  private groupByHome(keys: readonly string[]): KeyGroup[] {
-    const groups: KeyGroup[] = [];
-    const open = new Map<string, KeyGroup>();
-    keys.forEach((key, place) => {
-      const slot = keySlot(key);
-      const home = this.dispatcher.homeOf(slot);
-      let group = open.get(home);
-      if (group === undefined || group.keys.length >= KEYS_PER_COMMAND) {
-        group = { slot, keys: [], places: [] };
-        open.set(home, group);
-        groups.push(group);
-      }
-      group.keys.push(key);
-      group.places.push(place);
-    });
-    return groups;
-  }
-
-  /** Checks a call's options. Throws HearsayError ERR. */
-  private prepare(options: CallOptions): CallSettings {
-    const level = options.consistency ?? null;
-    if (level !== null && !LEVELS.includes(level)) {
-      throw new HearsayError('ERR', `consistency must be 'one', 'quorum' or 'all'`);
-    }
-    const timeoutMs =
-      options.timeout === undefined ? this.settings.requestTimeoutMs : parseDurationMs(options.timeout, 'timeout');
-    if (timeoutMs > TIMEOUT_MS_MAX) throw new HearsayError('ERR', 'timeout must be at most 10 minutes');
-    return { timeoutMs, level, signal: options.signal ?? null, internal: false };
-  }
-}
-
-/** The SET of one entry, checked and encoded. Throws HearsayError ERR for a key, value or ttl that is not valid. */
-function storing(key: string, value: unknown, ttl: Duration | undefined): Write {
-  const slot = keySlot(key);
-  const parts: CommandPart[] = ['SET', key, encodeValue(value)];
-  if (ttl !== undefined) parts.push('PX', String(parseDurationMs(ttl, 'ttl')));
-  return { slot, parts };
-}
-
-/** The text of a context, empty for none. Throws HearsayError CONTEXT for another key's. */
-function tokenFor(key: string, context: SiblingContext | undefined): string {
-  if (context === undefined) return '';
-  if (context.key !== key) throw new HearsayError('CONTEXT', `this context belongs to another key, ${context.key}`);
-  return context.token;
-}
-
-/** The slot of a key. Throws HearsayError ERR for what is no key: not text, or longer than 64 KiB. */
-function keySlot(key: string): number {
-  if (typeof key !== 'string') throw new HearsayError('ERR', `a key is text; got ${typeof key}`);
-  const bytes = Buffer.from(key);
-  if (bytes.length > KEY_BYTES_MAX) throw new HearsayError('ERR', `a key is at most ${KEY_BYTES_MAX} bytes of UTF-8`);
-  return slotOf(bytes, 0, bytes.length);
-}
-
-function countOf(reply: Reply): number {
-  if (typeof reply === 'number') return reply;
-  if (typeof reply === 'bigint') return Number(reply);
-  throw unexpected(reply);
-}
-
-function unexpected(reply: Reply): HearsayError {
-  const what = reply === null ? 'null' : Array.isArray(reply) ? `a list of ${reply.length}` : typeof reply;
-  return new HearsayError('ERR', `the server gave an unexpected reply: ${what}`);
-}
-
-function isOptions(word: CommandWord | CallOptions | undefined): word is CallOptions {
-  return typeof word === 'object' && word !== null && !(word instanceof Uint8Array);
-}
-
-/** Waits for all, then throws the first error, so that no rejection is left unhandled and none is under way afterwards. */
-async function allSettled<T>(promises: Promise<T>[]): Promise<T[]> {
-  const outcomes = await Promise.allSettled(promises);
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
 }

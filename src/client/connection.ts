@@ -17,6 +17,8 @@ const COMPACT_FROM = 1024;
 
 /** Who waits for a reply. */
 export interface ReplyTaker {
+  /** Commands in its request. With more than one, `replied` is given the list of their replies. */
+  readonly commands: number;
   replied(reply: Reply): void;
   /** The connection ended first. `sent`: the request may have been executed. */
   lost(sent: boolean, reason: HearsayError): void;
@@ -53,6 +55,8 @@ export class Connection implements SocketEvents {
   private takers: ReplyTaker[] = [];
   /** Position in `takers` of the oldest that waits. */
   private oldest = 0;
+  /** Replies to the oldest request, while some are still to come. */
+  private parts: Reply[] = [];
   /** Requests of this turn, not yet handed to the socket. */
   private outbox: Buffer[] = [];
   private outboxBytes = 0;
@@ -137,8 +141,21 @@ export class Connection implements SocketEvents {
 
   private take(reply: Reply): void {
     if (this.state === 'greeting') this.greet(reply);
-    else if (this.oldest < this.takers.length) this.nextTaker().replied(reply);
+    else if (this.oldest < this.takers.length) this.hand(reply);
     else this.close(new HearsayError('ERR', 'the server sent a reply to no request'));
+  }
+
+  private hand(reply: Reply): void {
+    const { commands } = this.takers[this.oldest];
+    if (commands === 1) {
+      this.nextTaker().replied(reply);
+      return;
+    }
+    this.parts.push(reply);
+    if (this.parts.length < commands) return;
+    const { parts } = this;
+    this.parts = [];
+    this.nextTaker().replied(parts);
   }
 
   private greet(reply: Reply): void {

@@ -4,6 +4,7 @@
  *
  *     dispatch -> choose a link -> send -> reply
  *                    |               |-- lost or silent: once more, on another server, if it may be repeated
+ *                    |               |-- busy: again after a jittered wait, on another server if there is one
  *                    |-- no link ready, one opening: wait for it, inside the deadline
  *                    |-- none: UNAVAILABLE at once. There is no queue for a cluster that is down.
  *
@@ -16,7 +17,7 @@ import type { ClientSettings } from './client-options.js';
 import { encodeCommand } from './command-bytes.js';
 import type { ClientTimer, Connector } from './connector.js';
 import type { ConsistencyLevel } from './greeting.js';
-import { Link, type LinkOwner } from './link.js';
+import { backoffMs, Link, type LinkOwner } from './link.js';
 import type { Reply } from './reply-parser.js';
 import { Router } from './router.js';
 import type { StateListeners } from './state-listeners.js';
@@ -35,11 +36,15 @@ const OPENINGS_MAX = 3;
 /** Servers of the slot map that are connected to ahead of need. */
 const WARM_SERVERS_MAX = 64;
 const REFRESH_TIMEOUT_MS = 1000;
+/** The wait after a node was too busy is uniform below a ceiling that doubles between these. */
+const BUSY_WAIT = { reconnectMinMs: 10, reconnectMaxMs: 500 };
 
 export class Dispatcher implements LinkOwner, CallOwner {
   retries = 0;
   timeouts = 0;
-  refusedBusy = 0;
+  /** Calls refused here for too many under way, and attempts that a node had too much to do for. */
+  callsRefused = 0;
+  busyRetries = 0;
   lateReplies = 0;
   badSlotMaps = 0;
   private readonly router = new Router();
@@ -88,7 +93,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
     if (this.closed) return Promise.reject(new HearsayError('CLOSED', 'the client is closed; nothing was sent'));
     if (settings.signal?.aborted) return Promise.reject(settings.signal.reason);
     if (!settings.internal && this.pending.size >= this.settings.maxInFlight) {
-      this.refusedBusy++;
+      this.callsRefused++;
       return Promise.reject(new HearsayError('BUSY', `${this.pending.size} calls are under way; nothing was sent`));
     }
     const call = new Call({ connector: this.ports.connector, owner: this }, request, settings);
@@ -146,6 +151,21 @@ export class Dispatcher implements LinkOwner, CallOwner {
     call.fail(sent || call.uncertain > 0 ? withOutcome(call, reason) : reason);
   }
 
+  refusedBusy(call: Call, reason: HearsayError): void {
+    const delayMs = backoffMs(++call.refusals, this.ports.connector.random(), BUSY_WAIT);
+    if (delayMs >= call.leftMs) {
+      call.fail(call.uncertain > 0 ? withOutcome(call, reason) : reason);
+      return;
+    }
+    this.busyRetries++;
+    call.rest(delayMs, () => {
+      // The one that was busy is left out, unless it is the only one.
+      call.tried.splice(0, call.tried.length - 1);
+      if (this.choose(call) === null) call.tried.length = 0;
+      this.place(call);
+    });
+  }
+
   halfTime(call: Call): void {
     if (call.underway === 0) return;
     call.tried.at(-1)?.doubt(call.sentAtMs);
@@ -191,7 +211,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
     if (link.send(call.request.bytes, call)) {
       call.underway++;
     } else if (call.underway === 0) {
-      this.refusedBusy++;
+      this.callsRefused++;
       call.fail(withOutcome(call, new HearsayError('BUSY', `too much is queued for ${link.server}`)));
     }
   }
@@ -255,7 +275,8 @@ export class Dispatcher implements LinkOwner, CallOwner {
     if (this.closed || this.refreshing) return;
     this.refreshing = true;
     this.refreshTimer?.cancel();
-    const request: Request = { bytes: encodeCommand(['CLUSTER', 'SLOTS']), slot: -1, repeat: 'read' };
+    const bytes = encodeCommand(['CLUSTER', 'SLOTS']);
+    const request: Request = { bytes, slot: -1, repeat: 'read', commands: 1, own: 0, waitsWhenBusy: false };
     const call = new Call({ connector: this.ports.connector, owner: this }, request, {
       timeoutMs: REFRESH_TIMEOUT_MS,
       level: null,

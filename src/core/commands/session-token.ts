@@ -17,6 +17,10 @@ const VERSION = 1;
 const HEADER_BYTES = 28;
 const DOT_BYTES = 22;
 const CHECKSUM_BYTES = 4;
+const CLUSTER_END = 12;
+/** Text that holds the cluster. */
+const CLUSTER_CHARACTERS = (CLUSTER_END * 4) / 3;
+const PARTITIONS_MAX = 0x10000;
 const TOKEN_BYTES_MAX = HEADER_BYTES + TOKEN_DOTS_MAX * DOT_BYTES + CHECKSUM_BYTES;
 /** Base64 takes four characters for three bytes. */
 export const TOKEN_CHARACTERS_MAX = Math.ceil((TOKEN_BYTES_MAX * 4) / 3);
@@ -120,6 +124,23 @@ export class SessionToken {
     }
     return token;
   }
+}
+
+/** A token that has seen what both have; null unless both are tokens of one cluster. */
+export function joinTokens(left: string, right: string): string | null {
+  const cluster = clusterOf(left);
+  const joined = SessionToken.parse(left, cluster, PARTITIONS_MAX);
+  const other = SessionToken.parse(right, cluster, PARTITIONS_MAX);
+  if (joined === null || other === null) return null;
+  for (const dot of other.dots) joined.note(dot.partition, dot.actor, dot.sequence, dot.hlc);
+  joined.hlc = Math.max(joined.hlc, other.hlc);
+  joined.watermark = Math.max(joined.watermark, other.watermark);
+  return joined.encode(cluster);
+}
+
+function clusterOf(text: string): string {
+  const bytes = Buffer.from(text.slice(0, CLUSTER_CHARACTERS), 'base64url');
+  return bytes.length < CLUSTER_END ? '' : bytes.toString('hex', CLUSTER_END - 8, CLUSTER_END);
 }
 
 function writeDot(bytes: Buffer, at: number, dot: TokenDot): number {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SessionToken, TOKEN_CHARACTERS_MAX, TOKEN_DOTS_MAX } from '../../../src/core/commands/session-token.js';
+import {
+  joinTokens,
+  SessionToken,
+  TOKEN_CHARACTERS_MAX,
+  TOKEN_DOTS_MAX,
+} from '../../../src/core/commands/session-token.js';
 
 const CLUSTER = '0123456789abcdef';
 const PARTITIONS = 256;
@@ -75,5 +80,33 @@ describe('a session token', () => {
       { partition: 3, actor: 9, sequence: 4, hlc: 77 },
     ]);
     for (let end = 0; end < part.length; end++) expect(SessionToken.parseFor(part, 0, end, 3)).toBeNull();
+  });
+
+  it('joined with another has seen what either has, in any order', () => {
+    // Later writes of an actor have later stamps.
+    const list = fc.array(
+      seen.map((one) => ({ ...one, hlc: one.sequence })),
+      { maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(list, list, (left, right) => {
+        const [one, other] = [tokenOf(left).encode(CLUSTER), tokenOf(right).encode(CLUSTER)];
+        const joined = SessionToken.parse(joinTokens(one, other) ?? '', CLUSTER, PARTITIONS);
+        const both = tokenOf([...left, ...right]);
+        expect(joined?.hlc).toBe(both.hlc);
+        expect(new Set(joined?.dots)).toEqual(new Set(both.dots));
+        const turned = SessionToken.parse(joinTokens(other, one) ?? '', CLUSTER, PARTITIONS);
+        expect(new Set(turned?.dots)).toEqual(new Set(joined?.dots));
+      }),
+    );
+  });
+
+  it('is joined with no token of another cluster, and with nothing else', () => {
+    const token = tokenOf([{ partition: 1, actor: 1, sequence: 1, hlc: 5 }]);
+    const text = token.encode(CLUSTER);
+    for (const other of [token.encode('fedcba9876543210'), '', 'AAAA', text.slice(0, -1)]) {
+      expect(joinTokens(text, other)).toBeNull();
+      expect(joinTokens(other, text)).toBeNull();
+    }
   });
 });
