@@ -166,13 +166,13 @@ async function bringBack({ screen, cluster, summary, work }: Tour): Promise<void
     return pending === 0 && converged === NODES;
   });
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
-  const settled = await total(cluster, survivors, 'hints_delivered');
+  const delivered = await total(cluster, survivors, 'hints_delivered');
   const repaired = await total(cluster, cluster.running(), 'repair_records_sent');
   screen.line(
-    `  converged ${seconds} s after its start: ${grouped(settled)} hints settled, ${grouped(repaired)} records by anti-entropy`,
+    `  converged ${seconds} s after its start: ${grouped(delivered)} hints delivered and acknowledged, ${grouped(repaired)} records by anti-entropy`,
   );
   summary.push(
-    ['hints handed over', grouped(settled)],
+    ['hints delivered', grouped(delivered)],
     ['records sent by anti-entropy', grouped(repaired)],
     ['seconds from restart to converged', seconds],
   );

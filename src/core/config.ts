@@ -45,6 +45,9 @@ export interface NodeConfig {
   durabilityIntervalMs: number;
   replicas: number;
   partitions: number;
+  /** What connections begin with: how many owners answer a read, and have taken a write, before its reply. */
+  readConsistency: 'one' | 'quorum' | 'all';
+  writeConsistency: 'one' | 'quorum' | 'all';
   /** Bytes for records, index, digests and the ghost together; log, hints, snapshots and connections come on top. */
   maxMemory: number;
   /** `none` refuses values where 85 % of the memory that the index leaves is alive, deletes at 90 %. */
@@ -123,6 +126,16 @@ export const SETTINGS: readonly Setting[] = [
   integer('durabilityIntervalMs', 'ms between syncs at most, with durability interval', 'ms', 1000, 10, 60_000),
   integer('replicas', 'owners of each partition; equal on all nodes', 'number', 3, 1, 7),
   { ...integer('partitions', 'partitions; equal on all nodes', 'number', 256, 1, 16_384), powerOfTwo: true },
+  choice('readConsistency', 'owners that answer a read where its connection says nothing; may differ between nodes', [
+    'one',
+    'quorum',
+    'all',
+  ]),
+  choice(
+    'writeConsistency',
+    'owners that have a write before its reply where its connection says nothing; may differ',
+    ['one', 'quorum', 'all'],
+  ),
   {
     ...bytes('maxMemory', 'memory for entries and their index, as 256mb or 2gb', 256 * MIB, 8 * MIB, 1024 * GIB),
     flag: true,

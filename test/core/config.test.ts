@@ -89,6 +89,7 @@ describe('the settings of a node', () => {
     [{ maxMemory: '1mb' }, 'maxMemory: 1mb is below 8mb'],
     [{ maxMemory: 'lots' }, 'maxMemory: is not a size such as 64mb'],
     [{ eviction: 'lru' }, 'eviction: "lru" is none of s3-fifo, none'],
+    [{ readConsistency: 'two' }, 'readConsistency: "two" is none of one, quorum, all'],
     [{ replicas: 2.5 }, 'replicas: is not a whole number'],
     [{ weight: '0.05' }, 'weight: 0.05 is below 0.1'],
     [{ weight: 11 }, 'weight: 11 is above 10'],

@@ -78,6 +78,8 @@ function settingsShown(settings: HostSettings): [string, string][] {
     ['hearsay-partitions', `${settings.partitions}`],
     ['hearsay-replicas', `${settings.replicas}`],
     ['hearsay-durability', settings.durability],
+    ['hearsay-read-consistency', settings.readConsistency],
+    ['hearsay-write-consistency', settings.writeConsistency],
     ['hearsay-topology', settings.topology],
   ];
 }

@@ -216,4 +216,7 @@ export interface HostSettings {
   readonly durability: 'always' | 'interval' | 'off';
   readonly eviction: 's3-fifo' | 'none';
   readonly maxClients: number;
+  /** What a connection begins with. */
+  readonly readConsistency: Level;
+  readonly writeConsistency: Level;
 }

@@ -344,5 +344,7 @@ function settingsOf(config: NodeConfig, nodeId: string): HostSettings {
     durability: config.durability,
     eviction: config.eviction,
     maxClients: config.maxClients,
+    readConsistency: config.readConsistency,
+    writeConsistency: config.writeConsistency,
   };
 }

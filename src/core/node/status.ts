@@ -117,6 +117,8 @@ export function nodeStatus(parts: StatusParts): Status {
     node: parts.settings.nodeId,
     version: parts.settings.version,
     cluster: parts.settings.clusterName,
+    read_consistency: parts.settings.readConsistency,
+    write_consistency: parts.settings.writeConsistency,
     boot: parts.boot,
     uptime_seconds: Math.floor(parts.upMs / 1000),
     // A node alone is ready once it runs; one that joins, once it has met somebody and caught up.

@@ -65,8 +65,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   /** Of the last command on keys. */
   receipt = new Receipt();
   lastCommandMs: number;
-  readLevel: Level = 'one';
-  writeLevel: Level = 'one';
+  readLevel: Level;
+  writeLevel: Level;
   strict = false;
   session: SessionToken | null = null;
   name = '';
@@ -107,6 +107,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.peerAddress = peerAddress;
     this.localAddress = localAddress;
     this.acceptedMs = ports.host.monotonicMs;
+    this.readLevel = ports.host.settings.readConsistency;
+    this.writeLevel = ports.host.settings.writeConsistency;
     this.lastCommandMs = this.acceptedMs;
     this.parser = new Parser(ports.host.settings.password === null);
     this.outbox = new Outbox(this, ports.pool, ports.stats, 2);
@@ -252,8 +254,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   reset(): void {
     this.protocol = 2;
     this.name = '';
-    this.readLevel = 'one';
-    this.writeLevel = 'one';
+    this.readLevel = this.ports.host.settings.readConsistency;
+    this.writeLevel = this.ports.host.settings.writeConsistency;
     this.strict = false;
     this.session = null;
     this.noEvict = false;

@@ -164,6 +164,8 @@ export class FakeHost implements CommandHost {
     durability: 'interval',
     eviction: 's3-fifo',
     maxClients: 100,
+    readConsistency: 'one',
+    writeConsistency: 'one',
   };
   nodes: ClusterNodeView[] = [
     {
