@@ -28,6 +28,7 @@ import { LocalKeyspace } from '../replication/local-keyspace.js';
 import { Operations } from '../replication/operations.js';
 import { Ownership } from '../replication/ownership.js';
 import { Peers } from '../replication/peers.js';
+import { ReadRepair } from '../replication/read-repair.js';
 import { QuorumReads } from '../replication/reads.js';
 import { Replicator } from '../replication/replicator.js';
 import { SessionCover } from '../replication/session-cover.js';
@@ -183,9 +184,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     store,
     ownership,
     peers,
-    replicator,
-    floorDesk,
-    floors,
+    new ReadRepair(store, replicator, floorDesk, floors),
     clock,
     order,
     hedges,
@@ -193,6 +192,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     {
       selfId: nodeId,
       replicas: config.replicas,
+      partitions: config.partitions,
       operationTimeoutMs: config.operationTimeoutMs,
     },
     random,

@@ -208,7 +208,7 @@ export function nodeStatus(parts: StatusParts): Status {
     reads_begun: parts.reads.stats.begun,
     reads_timed_out: parts.reads.stats.timeouts,
     reads_ring_differed: parts.reads.stats.ringDiffered,
-    reads_repaired: parts.reads.stats.repaired,
+    reads_repaired: parts.reads.repair.repaired,
     reads_widened: parts.reads.stats.widened,
     sessions_behind: parts.reads.stats.sessionsBehind,
     reads_hedged: parts.hedges.hedged,

@@ -10,43 +10,35 @@
 
 import type { ErrorCode } from '../base/errors.js';
 import type { HybridClock } from '../base/hlc.js';
-import { describeStamp } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
 import { type Command, WRITE } from '../commands/command.js';
-import type { Caller, CommandHost, Deferred } from '../commands/host.js';
-import type { Receipt } from '../commands/receipt.js';
+import type { Caller, CommandHost } from '../commands/host.js';
 import type { SessionToken } from '../commands/session-token.js';
 import { FRAME_REQUEST } from '../gossip/frames.js';
-import { slotOf } from '../partitions/slots.js';
-import { recordExpireAtMs, recordType, TYPE_PUT, TYPE_TOMBSTONE } from '../record/record.js';
+import { partitionOf } from '../partitions/slots.js';
+import { recordExpireAtMs, TYPE_PUT } from '../record/record.js';
 import type { Args } from '../resp/args.js';
-import type { Reply } from '../resp/reply.js';
 import type { Store } from '../store/store.js';
 import type { CallerOrder } from './caller-order.js';
 import { type Coordinator, quorumOf } from './coordinator.js';
-import type { FloorDesk } from './floor-desk.js';
-import type { Floors } from './floors.js';
+import { writeExplanation } from './explain.js';
+import type { Gathering } from './gathering.js';
 import type { HedgeBudget } from './hedges.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
-import type { Replicator } from './replicator.js';
+import type { ReadRepair } from './read-repair.js';
 import {
   COVERS_ALL,
   COVERS_DOTS,
-  type Cover,
-  compareFullVersions,
   encodeKeyRequest,
-  mayAdd,
   NO_VERSION,
   REQUEST_READ,
   REQUEST_VERSION,
   STATUS_NEWER,
   STATUS_UNKNOWN,
   stampRing,
-  type Version,
   type VersionAnswer,
-  versionOf,
 } from './requests.js';
 import type { SessionCover } from './session-cover.js';
 
@@ -57,56 +49,10 @@ const COVER_RETRY_MS = 20;
 /** Lesser ids are those of forwarded commands. */
 const READ_ID_MIN = 0x80000000;
 
-interface Gathering {
-  readonly id: number;
-  readonly partition: number;
-  readonly key: Buffer;
-  /** Null: an EXPLAIN. */
-  readonly command: Command | null;
-  readonly args: Args | null;
-  readonly caller: Caller;
-  readonly deferred: Deferred;
-  readonly receipt: Receipt;
-  readonly asked: Map<Peer, Leg>;
-  /** Those of them that go by another ring. */
-  readonly apart: Set<Peer>;
-  /** Owners that were not asked yet, the one to ask next last. */
-  readonly spare: Peer[];
-  readonly body: Buffer;
-  /** The owner that was asked because another was late. */
-  hedge: Peer | null;
-  /** It was late and no budget was left. */
-  denied: boolean;
-  /** What a session has seen and this node had not: an owner that has must answer, too. */
-  readonly session: SessionToken | null;
-  /** When owners that have not seen it are asked again. */
-  retryAtMs: number;
-  /** Definite votes wanted, this node's included; Infinity for EXPLAIN: everyone. */
-  readonly wanted: number;
-  readonly expiresAtMs: number;
-}
-
-/** One owner asked. */
-interface Leg {
-  readonly sentAtMs: number;
-  vote: Vote | null;
-}
-
-interface Vote {
-  definite: boolean;
-  version: Version;
-  type: number;
-  /** The owner's floor of the partition, if it has nothing of the key: older versions were deleted. Otherwise 0. */
-  absentBelow: number;
-  newer: boolean;
-  /** Its record was taken in here: what it had is in what stands now. */
-  adopted: boolean;
-  covers: Cover;
-}
-
 export interface QuorumReadsOptions {
   selfId: string;
   replicas: number;
+  partitions: number;
   operationTimeoutMs: number;
 }
 
@@ -116,7 +62,7 @@ export class QuorumReads {
   private nextId: number;
   private readonly open = new Map<number, Gathering>();
   private coordinator: Coordinator | null = null;
-  readonly stats = { begun: 0, repaired: 0, timeouts: 0, widened: 0, sessionsBehind: 0, ringDiffered: 0 };
+  readonly stats = { begun: 0, timeouts: 0, widened: 0, sessionsBehind: 0, ringDiffered: 0 };
   /** No read that may be asked of one more owner is late before this. */
   private lateAtMs = Number.POSITIVE_INFINITY;
 
@@ -124,9 +70,7 @@ export class QuorumReads {
     private readonly store: Store,
     private readonly ownership: Ownership,
     private readonly peers: Peers,
-    private readonly replicator: Replicator,
-    private readonly floorDesk: FloorDesk,
-    private readonly floors: Floors,
+    readonly repair: ReadRepair,
     private readonly clock: HybridClock,
     private readonly order: CallerOrder,
     private readonly budget: HedgeBudget,
@@ -181,7 +125,7 @@ export class QuorumReads {
 
   explain(host: CommandHost, key: Buffer, start: number, end: number, caller: Caller): void {
     const copy = Buffer.from(key.subarray(start, end));
-    const partition = this.replicator.partition(slotOf(copy, 0, copy.length));
+    const partition = partitionOf(copy, 0, copy.length, this.options.partitions);
     const gathering = this.gather(REQUEST_VERSION, partition, copy, null, null, caller, Number.POSITIVE_INFINITY, null);
     this.conclude(host, gathering);
   }
@@ -335,7 +279,7 @@ export class QuorumReads {
     const id = this.nextId;
     this.nextId = this.nextId === 0xffffffff ? READ_ID_MIN : this.nextId + 1;
     this.stats.begun++;
-    const mine = this.mine(partition, key);
+    const mine = this.repair.held(partition, key);
     const seen = command === null ? null : caller.session;
     const session = seen !== null && this.cover.cover(partition, seen) !== COVERS_ALL ? seen : null;
     const head = {
@@ -385,8 +329,8 @@ export class QuorumReads {
 
   /** Answers when enough is known. */
   private conclude(host: CommandHost, gathering: Gathering): void {
-    this.heedAbsence(gathering);
-    const mine = this.mine(gathering.partition, gathering.key);
+    this.repair.heedAbsence(gathering);
+    const mine = this.repair.held(gathering.partition, gathering.key);
     const { caller, partition, wanted } = gathering;
     // At level one another's vote is asked for: this node's own record may be an old one.
     const atOne = gathering.command !== null && caller.readLevel === 'one';
@@ -421,7 +365,7 @@ export class QuorumReads {
     if (gathering.hedge !== null && gathering.asked.get(gathering.hedge)?.vote && open > 0) this.budget.won++;
     this.giveUpOpen(gathering, false);
     if (gathering.command === null) {
-      this.writeExplanation(gathering, gathering.deferred.reply);
+      this.writeExplanation(gathering);
       gathering.deferred.done();
       return;
     }
@@ -434,47 +378,17 @@ export class QuorumReads {
       this.refuse(gathering, 'SESSION', 'no owner that can be reached has caught up with this session; try again');
     } else if (atOne && wanted > 0 && answers === 0 && this.ownership.sources(partition).length > 0) {
       this.refuse(gathering, 'UNAVAILABLE', 'this node is catching up, and no other owner has answered');
-    } else if (this.isBehind(gathering, mine?.version ?? NO_VERSION)) {
+    } else if (this.repair.isBehind(gathering, mine?.version ?? NO_VERSION)) {
       this.refuse(gathering, 'UNAVAILABLE', 'a newer record is known and can not be taken in here');
     } else {
-      this.repair(gathering);
+      this.repair.mend(gathering);
       this.runGathered(host, gathering, answers);
-    }
-  }
-
-  /** An owner with a higher floor has nothing of the key: what is here at or below that was deleted, and goes. */
-  private heedAbsence({ partition, key, command, asked }: Gathering): void {
-    if (command === null) return;
-    for (const { vote } of asked.values()) {
-      if (vote === null || vote.absentBelow <= this.floors.floor[partition]) continue;
-      this.floorDesk.drop(partition, key, vote.absentBelow);
     }
   }
 
   private refuse({ deferred }: Gathering, code: ErrorCode, text: string): void {
     deferred.reply.error(code, text);
     deferred.done();
-  }
-
-  /** An owner named a newer record that was not merged here: the log or memory is full, or its stamp is too far ahead. */
-  private isBehind(gathering: Gathering, mine: Version): boolean {
-    for (const { vote } of gathering.asked.values()) {
-      if (vote === null || vote.adopted || !mayAdd(vote.version, mine)) continue;
-      // A value that merges, and was not sent, had nothing that this node lacked when it asked.
-      if (vote.version.merges && !vote.newer) continue;
-      const forgotten = vote.version.hlc <= this.forgottenBelow(gathering, vote);
-      if (!forgotten && vote.version.hlc > this.store.flushedHlc) return true;
-    }
-    return false;
-  }
-
-  /** Up to which stamp an owner's record may be one that this node, or another that was asked, has forgotten on purpose. */
-  private forgottenBelow({ partition, asked }: Gathering, vote: Vote): number {
-    let hlc = vote.type === TYPE_TOMBSTONE ? this.floors.forgottenBelow(partition) : this.floors.floor[partition];
-    for (const other of asked.values()) {
-      if (other.vote !== null && other.vote.absentBelow > hlc) hlc = other.vote.absentBelow;
-    }
-    return hlc;
   }
 
   private runGathered(host: CommandHost, gathering: Gathering, answers: number): void {
@@ -490,99 +404,17 @@ export class QuorumReads {
     this.coordinator.finishPlaced(caller, gathering.expiresAtMs);
   }
 
-  /** Owners that answered with an older version than is known now get the newest. */
-  private repair(gathering: Gathering): void {
-    const mine = this.mine(gathering.partition, gathering.key);
-    if (mine === null) return;
-    for (const [peer, { vote }] of gathering.asked) {
-      if (vote === null || !mayAdd(mine.version, vote.version)) continue;
-      // It has forgotten that, and would not take it; anti-entropy finds out who is right.
-      if (mine.version.hlc <= vote.absentBelow) continue;
-      this.stats.repaired++;
-      this.replicator.offer(peer, this.store.buffer, this.store.offset);
-    }
-  }
-
-  /** This node's record of a key: the store's cursor stands on it. */
-  private mine(partition: number, key: Buffer): { version: Version; type: number } | null {
-    const hash = this.store.hasher.hash(key, 0, key.length);
-    if (!this.store.find(partition, hash, key, 0, key.length)) return null;
-    return {
-      version: versionOf(this.store.buffer, this.store.offset),
-      type: recordType(this.store.buffer, this.store.offset),
-    };
-  }
-
   /** Whether this node would know if there were a record. */
   isDefinite(partition: number): boolean {
     return this.ownership.owns(partition) && this.ownership.isReady(partition) && !this.store.isLossy(partition);
   }
 
-  private writeExplanation(gathering: Gathering, reply: Reply): void {
-    const mine = this.mine(gathering.partition, gathering.key);
+  private writeExplanation(gathering: Gathering): void {
+    const { partition, key } = gathering;
+    const mine = this.repair.held(partition, key);
     const expireAtMs =
       mine !== null && mine.type === TYPE_PUT ? recordExpireAtMs(this.store.buffer, this.store.offset) : 0;
-    let newest = mine?.version ?? NO_VERSION;
-    for (const { vote } of gathering.asked.values()) {
-      if (vote !== null && compareFullVersions(vote.version, newest) > 0) newest = vote.version;
-    }
-    reply.map(6);
-    reply.bulkString('key');
-    reply.bulk(gathering.key, 0, gathering.key.length);
-    reply.bulkString('slot');
-    reply.integer(slotOf(gathering.key, 0, gathering.key.length));
-    reply.bulkString('partition');
-    reply.integer(gathering.partition);
-    reply.bulkString('version');
-    reply.bulkString(describeVersion(newest));
-    reply.bulkString('expires');
-    if (expireAtMs === 0) reply.null();
-    else reply.integer(expireAtMs);
-    reply.bulkString('owners');
-    const others = this.ownership.otherOwners(gathering.partition);
-    const selfOwns = this.ownership.owns(gathering.partition);
-    reply.array(others.length + (selfOwns || mine !== null ? 1 : 0));
-    if (selfOwns || mine !== null) {
-      const holds = describeHolding(mine?.type ?? 0, this.isDefinite(gathering.partition));
-      const role = selfOwns ? 'owner' : 'stand-in';
-      this.writeOwner(reply, this.options.selfId, role, 'alive', holds, mine?.version ?? null);
-    }
-    for (const peer of others) {
-      const vote = gathering.asked.get(peer)?.vote ?? null;
-      const holds = vote === null ? 'no answer' : describeHolding(vote.type, vote.definite);
-      this.writeOwner(reply, peer.id, 'owner', peer.state, holds, vote === null ? null : vote.version);
-    }
+    const holding = { selfId: this.options.selfId, mine, definite: this.isDefinite(partition), expireAtMs };
+    writeExplanation(gathering, holding, this.ownership, gathering.deferred.reply);
   }
-
-  private writeOwner(
-    reply: Reply,
-    id: string,
-    role: string,
-    state: string,
-    holds: string,
-    version: Version | null,
-  ): void {
-    reply.map(5);
-    reply.bulkString('node');
-    reply.bulkString(id);
-    reply.bulkString('role');
-    reply.bulkString(role);
-    reply.bulkString('state');
-    reply.bulkString(state);
-    reply.bulkString('holds');
-    reply.bulkString(holds);
-    reply.bulkString('version');
-    if (version === null || version.hlc === 0) reply.null();
-    else reply.bulkString(describeVersion(version));
-  }
-}
-
-function describeVersion(version: Version): string {
-  return version.hlc === 0 ? 'none' : describeStamp(version.hlc, version.actor);
-}
-
-function describeHolding(type: number, definite: boolean): string {
-  if (type === TYPE_PUT) return 'value';
-  if (type === TYPE_TOMBSTONE) return 'tombstone';
-  return definite ? 'absent' : 'unknown';
 }
