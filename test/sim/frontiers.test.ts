@@ -87,13 +87,11 @@ it('restarts leave nothing behind: what is remembered of ended starts goes with 
   const restarts = 20;
   for (let restart = 0; restart < restarts; restart++) {
     for (let each = 0; each < 20; each++) scenario.text(2, 'SET', `k${each}`, `v${restart}`);
-    for (let each = 0; each < 20; each++) scenario.text(2, 'DEL', `k${each}`);
     scenario.kill(2);
     scenario.rest(100);
     scenario.start(2);
     scenario.untilReady();
   }
-  for (let each = 0; each < 20; each++) scenario.text(0, 'DEL', `k${each}`);
   scenario.untilEqual(CONVERGE_MS);
   scenario.until(60_000, () => {
     const actors = sumOf(scenario, 'frontier_actors') / scenario.nodes / 16;

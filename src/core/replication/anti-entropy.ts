@@ -176,6 +176,10 @@ export class AntiEntropy {
   /** What is newest is settled from the mark after next on. What was lost on the way from a live peer is fetched from it. */
   private mark(): void {
     this.nextMarkAtMs = this.now + MARK_MS;
+    // Who is alone knows of nobody who may have more: that is no proof once it is not.
+    for (let partition = 0; partition < this.options.partitions && !this.floors.alone; partition++) {
+      this.frontiers.raise(partition, this.floors.passable[partition]);
+    }
     this.frontiers.mark((actor) => this.peers.withActor(actor) !== undefined);
     let left = GAPS_PER_MARK;
     for (let partition = 0; partition < this.options.partitions && left > 0; partition++) {

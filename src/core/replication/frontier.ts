@@ -11,6 +11,7 @@
  * A note (`encode`, `recover`) is true of any image or log that holds what had been merged before it. A partition that was cleared
  * begins a new epoch: notes of an earlier one speak of records that are gone, and are ignored.
  */
+import { hlcFromMs } from '../base/hlc.js';
 import { forEachDot } from '../record/dots.js';
 import {
   FLAG_EXPIRY_VERSION,
@@ -25,6 +26,8 @@ import {
 } from '../record/record.js';
 import { readVector, Vector, vectorBytes, writeVector } from './vector.js';
 
+/** Entries go this long after the floor has passed them: by then it has for every owner, and no hash speaks of them any more. */
+const RETIRE_MARGIN_MS = 10_000;
 /** Of a note: partition u16, u16 zero, u32 zero, f64 epoch; then the vector. */
 const NOTE_HEADER_BYTES = 16;
 const NOTHING = Buffer.alloc(0);
@@ -43,6 +46,9 @@ export class Frontiers {
   private readonly epochs: Float64Array;
   /** Per partition: every record stamped at or below has been seen here (floors.ts). */
   private floors: Float64Array;
+  private fetching: Uint8Array;
+  /** The same by what the members were found to have, whether or not there was anything to forget; kept in the notes. */
+  private readonly seen: Float64Array;
   private actor = 0;
   private partition = 0;
   private covered = false;
@@ -63,15 +69,21 @@ export class Frontiers {
     this.clearedAt = new Float64Array(partitions);
     this.epochs = new Float64Array(partitions);
     this.floors = new Float64Array(partitions);
+    this.seen = new Float64Array(partitions);
+    this.fetching = new Uint8Array(partitions);
     this.recentCount = recentWrites;
     this.recent = new Uint32Array(partitions * this.recentCount);
     for (let partition = 0; partition < partitions; partition++) this.vectors.push(new Vector());
   }
 
-  /** What was recovered is another start's; from now on this node writes as `actor`. `floors` stay live. */
-  begin(actor: number, floors: Float64Array = this.floors): void {
+  /**
+   * What was recovered is another start's; from now on this node writes as `actor`. `floors` stay live, and so does `fetching`: 1 for a
+   * partition whose floor says nothing, because it was reached before the node came to own what it now fetches.
+   */
+  begin(actor: number, floors: Float64Array = this.floors, fetching: Uint8Array = this.fetching): void {
     this.actor = actor;
     this.floors = floors;
+    this.fetching = fetching;
   }
 
   /** The actor of this start. */
@@ -92,7 +104,7 @@ export class Frontiers {
   /** The frontier of a partition as it stands: lent, read only. */
   of(partition: number): Vector {
     const vector = this.vectors[partition];
-    vector.floor = this.floors[partition];
+    vector.floor = this.floor(partition);
     const last = this.sequences[partition];
     if (last > 0) vector.addSpan(this.actor, this.clearedAt[partition] + 1, last, this.stamps[partition]);
     return vector;
@@ -118,6 +130,7 @@ export class Frontiers {
   /** Everything of a partition was dropped here, at the time of `hlc`. */
   clear(partition: number, hlc: number): void {
     this.vectors[partition].clear();
+    this.seen[partition] = 0;
     this.clearedAt[partition] = this.sequences[partition];
     this.epochs[partition] = Math.max(hlc, this.epochs[partition] + 1);
   }
@@ -127,10 +140,11 @@ export class Frontiers {
     for (let partition = 0; partition < this.vectors.length; partition++) {
       const vector = this.of(partition);
       vector.mark();
-      if (vector.floor === 0) continue;
+      const retired = vector.floor - hlcFromMs(RETIRE_MARGIN_MS);
+      if (retired <= 0) continue;
       for (let index = vector.count - 1; index >= 0; index--) {
         const actor = vector.actors[index];
-        if (vector.lastHlcOf(index) > vector.floor || actor === this.actor || isLive(actor)) continue;
+        if (vector.lastHlcOf(index) > retired || actor === this.actor || isLive(actor)) continue;
         vector.removeAt(index);
       }
     }
@@ -138,7 +152,12 @@ export class Frontiers {
 
   /** Every record of a partition stamped at or below has been seen here. */
   floor(partition: number): number {
-    return this.floors[partition];
+    return this.fetching[partition] === 1 ? 0 : Math.max(this.floors[partition], this.seen[partition]);
+  }
+
+  /** Every member with a say has seen every record of a partition stamped at or below `hlc`. */
+  raise(partition: number, hlc: number): void {
+    if (hlc > this.seen[partition] && this.fetching[partition] === 0) this.seen[partition] = hlc;
   }
 
   /** Where the hash of the key of this node's write `sequence` stands in `recent`. */
@@ -175,7 +194,7 @@ export class Frontiers {
   /** Whether a note of this partition says more than none does. */
   isNotable(partition: number): boolean {
     const vector = this.of(partition);
-    return vector.count > 0 || this.epochs[partition] > 0;
+    return vector.count > 0 || vector.floor > 0 || this.epochs[partition] > 0;
   }
 
   /** A record for the log or an image that says how far the frontier of a partition is. */
@@ -202,8 +221,10 @@ export class Frontiers {
     if (vector === null || partition >= this.vectors.length || epoch < this.epochs[partition]) return;
     if (epoch > this.epochs[partition]) {
       this.vectors[partition].clear();
+      this.seen[partition] = 0;
       this.epochs[partition] = epoch;
     }
+    this.raise(partition, vector.floor);
     this.vectors[partition].join(vector);
   }
 }

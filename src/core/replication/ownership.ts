@@ -43,6 +43,8 @@ export class Ownership {
   private readonly place: Int16Array;
   private readonly ready: Uint8Array;
   private readonly readyAtMs: Float64Array;
+  /** Per partition: 1 while it is newly owned and not ready, so that nothing known of it before counts. */
+  readonly fetching: Uint8Array;
   private flapsVersion = 0;
   private primaries: Uint16Array = new Uint16Array(0);
   /** Per peer: what it last said of its partitions. */
@@ -67,6 +69,7 @@ export class Ownership {
     this.place = new Int16Array(options.partitions).fill(-1);
     this.ready = new Uint8Array(options.partitions);
     this.readyAtMs = new Float64Array(options.partitions);
+    this.fetching = new Uint8Array(options.partitions);
     this.placement = place([], options.partitions, options.replicas);
   }
 
@@ -156,6 +159,7 @@ export class Ownership {
   markReady(partition: number): void {
     if (this.ready[partition] === 1) return;
     this.ready[partition] = 1;
+    this.fetching[partition] = 0;
     this.notReady--;
     if (this.notReady === 0) this.previous = null;
   }
@@ -246,6 +250,7 @@ export class Ownership {
   private beginOwning(partition: number, nowMs: number, recovered: boolean): void {
     this.handing.delete(partition);
     this.ready[partition] = 0;
+    this.fetching[partition] = recovered ? 0 : 1;
     this.readyAtMs[partition] = recovered ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
   }
 

@@ -1,5 +1,6 @@
 /** What a node says it has seen: of others' writes, of its own, after a restart, and after it dropped what it held. */
 import { describe, expect, it } from 'vitest';
+import { hlcFromMs } from '../../../src/core/base/hlc.js';
 import { catchUpBounds } from '../../../src/core/replication/catch-up-source.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { Vector } from '../../../src/core/replication/vector.js';
@@ -108,21 +109,31 @@ describe('the frontiers of a node', () => {
   });
 
   it('let go of ended actors once the floor covers them, so that restarts leave nothing behind', () => {
-    const floors = new Float64Array(2);
     const all = frontiers();
-    all.begin(SELF, floors);
     for (let boot = 1; boot <= 200; boot++) {
-      all.note(0, record({ actor: 1000 + boot, sequence: 1, hlc: boot * 10 }, 'key'), 0);
-      floors[0] = boot * 10 - 15;
+      all.note(0, record({ actor: 1000 + boot, sequence: 1, hlc: hlcFromMs(boot * 30_000) }, 'key'), 0);
+      all.raise(0, hlcFromMs(boot * 30_000 - 15_000));
       all.mark((actor) => actor === 1000 + boot);
       expect(all.of(0).count).toBeLessThanOrEqual(3);
+      expect(restarted([all.encode(0)]).floor(0)).toBe(all.floor(0));
     }
+  });
+
+  it('count no floor for a partition that is newly owned and being fetched', () => {
+    const fetching = Uint8Array.of(1, 0);
+    const all = frontiers();
+    all.begin(SELF, Float64Array.of(70, 70), fetching);
+    all.raise(0, 90);
+    expect([all.floor(0), all.floor(1)]).toEqual([0, 70]);
+    expect(all.of(0).floor).toBe(0);
+    fetching[0] = 0;
+    expect(all.floor(0)).toBe(70);
   });
 
   it('keep an actor that lives, whatever the floor', () => {
     const all = frontiers();
     all.note(0, record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key'), 0);
-    all.begin(SELF, Float64Array.of(1000, 0));
+    all.begin(SELF, Float64Array.of(hlcFromMs(60_000), 0));
     all.mark((actor) => actor === OTHER);
     expect(all.covers(0, OTHER, 1)).toBe(true);
   });
