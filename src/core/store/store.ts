@@ -386,7 +386,9 @@ export class Store {
 
   /** A slice of the walk that drops expired and flushed records: looks at about `budgetRecords`, returns the dropped. */
   sweep(budgetRecords: number): number {
-    return this.walker.sweep(budgetRecords, this.wallMs);
+    const dropped = this.walker.sweep(budgetRecords, this.wallMs);
+    this.trim();
+    return dropped;
   }
 
   /** A slice of the walk that forgets tombstones stamped before `beforeHlc` or not above the floor; returns how many. */
@@ -425,6 +427,7 @@ export class Store {
   digest(partition: number, budget = Number.POSITIVE_INFINITY): number {
     const home = this.entries.partitions[partition];
     const left = home === null ? budget : this.walker.dropGone(home, this.wallMs, budget);
+    this.trim();
     const sums = home === null ? NO_SUMS : home.sums;
     this.digestLow = rootLow(sums);
     this.digestHigh = rootHigh(sums);
@@ -573,6 +576,21 @@ export class Store {
       default:
         return this.refuse();
     }
+  }
+
+  /**
+   * Values of merge types that the last walk met are what a flush leaves of them: writes from before it and after it may be in one, where
+   * a node heard of it late. The log holds both, so a start comes to the same.
+   */
+  private trim(): void {
+    const { walker } = this;
+    if (walker.mixed.length === 0) return;
+    for (const { partition, hash, key } of walker.mixed) {
+      if (!this.find(partition, hash, key, 0, key.length)) continue;
+      const { buffer, offset } = this;
+      if (mergeRecords(buffer, offset, buffer, offset, this, made) === MADE) this.takeMade(partition, hash);
+    }
+    walker.mixed = [];
   }
 
   private takeMade(partition: number, hash: number): MergeOutcome {

@@ -4,7 +4,15 @@
  * a walk from one hash to another meets every record linked throughout it, whatever is inserted, deleted or moved
  * meanwhile, because tables are sorted by hash and a cursor is a hash.
  */
-import { recordExpireAtMs, recordHlc, recordType, TYPE_TOMBSTONE } from '../record/record.js';
+import {
+  FLAG_MERGE,
+  recordExpireAtMs,
+  recordHlc,
+  recordKeyEnd,
+  recordKeyStart,
+  recordType,
+  TYPE_TOMBSTONE,
+} from '../record/record.js';
 import type { Entries } from './entries.js';
 import type { Partition } from './partition.js';
 import type { Segments } from './segments.js';
@@ -23,7 +31,16 @@ const TOMBSTONES = 1;
 const ALL = 2;
 type Taking = typeof GONE | typeof TOMBSTONES | typeof ALL;
 
+/** A value of a merge type that a flush may take a part of. */
+export interface Mixed {
+  readonly partition: number;
+  readonly hash: number;
+  readonly key: Buffer;
+}
+
 export class Walker {
+  /** What the last dropping walk left of merge types while a flush was being applied: no more than it looked at. The store empties it. */
+  mixed: Mixed[] = [];
   private sweepPartition = 0;
   private sweepHash = 0;
   private burialPartition = 0;
@@ -201,6 +218,10 @@ export class Walker {
     }
     const expireAtMs = recordExpireAtMs(buffer, offset);
     if (expireAtMs !== 0 && expireAtMs < home.walkedSoonestMs) home.walkedSoonestMs = expireAtMs;
+    if (home.flushing && (buffer[offset + 9] & FLAG_MERGE) !== 0) {
+      const key = Buffer.from(buffer.subarray(recordKeyStart(buffer, offset), recordKeyEnd(buffer, offset)));
+      this.mixed.push({ partition: home.number, hash: words[slot], key });
+    }
     return false;
   }
 }

@@ -9,7 +9,8 @@ import { hlcFromMs } from '../base/hlc.js';
 import {
   copyBytes,
   FLAG_EXPIRY,
-  readHlc,
+  recordBaseActor,
+  recordBaseHlc,
   recordEnd,
   recordExpireAtMs,
   recordFlags,
@@ -33,7 +34,6 @@ import {
   partActor,
   partCount,
   readSum,
-  START_AT,
   SUM_AT,
   writePartDot,
   writeSum,
@@ -100,7 +100,7 @@ export class CounterChange implements StateChange {
       if (expireAtMs !== 0 && stamp.hlc >= hlcFromMs(expireAtMs)) return false;
     }
     const at = recordVersionStart(stored, offset);
-    if (isOpaque(stored, at) || (limits.flushedHlc > 0 && isOlder(stored, at, limits.flushedHlc))) return false;
+    if (isOpaque(stored, at) || (limits.flushedHlc > 0 && isOlder(stored, offset, limits))) return false;
     const part = ownPart(stored, at, stamp.actor);
     if (part === 0) return false;
     const valueStart = recordKeyEnd(stored, offset);
@@ -139,6 +139,8 @@ export class CounterChange implements StateChange {
       return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
     }
     const state = stored === null ? emptyState() : takeApart(stored, offset);
+    // Before anything is folded into a base that a flush takes.
+    settle(state, limits);
     const isExpired = state.expireAtMs !== 0 && stamp.hlc >= hlcFromMs(state.expireAtMs);
     const amount = this.bigAmount ?? BigInt(this.amount);
     let own = isExpired ? undefined : newestOf(state, stamp.actor);
@@ -179,14 +181,11 @@ export class CounterChange implements StateChange {
   }
 }
 
-/** Whether a flush has come since the counter's oldest part was begun. */
-function isOlder(bytes: Buffer, at: number, flushedHlc: number): boolean {
-  const baseHlc = readHlc(bytes, at);
-  if (baseHlc !== 0 && baseHlc <= flushedHlc) return true;
-  for (let index = 0; index < partCount(bytes, at); index++) {
-    if (readHlc(bytes, at + COUNTER_HEAD_BYTES + index * PART_BYTES + START_AT) <= flushedHlc) return true;
-  }
-  return false;
+/** Whether a flush has come since what the counter counts from. */
+function isOlder(bytes: Buffer, offset: number, { flushedHlc, flushedActor }: ChangeLimits): boolean {
+  const baseHlc = recordBaseHlc(bytes, offset);
+  if (baseHlc !== flushedHlc) return baseHlc < flushedHlc;
+  return recordBaseActor(bytes, offset) < flushedActor;
 }
 
 /** Where the newest part of an actor stands; 0 if it has none. */

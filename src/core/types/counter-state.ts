@@ -2,7 +2,8 @@
  * A counter taken apart: what a merge of two that are concurrent, and an INCR off the straight path, work on. counter.ts and
  * counter-change.ts call it. A state is a base with a version, parts begun after that version, and an expiry:
  *
- *     base      the later version stands (a SET, a deletion, an end, a flush); parts begun at or before it are in it, or lost to it
+ *     base      the later version stands (a SET, a deletion, an end, a flush); parts begun at or before it are in it, or lost to it.
+ *               Where a flush is known it is the base of whatever has no later one, so that all who know it have the same bytes
  *     parts     by (actor, start): the copy that was written last
  *     expiry    the latest change of it that is later than the base; a change that named a SET counts for that SET alone
  *     an end    a part begun after the expiry belongs to the key's next life: the end of the former becomes its base
@@ -162,7 +163,9 @@ export function joinStates(
 /** Applies what has ended a part of the state: a flush, then its base, then its expiry. In place. */
 export function settle(state: CounterState, flushed: Flushed): void {
   const { flushedHlc, flushedActor } = flushed;
-  if (flushedHlc > 0 && isTrimmedBy(state, flushedHlc, flushedActor)) clearAt(state, flushedHlc, flushedActor);
+  if (compareVersions(state.baseHlc, state.baseActor, flushedHlc, flushedActor) < 0) {
+    clearAt(state, flushedHlc, flushedActor);
+  }
   state.parts = state.parts.filter((part) => isAfter(part, state.baseHlc, state.baseActor));
   if (state.expireAtMs === 0) return;
   const endHlc = hlcFromMs(state.expireAtMs);
@@ -303,13 +306,6 @@ export function byActorAndStart(left: CounterPart, right: CounterPart): number {
 
 function isAfter(part: CounterPart, hlc: number, actor: number): boolean {
   return compareVersions(part.startHlc, part.actor, hlc, actor) > 0;
-}
-
-/** Whether a flush takes a base that holds something, or a part. */
-function isTrimmedBy(state: CounterState, hlc: number, actor: number): boolean {
-  const holds = state.base !== 0n || state.opaque !== null || state.baseHlc !== 0;
-  if (holds && compareVersions(state.baseHlc, state.baseActor, hlc, actor) < 0) return true;
-  return state.parts.some((part) => !isAfter(part, hlc, actor));
 }
 
 /** Nothing of the base is left: the state counts from this version on. */

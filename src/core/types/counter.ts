@@ -115,17 +115,10 @@ function isSameHead(left: Buffer, leftAt: number, one: number, right: Buffer, ri
   );
 }
 
-/** Whether a flush takes something of a counter. */
+/** Whether a flush is later than what a counter counts from: then it counts from the flush, whatever that takes of it. */
 function isTrimmed(bytes: Buffer, at: number, { flushedHlc, flushedActor }: Flushed): boolean {
-  const baseHlc = readHlc(bytes, at);
   const baseActor = readWord(bytes, at + 8) + readWord(bytes, at + 12) * 0x100000000;
-  if (baseHlc !== 0 && compareVersions(baseHlc, baseActor, flushedHlc, flushedActor) < 0) return true;
-  for (let index = 0; index < partCount(bytes, at); index++) {
-    const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
-    if (compareVersions(readHlc(bytes, part + START_AT), partActor(bytes, part), flushedHlc, flushedActor) <= 0)
-      return true;
-  }
-  return false;
+  return compareVersions(readHlc(bytes, at), baseActor, flushedHlc, flushedActor) < 0;
 }
 
 /** By taking both apart. */

@@ -234,6 +234,52 @@ describe('a base', () => {
   });
 });
 
+describe('a counter and a flush', () => {
+  const flushed = { flushedHlc: at(2), flushedActor: 9 };
+
+  it('that some hear of late end as the same bytes everywhere, whoever counted before, after or without it', () => {
+    const [aware, late, away] = [new Replica(11), new Replica(12), new Replica(13)];
+    away.add(at(1), 5);
+    late.receive(away.stored);
+    aware.flushed = flushed;
+    aware.add(at(3), 1);
+    late.add(at(4), 2);
+    away.receive(aware.stored);
+    away.receive(late.stored);
+    for (const replica of [late, away]) {
+      replica.flushed = flushed;
+      replica.receive(replica.stored);
+    }
+    meetAll([aware, late, away]);
+    expect([aware.textAt(NOW_MS), late.textAt(NOW_MS), away.textAt(NOW_MS)]).toEqual(['3', '3', '3']);
+    expect(late.stored).toEqual(aware.stored);
+    expect(away.stored).toEqual(aware.stored);
+  });
+
+  it('stands with its own bytes where the flush is known, whatever the other held from before it', () => {
+    const [aware, late] = [new Replica(11), new Replica(12)];
+    late.add(at(1), 5);
+    aware.flushed = flushed;
+    aware.add(at(3), 1);
+    late.receive(aware.stored);
+    expect(late.stored).toEqual(aware.stored);
+    expect(late.textAt(NOW_MS)).toBe('1');
+  });
+
+  it('keeps what ended nodes counted after it, folded or not', () => {
+    const one = new Replica(11);
+    one.flushed = flushed;
+    one.add(at(3), 5);
+    const next = new Replica(21);
+    next.flushed = flushed;
+    next.receive(one.stored);
+    next.floorHlc = at(10);
+    next.ended.set(11, at(9));
+    expect(next.add(at(12), 1)).toBe(6n);
+    expect(next.add(at(13), 1)).toBe(7n);
+  });
+});
+
 describe('an expiry of a counter', () => {
   it('stands by its own version, the latest over all, and keeps nobody from counting', () => {
     const one = new Replica(11);
