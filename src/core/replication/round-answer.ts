@@ -49,6 +49,7 @@ export class RoundAnswer {
     const skipped = new Set<number>();
     const doubted = new Set<number>();
     const vectors = new Map<number, Buffer>();
+    const sameFlush = this.knowsSameFlush(body);
     let walk = WALK_PER_ROUND;
     let leaves = this.queues.waitsFor(peer) ? LEAVES_PER_ROUND : 0;
     let vectorBytes = 0;
@@ -69,6 +70,10 @@ export class RoundAnswer {
           vectorBytes += vector.length;
         }
       } else if (this.comparesRecords(peer, partition, body[at + 2])) {
+        if (!sameFlush) {
+          doubted.add(partition);
+          continue;
+        }
         walk = this.store.digest(partition, walk);
         if (this.store.digestLow === body.readUInt32LE(at + 4) && this.store.digestHigh === body.readUInt32LE(at + 8)) {
           this.doubts.settle(peer.id, partition);
@@ -87,6 +92,14 @@ export class RoundAnswer {
     this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
     for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
     return busy;
+  }
+
+  /**
+   * What a flush took is no difference to repair: who has not taken it in yet, its clock being behind, would offer it all for nothing. The
+   * asker's flush was taken in before this, if this node's clock allowed that.
+   */
+  private knowsSameFlush(body: Buffer): boolean {
+    return body.readDoubleLE(4) === this.store.flushedHlc && body.readDoubleLE(12) === this.store.flushedActor;
   }
 
   /**
