@@ -78,6 +78,8 @@ export interface NodeConfig {
   operationTimeoutMs: number;
   hintBytesPerPeerMax: number;
   hintBytesMax: number;
+  pendingMax: number;
+  pendingPerPeerMax: number;
 }
 
 export interface Violation {
@@ -185,6 +187,8 @@ export const SETTINGS: readonly Setting[] = [
   tunable('operationTimeoutMs', 'an operation that waits for other owners gives up after this', 1000, 50, 60_000),
   bytes('hintBytesPerPeerMax', 'hints kept for one peer at most; past it anti-entropy repairs', 64 * MIB, 0, 16 * GIB),
   bytes('hintBytesMax', 'hints kept for all peers together at most', 256 * MIB, 0, 64 * GIB),
+  tunable('pendingMax', 'operations that wait for other nodes at most; past it -BUSY', 65_536, 16, 1_048_576),
+  tunable('pendingPerPeerMax', 'the same for one other node', 16_384, 16, 1_048_576),
 ];
 
 const BY_NAME = new Map(SETTINGS.map((setting) => [setting.name, setting]));
@@ -275,5 +279,6 @@ function brokenRelations(config: NodeConfig): Violation[] {
     'segmentBytes',
     'must be 0, or from 4kb to a sixteenth of maxMemory',
   );
+  check(config.pendingPerPeerMax <= config.pendingMax, 'pendingPerPeerMax', 'must be at most pendingMax');
   return found;
 }

@@ -62,7 +62,11 @@ export class Scenario {
 
   /** Sends a command through a node and waits for its outcome. */
   ask(node: number, ...words: string[]): Completion {
-    const number = this.send(node, ...words);
+    return this.outcome(this.send(node, ...words));
+  }
+
+  /** Waits for what comes of a command that was sent. */
+  outcome(number: number): Completion {
     while (!this.replies.has(number)) this.rest(1);
     return this.replies.get(number) as Completion;
   }

@@ -272,6 +272,7 @@ export class NodeHost implements CommandHost {
       replicator: this.rooms.replicator,
       loader: this.rooms.loader,
       operations: this.rooms.operations,
+      pending: this.rooms.pending,
       forwarding: this.rooms.forwarding,
       reads: this.rooms.reads,
       order: this.rooms.order,

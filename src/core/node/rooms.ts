@@ -28,6 +28,7 @@ import { LocalKeyspace } from '../replication/local-keyspace.js';
 import { Operations } from '../replication/operations.js';
 import { Ownership } from '../replication/ownership.js';
 import { Peers } from '../replication/peers.js';
+import { Pending } from '../replication/pending.js';
 import { ReadRepair } from '../replication/read-repair.js';
 import { QuorumReads } from '../replication/reads.js';
 import { Replicator } from '../replication/replicator.js';
@@ -48,6 +49,7 @@ export interface Rooms {
   readonly actors: ActorBook;
   readonly frontiers: Frontiers;
   readonly operations: Operations;
+  readonly pending: Pending;
   readonly order: CallerOrder;
   readonly floors: Floors;
   readonly floorDesk: FloorDesk;
@@ -83,7 +85,9 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
   const { nodeId, actor, frontiers } = state;
   const sender = new PacketSender(identity.clusterId, actor, keys, random);
   const refusals = new Refusals(ports.log);
-  const operations = new Operations();
+  const unbounded = mutations.has('pending-unbounded');
+  const pending = new Pending(unbounded ? Number.POSITIVE_INFINITY : config.pendingMax);
+  const operations = new Operations(pending);
   const order = new CallerOrder();
   const hedges = new HedgeBudget();
   const cover = new SessionCover(frontiers, mutations.has('session-ignored'));
@@ -103,6 +107,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     refusals,
     hintBytesPerPeerMax: config.hintBytesPerPeerMax,
     hintBytesMax: config.hintBytesMax,
+    pendingPerPeerMax: unbounded ? Number.POSITIVE_INFINITY : config.pendingPerPeerMax,
     partitions: config.partitions,
     random: random,
   });
@@ -175,6 +180,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     clock,
     order,
     hedges,
+    pending,
     {
       operationTimeoutMs: config.operationTimeoutMs,
     },
@@ -188,6 +194,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     clock,
     order,
     hedges,
+    pending,
     cover,
     {
       selfId: nodeId,
@@ -202,6 +209,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     ownership,
     replicator,
     operations,
+    pending,
     forwarding,
     reads,
     peers,
@@ -234,6 +242,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     actors,
     frontiers,
     operations,
+    pending,
     order,
     floors,
     floorDesk,

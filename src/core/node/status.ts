@@ -24,6 +24,7 @@ import type { LocalKeyspace } from '../replication/local-keyspace.js';
 import type { Operations } from '../replication/operations.js';
 import type { Ownership } from '../replication/ownership.js';
 import type { Peer, Peers } from '../replication/peers.js';
+import type { Pending } from '../replication/pending.js';
 import type { QuorumReads } from '../replication/reads.js';
 import type { Replicator } from '../replication/replicator.js';
 import type { Waiters } from '../replication/waiters.js';
@@ -67,6 +68,7 @@ export interface StatusParts {
   replicator: Replicator;
   loader: Loader;
   operations: Operations;
+  pending: Pending;
   forwarding: Forwarding;
   reads: QuorumReads;
   order: CallerOrder;
@@ -196,6 +198,11 @@ export function nodeStatus(parts: StatusParts): Status {
     hints_returned: replicator.stats.hintsReturned,
     partitions_owing_repair: hints.toRepair,
     messages_refused: replicator.stats.messagesRefused,
+    // What waits for other nodes: writes above level one, reads that ask, forwarded commands.
+    pending: parts.pending.waiting,
+    pending_most: parts.pending.most,
+    pending_bytes: parts.pending.bytes,
+    pending_refused: parts.pending.refused,
     operations_waiting: parts.operations.size,
     operations_timed_out: parts.operations.timeouts,
     commands_forwarded: parts.forwarding.stats.forwarded,
@@ -331,6 +338,9 @@ function describeMember(member: Member, peer: Peer | undefined, parts: StatusPar
     hints_bytes: peer?.hints.bytes ?? 0,
     hints_bytes_per_second: Math.round(peer?.pace.bytesPerSecond ?? 0),
     partitions_owing_repair: peer?.hints.partitionsToRepair(peer.passedWallMs) ?? 0,
+    pending: peer?.pending.waiting ?? 0,
+    pending_most: peer?.pending.most ?? 0,
+    pending_refused: peer?.pending.refused ?? 0,
     unacknowledged_bytes: peer?.link.unackedBytes ?? 0,
     stream: peer === undefined || peer.connected,
     lag_records: parts.antiEntropy.lags.of(member.id).records,

@@ -21,6 +21,7 @@ import type { LocalKeyspace } from './local-keyspace.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
+import { OTHER_NODES, type Pending } from './pending.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { QuorumReads } from './reads.js';
 import type { Replicator } from './replicator.js';
@@ -55,6 +56,7 @@ export class Coordinator {
     private readonly ownership: Ownership,
     private readonly replicator: Replicator,
     private readonly operations: Operations,
+    private readonly pending: Pending,
     private readonly forwarding: Forwarding,
     private readonly reads: QuorumReads,
     private readonly peers: Peers,
@@ -241,8 +243,8 @@ export class Coordinator {
 
   /** Opens an operation for a write above level one; null if it was refused with a reply. */
   beginOperation(partition: number, caller: Caller): Operation | null {
-    if (this.operations.full) {
-      caller.reply.error('BUSY', 'too many writes wait for other owners; try again later, or at a lower level');
+    if (!this.pending.hasRoom(0)) {
+      caller.reply.error('BUSY', this.pending.refuse(OTHER_NODES));
       return null;
     }
     const all = caller.writeLevel === 'all';
@@ -253,7 +255,16 @@ export class Coordinator {
     // A stand-in counts as one of the quorum, unless the caller is strict.
     const self = owns || !strict ? 1 : 0;
     let reachable = self;
-    for (const peer of this.ownership.otherOwners(partition)) if (peer.state === 'alive') reachable++;
+    let crowded: Peer | null = null;
+    for (const peer of this.ownership.otherOwners(partition)) {
+      if (peer.state !== 'alive') continue;
+      if (peer.pending.hasRoom(0)) reachable++;
+      else crowded = peer;
+    }
+    if (reachable < wanted && crowded !== null) {
+      caller.reply.error('BUSY', crowded.pending.refuse(crowded.id));
+      return null;
+    }
     const standIns: Peer[] =
       strict || reachable >= wanted ? [] : this.ownership.fallbacks(partition, wanted - reachable);
     reachable += standIns.length;

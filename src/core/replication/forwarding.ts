@@ -17,6 +17,7 @@ import type { CallerOrder } from './caller-order.js';
 import type { HedgeBudget } from './hedges.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
+import { OTHER_NODES, type Pending } from './pending.js';
 import {
   encodeForward,
   encodeReplyResponse,
@@ -31,8 +32,6 @@ import {
   stampRing,
 } from './requests.js';
 
-/** Commands waiting for another node's answer; past it -BUSY. */
-const PENDING_MAX = 65_536;
 const ATTEMPTS_MAX = 3;
 /** Rings are told with a tick and one way through the network. */
 const RING_MEETS_MS = 30;
@@ -45,7 +44,7 @@ const FORWARD_ID_MAX = 0x7fffffff;
 /** A reply fits into one frame with its head. */
 const REPLY_BYTES_FORWARDED_MAX = FRAME_BODY_BYTES_MAX - 64;
 
-interface Pending {
+interface Waiting {
   readonly id: number;
   peer: Peer;
   readonly partition: number;
@@ -79,7 +78,7 @@ export class Forwarding {
   wallMs = 0;
   /** Drawn at random at the start, so that an answer meant for an earlier run of this node finds nothing. */
   private nextId: number;
-  private readonly pending = new Map<number, Pending>();
+  private readonly pending = new Map<number, Waiting>();
   /** No pending read is late before this. */
   private lateAtMs = Number.POSITIVE_INFINITY;
   readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0, ringDiffered: 0 };
@@ -90,6 +89,7 @@ export class Forwarding {
     private readonly clock: HybridClock,
     private readonly order: CallerOrder,
     private readonly budget: HedgeBudget,
+    private readonly room: Pending,
     private readonly options: ForwardingOptions,
     random: Random,
   ) {
@@ -110,10 +110,6 @@ export class Forwarding {
     hops: number,
     ordered: boolean,
   ): void {
-    if (this.pending.size >= PENDING_MAX) {
-      caller.reply.error('BUSY', 'too many commands wait for other owners');
-      return;
-    }
     const head = this.head(REQUEST_FORWARD, partition, caller, hops + 1);
     const body = encodeForward(head, args, caller.session);
     if (body.length > FRAME_BODY_BYTES_MAX) {
@@ -125,19 +121,50 @@ export class Forwarding {
     const repeatable = (command.flags & WRITE) === 0;
     const hedgeable = repeatable && !ordered && caller.readLevel === 'one' && command.firstKey > 0;
     if (hedgeable) this.budget.earn();
-    const target = hedgeable && peer.answers.isSilent(this.nowMs) ? this.livelier(peer, partition) : peer;
+    const avoids = hedgeable && (peer.answers.isSilent(this.nowMs) || !peer.pending.hasRoom(body.length));
+    const target = avoids ? this.livelier(peer, partition, body.length) : peer;
+    if (this.refuses(target, body, caller)) return;
     this.begin(target, partition, repeatable, hedgeable, body, caller, this.options.operationTimeoutMs);
   }
 
-  /** Another owner, if there is one that is not silent too. */
-  private livelier(peer: Peer, partition: number): Peer {
+  /** Another owner, if there is one that is not silent or crowded too. */
+  private livelier(peer: Peer, partition: number, bytes: number): Peer {
     const other = this.ownership.otherOwner(partition, new Set([peer.id]));
-    return other === undefined || other.answers.isSilent(this.nowMs) ? peer : other;
+    if (other === undefined || other.answers.isSilent(this.nowMs) || !other.pending.hasRoom(bytes)) return peer;
+    return other;
+  }
+
+  /** Answers -BUSY where too much waits already, for all nodes or for this one. */
+  private refuses(peer: Peer, body: Buffer, caller: Caller): boolean {
+    if (!this.room.hasRoom(body.length)) caller.reply.error('BUSY', this.room.refuse(OTHER_NODES));
+    else if (!peer.pending.hasRoom(body.length)) caller.reply.error('BUSY', peer.pending.refuse(peer.id));
+    else return false;
+    return true;
+  }
+
+  private enter({ peer, body }: Waiting): void {
+    this.room.enter(body.length);
+    peer.pending.enter(body.length);
+  }
+
+  /** The peer that is waited for from now on. */
+  private move(waiting: Waiting, peer: Peer): void {
+    waiting.peer.pending.leave(waiting.body.length);
+    peer.pending.enter(waiting.body.length);
+    waiting.peer = peer;
+  }
+
+  private end(waiting: Waiting): void {
+    this.pending.delete(waiting.id);
+    this.room.leave(waiting.body.length);
+    waiting.peer.pending.leave(waiting.body.length);
+    this.order.end(waiting.caller.origin, waiting.partition);
   }
 
   /** WAIT or WAITAOF for writes that another node coordinated. */
   forwardWait(peer: Peer, mark: WriteMark, wish: WaitWish, caller: Caller): void {
     const body = encodeWait(this.head(REQUEST_WAIT, NO_PARTITION, caller, 0), mark, wish);
+    if (this.refuses(peer, body, caller)) return;
     const timeoutMs = wish.timeoutMs === 0 ? WAIT_FOR_EVER_MS : wish.timeoutMs + this.options.operationTimeoutMs;
     this.begin(peer, -1, false, false, body, caller, timeoutMs);
   }
@@ -167,8 +194,7 @@ export class Forwarding {
       const [loser, sentAtMs] = isHedge ? [pending.peer, pending.sentAtMs] : [pending.hedge, pending.hedgedAtMs];
       loser.answers.givenUp(this.nowMs - sentAtMs, this.nowMs);
     }
-    this.pending.delete(id);
-    this.order.end(pending.caller.origin, pending.partition);
+    this.end(pending);
     this.stats.answered++;
     if (pending.partition >= 0) {
       const { receipt } = answer;
@@ -183,18 +209,18 @@ export class Forwarding {
   }
 
   /** The owner has done nothing, for it goes by another ring: it, or who is an owner then, is asked once the rings had time to meet. */
-  private ringDiffers(pending: Pending, peer: Peer): void {
+  private ringDiffers(pending: Waiting, peer: Peer): void {
     this.stats.ringDiffered++;
     if (this.goesOn(pending, peer)) return;
     pending.lateAtMs = Number.POSITIVE_INFINITY;
     pending.resendAtMs = this.nowMs + RING_MEETS_MS;
   }
 
-  private resend(pending: Pending): void {
+  private resend(pending: Waiting): void {
     pending.resendAtMs = Number.POSITIVE_INFINITY;
     const { partition, peer } = pending;
     const isOwner = peer.state === 'alive' && this.ownership.otherOwners(partition).includes(peer);
-    if (!isOwner) pending.peer = this.ownership.otherOwner(partition, null) ?? peer;
+    if (!isOwner) this.move(pending, this.ownership.otherOwner(partition, null) ?? peer);
     pending.sentAtMs = this.nowMs;
     if (!this.send(pending.peer, pending.body)) this.failed(pending, 'the owner can not be reached');
   }
@@ -215,12 +241,12 @@ export class Forwarding {
   }
 
   /** One of the two owners asked comes to nothing: true if the other is still waited for. */
-  private goesOn(pending: Pending, lost: Peer): boolean {
+  private goesOn(pending: Waiting, lost: Peer): boolean {
     const { hedge } = pending;
     if (hedge === null) return false;
     pending.hedge = null;
     if (hedge !== lost) {
-      pending.peer = hedge;
+      this.move(pending, hedge);
       pending.sentAtMs = pending.hedgedAtMs;
     }
     return true;
@@ -286,7 +312,7 @@ export class Forwarding {
     timeoutMs: number,
   ): void {
     const expiresAtMs = this.nowMs + timeoutMs;
-    const pending: Pending = {
+    const pending: Waiting = {
       id: body.readUInt32LE(0),
       peer,
       partition,
@@ -311,13 +337,14 @@ export class Forwarding {
     }
     pending.receipt.kept = true;
     this.pending.set(pending.id, pending);
+    this.enter(pending);
     this.order.begin(caller.origin, partition, peer);
     this.stats.forwarded++;
     if (!this.send(peer, body)) this.failed(pending, 'the owner can not be reached');
   }
 
   /** An attempt came to nothing: another owner, or the error. */
-  private failed(pending: Pending, why: string): void {
+  private failed(pending: Waiting, why: string): void {
     if (pending.hedge !== null) {
       pending.tried ??= new Set();
       pending.tried.add(pending.hedge.id);
@@ -333,7 +360,7 @@ export class Forwarding {
       pending.tried.add(pending.peer.id);
       const next = this.ownership.otherOwner(pending.partition, pending.tried);
       if (next !== undefined) {
-        pending.peer = next;
+        this.move(pending, next);
         pending.sentAtMs = this.nowMs;
         pending.attempts++;
         pending.attemptEndsAtMs = pending.expiresAtMs;
@@ -341,8 +368,7 @@ export class Forwarding {
         if (this.send(next, pending.body)) return;
       }
     }
-    this.pending.delete(pending.id);
-    this.order.end(pending.caller.origin, pending.partition);
+    this.end(pending);
     pending.deferred.reply.error('UNAVAILABLE', why);
     pending.deferred.done();
   }

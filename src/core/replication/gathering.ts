@@ -24,6 +24,10 @@ export interface Gathering {
   readonly asked: Map<Peer, Leg>;
   /** Those of them that go by another ring. */
   readonly apart: Set<Peer>;
+  /** An owner that was not asked because too much waits for it. */
+  crowded: Peer | null;
+  /** What is kept for it. */
+  readonly bytes: number;
   /** Owners that were not asked yet, the one to ask next last. */
   readonly spare: Peer[];
   readonly body: Buffer;

@@ -1,13 +1,17 @@
 /**
  * Writes that wait for more than the local node: level quorum or all, and WAIT. The coordinator opens one, links count it down
  * as owners acknowledge, and it answers its caller exactly once: enough, or time is up.
- * Guarded: an operation is answered once; every open one is in the table, which is bounded.
+ * Guarded: an operation is answered once; every open one is in the table, and counted in what waits on this node and for its peers.
  */
 import type { Deferred } from '../commands/host.js';
 import type { Receipt } from '../commands/receipt.js';
+import type { Pending } from './pending.js';
 
-/** Operations open at once on one node; past it -BUSY. */
-export const OPERATIONS_MAX = 65_536;
+/** A node that operations wait for. */
+export interface AwaitedPeer {
+  readonly id: string;
+  readonly pending: Pending;
+}
 
 /** An answer that waits. `reply` of the deferral already holds what success says. */
 export interface Operation {
@@ -21,7 +25,7 @@ export interface Operation {
   batch: number;
   readonly expiresAtMs: number;
   /** Messages per peer still to come; a peer counts when its number falls to zero. */
-  readonly perPeer: Map<string, number>;
+  readonly perPeer: Map<AwaitedPeer, number>;
   /** Peers that stand in for owners. */
   standIns: Set<string> | null;
   answered: boolean;
@@ -31,12 +35,10 @@ export class Operations {
   private readonly open = new Set<Operation>();
   timeouts = 0;
 
+  constructor(private readonly pending: Pending) {}
+
   get size(): number {
     return this.open.size;
-  }
-
-  get full(): boolean {
-    return this.open.size >= OPERATIONS_MAX;
   }
 
   /** Opens one; it settles no earlier than its batch is released. */
@@ -53,23 +55,31 @@ export class Operations {
       answered: false,
     };
     this.open.add(operation);
+    this.pending.enter(0);
     return operation;
   }
 
-  /** One more message to `peerId` carries part of the operation. */
-  expect(operation: Operation, peerId: string): void {
-    operation.perPeer.set(peerId, (operation.perPeer.get(peerId) ?? 0) + 1);
+  /** One more message to `peer` carries part of the operation; not waited for where as many wait for that peer as may. */
+  expect(operation: Operation, peer: AwaitedPeer): void {
+    const messages = operation.perPeer.get(peer);
+    if (messages === undefined) {
+      if (!peer.pending.hasRoom(0)) return;
+      peer.pending.enter(0);
+    }
+    operation.perPeer.set(peer, (messages ?? 0) + 1);
   }
 
-  /** A message to `peerId` was acknowledged. */
-  acknowledge(operation: Operation, peerId: string, durable: boolean): void {
-    const left = (operation.perPeer.get(peerId) ?? 0) - 1;
-    operation.perPeer.set(peerId, left);
-    if (left !== 0) return;
+  /** A message to `peer` was acknowledged. */
+  acknowledge(operation: Operation, peer: AwaitedPeer, durable: boolean): void {
+    const messages = operation.perPeer.get(peer);
+    if (messages === undefined || messages === 0) return;
+    operation.perPeer.set(peer, messages - 1);
+    if (messages > 1) return;
+    if (!operation.answered) peer.pending.leave(0);
     operation.acked++;
     const { receipt } = operation;
     if (receipt === null || operation.answered) return;
-    if (operation.standIns?.has(peerId)) receipt.fallbacks++;
+    if (operation.standIns?.has(peer.id)) receipt.fallbacks++;
     else receipt.owners++;
     if (durable) receipt.synced++;
   }
@@ -109,6 +119,8 @@ export class Operations {
   private finish(operation: Operation): void {
     this.open.delete(operation);
     operation.answered = true;
+    this.pending.leave(0);
+    for (const [peer, messages] of operation.perPeer) if (messages > 0) peer.pending.leave(0);
     operation.deferred.done();
   }
 }

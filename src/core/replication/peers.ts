@@ -20,6 +20,7 @@ import { HintRoom, Hints } from './hints.js';
 import { type Frame, IncomingStreams } from './incoming.js';
 import { Link, type SentMessage, UNACKED_BYTES_MAX } from './link.js';
 import { OutgoingStreams } from './outgoing.js';
+import { PENDING_BYTES_PER_PEER_MAX, Pending } from './pending.js';
 import { Strangers } from './strangers.js';
 
 /** Bytes of frames that may wait for one peer's stream. */
@@ -44,6 +45,8 @@ export class Peer {
   readonly hints: Hints;
   readonly pace = new HintPace();
   readonly answers = new AnswerTime();
+  /** What waits for it. */
+  readonly pending: Pending;
   /** Our stream to it; 0 when there is none. */
   stream: StreamId = 0;
   connected = false;
@@ -65,8 +68,9 @@ export class Peer {
   /** Its wall clock when it last spoke of floors; 0 until then. */
   saidWallMs = 0;
 
-  constructor(id: string, hintBytesMax: number, hintRoom: HintRoom, partitions: number) {
+  constructor(id: string, hintBytesMax: number, hintRoom: HintRoom, partitions: number, pending = new Pending()) {
     this.id = id;
+    this.pending = pending;
     this.passedWallMs = new Float64Array(partitions);
     this.hints = new Hints(hintBytesMax, partitions, hintRoom);
     this.floors = new Float64Array(partitions);
@@ -85,6 +89,8 @@ export interface PeersOptions {
   refusals: Refusals;
   hintBytesPerPeerMax: number;
   hintBytesMax: number;
+  /** Operations that may wait for one peer. */
+  pendingPerPeerMax: number;
   partitions: number;
   random: Random;
 }
@@ -127,7 +133,9 @@ export class Peers {
   ensure(id: string): Peer {
     let peer = this.byId.get(id);
     if (peer === undefined) {
-      peer = new Peer(id, this.options.hintBytesPerPeerMax, this.hintRoom, this.options.partitions);
+      const { hintBytesPerPeerMax, partitions, pendingPerPeerMax } = this.options;
+      const pending = new Pending(pendingPerPeerMax, PENDING_BYTES_PER_PEER_MAX);
+      peer = new Peer(id, hintBytesPerPeerMax, this.hintRoom, partitions, pending);
       this.byId.set(id, peer);
       this.list = [...this.byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
     }

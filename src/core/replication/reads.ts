@@ -26,6 +26,7 @@ import type { Gathering } from './gathering.js';
 import type { HedgeBudget } from './hedges.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
+import { OTHER_NODES, type Pending } from './pending.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { ReadRepair } from './read-repair.js';
 import {
@@ -42,8 +43,6 @@ import {
 } from './requests.js';
 import type { SessionCover } from './session-cover.js';
 
-/** Reads waiting for other owners; past it -BUSY. */
-const PENDING_MAX = 65_536;
 /** Owners that had not seen what a session has are asked again after this time. */
 const COVER_RETRY_MS = 20;
 /** Lesser ids are those of forwarded commands. */
@@ -74,6 +73,7 @@ export class QuorumReads {
     private readonly clock: HybridClock,
     private readonly order: CallerOrder,
     private readonly budget: HedgeBudget,
+    private readonly pending: Pending,
     private readonly cover: SessionCover,
     private readonly options: QuorumReadsOptions,
     random: Random,
@@ -97,12 +97,9 @@ export class QuorumReads {
 
   /** Asks the other owners, or `only` one of them, then runs the command here. */
   begin(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller, only: Peer | null): void {
-    if (this.open.size >= PENDING_MAX) {
-      caller.reply.error('BUSY', 'too many reads wait for other owners');
-      return;
-    }
-    const wanted = this.wanted(partition, caller);
     const kept = keepArgs(args);
+    if (this.refuses(kept.buffer.length, caller)) return;
+    const wanted = this.wanted(partition, caller);
     const index = command.firstKey;
     const key = Buffer.from(kept.buffer.subarray(kept.starts[index], kept.ends[index]));
     this.order.begin(caller.origin, partition, null);
@@ -125,9 +122,16 @@ export class QuorumReads {
 
   explain(host: CommandHost, key: Buffer, start: number, end: number, caller: Caller): void {
     const copy = Buffer.from(key.subarray(start, end));
+    if (this.refuses(copy.length, caller)) return;
     const partition = partitionOf(copy, 0, copy.length, this.options.partitions);
     const gathering = this.gather(REQUEST_VERSION, partition, copy, null, null, caller, Number.POSITIVE_INFINITY, null);
     this.conclude(host, gathering);
+  }
+
+  private refuses(bytes: number, caller: Caller): boolean {
+    if (this.pending.hasRoom(bytes)) return false;
+    caller.reply.error('BUSY', this.pending.refuse(OTHER_NODES));
+    return true;
   }
 
   /** An owner's answer. A newer record was merged before this call. */
@@ -136,6 +140,7 @@ export class QuorumReads {
     const leg = gathering?.asked.get(peer);
     if (gathering === undefined || leg === undefined || leg.vote !== null) return;
     peer.answers.answered(this.nowMs - leg.sentAtMs, this.nowMs);
+    peer.pending.leave(0);
     const { version, type, floor, covers } = answer;
     const definite = status !== STATUS_UNKNOWN;
     const newer = status === STATUS_NEWER;
@@ -171,6 +176,7 @@ export class QuorumReads {
       const leg = gathering.asked.get(peer);
       if (leg === undefined || leg.vote !== null) continue;
       gathering.asked.delete(peer);
+      peer.pending.leave(0);
       peer.answers.givenUp(0, this.nowMs);
       this.conclude(host, gathering);
     }
@@ -250,7 +256,12 @@ export class QuorumReads {
   /** Asks the next owner that can be asked; null if none is left. */
   private askNext(gathering: Gathering): Peer | null {
     for (let peer = gathering.spare.pop(); peer !== undefined; peer = gathering.spare.pop()) {
+      if (!peer.pending.hasRoom(0)) {
+        gathering.crowded = peer;
+        continue;
+      }
       if (!this.send(peer, gathering.body)) continue;
+      peer.pending.enter(0);
       peer.answers.asked(this.nowMs);
       gathering.asked.set(peer, { sentAtMs: this.nowMs, vote: null });
       return peer;
@@ -261,6 +272,7 @@ export class QuorumReads {
   private giveUpOpen(gathering: Gathering, forget: boolean): void {
     for (const [peer, leg] of gathering.asked) {
       if (leg.vote !== null) continue;
+      peer.pending.leave(0);
       peer.answers.givenUp(this.nowMs - leg.sentAtMs, this.nowMs);
       if (forget) gathering.asked.delete(peer);
     }
@@ -299,6 +311,7 @@ export class QuorumReads {
     const sources = only !== null && atOne ? [only] : this.ownership.sources(partition);
     // Soonest last, as they are taken from the end.
     sources.sort((left, right) => right.answers.expectedMs(this.nowMs) - left.answers.expectedMs(this.nowMs));
+    const bytes = (args?.buffer.length ?? 0) + key.length;
     const gathering: Gathering = {
       id,
       partition,
@@ -310,6 +323,8 @@ export class QuorumReads {
       receipt: caller.receipt,
       asked: new Map(),
       apart: new Set(),
+      crowded: null,
+      bytes,
       spare: sources,
       body: encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length, session),
       hedge: null,
@@ -321,6 +336,7 @@ export class QuorumReads {
     };
     gathering.receipt.kept = true;
     this.open.set(id, gathering);
+    this.pending.enter(bytes);
     // At level one this node is catching up, and asks whoever may know more.
     if (command === null || (atOne && !this.ownership.isReady(partition))) while (this.askNext(gathering));
     else this.budget.earn();
@@ -362,6 +378,7 @@ export class QuorumReads {
       return;
     }
     this.open.delete(gathering.id);
+    this.pending.leave(gathering.bytes);
     if (gathering.hedge !== null && gathering.asked.get(gathering.hedge)?.vote && open > 0) this.budget.won++;
     this.giveUpOpen(gathering, false);
     if (gathering.command === null) {
@@ -371,7 +388,10 @@ export class QuorumReads {
     }
     this.order.end(caller.origin, partition);
     gathering.receipt.owners = answers;
-    if (votes < wanted && answers < wanted && !atOne) {
+    const { crowded } = gathering;
+    if (crowded !== null && answers < wanted) {
+      this.refuse(gathering, 'BUSY', crowded.pending.refuse(crowded.id));
+    } else if (votes < wanted && answers < wanted && !atOne) {
       this.refuse(gathering, 'NOQUORUM', `${answers} of the ${wanted} owners that this level asks for answered`);
     } else if (behind) {
       this.stats.sessionsBehind++;

@@ -151,7 +151,7 @@ export class Replicator {
     }
     this.stats.recordsSent++;
     if (peer.link.add(bytes, offset, length, this.writes, this.nowMs, operation)) {
-      if (operation !== null) this.operations.expect(operation, peer.id);
+      if (operation !== null) this.operations.expect(operation, peer);
     }
   }
 
@@ -229,7 +229,7 @@ export class Replicator {
       if (message === null) continue;
       if (message.hints !== null) for (const key of message.hints) this.delivered(peer, key, message.number);
       if (message.operations === null) continue;
-      for (const operation of message.operations) this.operations.acknowledge(operation, peer.id, durable);
+      for (const operation of message.operations) this.operations.acknowledge(operation, peer, durable);
     }
     for (const { number, records } of acks.refused) {
       const message = link.acknowledge(number, this.nowMs);
@@ -250,7 +250,7 @@ export class Replicator {
       const from = operationStarts[index];
       const to = operationStarts[index + 1] ?? records;
       if (positions.some((position) => position >= from && position < to)) continue;
-      this.operations.acknowledge(operation, peer.id, durable);
+      this.operations.acknowledge(operation, peer, durable);
     }
   }
 

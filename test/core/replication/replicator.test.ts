@@ -10,6 +10,7 @@ import { HintRoom } from '../../../src/core/replication/hints.js';
 import { Operations } from '../../../src/core/replication/operations.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
 import { Peer, type Peers } from '../../../src/core/replication/peers.js';
+import { Pending } from '../../../src/core/replication/pending.js';
 import { Replicator } from '../../../src/core/replication/replicator.js';
 import { Store } from '../../../src/core/store/store.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
@@ -34,7 +35,7 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   const wal = { hasRoom, append: () => true, lastBatch: 3 } as unknown as Wal;
   const ownership = { owns: () => true } as unknown as Ownership;
   const settings = { partitions: 1, mutations: new Set<string>() };
-  const operations = options.operations ?? new Operations();
+  const operations = options.operations ?? new Operations(new Pending());
   const peers = { all: () => [] } as unknown as Peers;
   const frontiers = new Frontiers(1);
   const ports = { log: silent };
@@ -156,7 +157,7 @@ describe('a message of which a peer has no room for some records', () => {
 
   /** Sends a short record, a long one and a short one in one message, which the other side has no room for beyond 200 bytes. */
   function exchange() {
-    const operations = new Operations();
+    const operations = new Operations(new Pending());
     const sender = bench({ operations });
     const receiver = bench({ hasRoom: (bytes) => bytes < 200 });
     const peer = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1);
@@ -165,7 +166,7 @@ describe('a message of which a peer has no room for some records', () => {
     const begun = ['short', LONG, 'brief'].map((value, index) => {
       const operation = operations.begin(deferred, null, 1, 0, 1000);
       const bytes = record({ hlc: hlcFromMs(NOW_MS) + index }, `k${index}`, value);
-      if (peer.link.add(bytes, 0, bytes.length, index + 1, 0, operation)) operations.expect(operation, peer.id);
+      if (peer.link.add(bytes, 0, bytes.length, index + 1, 0, operation)) operations.expect(operation, peer);
       return operation;
     });
     const [message] = peer.link.takeReady(0, 0);
