@@ -147,6 +147,38 @@ describe('a deleted key', () => {
   });
 });
 
+describe('an owner that returns after its place was given to others', () => {
+  // What a former owner says while it hands the place back counts as an owner's word; how far that has got depends on the time of return.
+  it.each([
+    [26, 8_000],
+    [24, 3_000],
+  ])('(seed %i) brings nothing back that was deleted and forgotten while it was away', (seed, waitMs) => {
+    const scenario = new Scenario({ seed, nodes: 5, settings: { ...SETTINGS, memberGraceMs: 8_000 } });
+    write(scenario, 0, 'v');
+    scenario.kill(4);
+    const sent = new Map<number, number>();
+    for (const [index, key] of KEYS.entries()) sent.set(scenario.send(1, 'DEL', key), index);
+    const deleted = scenario.acknowledged(sent).map((index) => KEYS[index]);
+    expect(deleted.length).toBeGreaterThan(80);
+    untilForgotten(scenario, 40_000);
+    scenario.rest(waitMs);
+    scenario.start(4);
+    const readable = new Set<string>();
+    const until = scenario.cluster.clock.nowMs + 12_000;
+    while (scenario.cluster.clock.nowMs < until) {
+      for (let node = 0; node < 5; node++) {
+        const { reply } = scenario.ask(node, 'MGET', ...deleted);
+        if (reply?.type !== 'array') continue;
+        for (const [at, item] of reply.items.entries())
+          if (item.type !== 'null') readable.add(`${deleted[at]} at ${node}`);
+      }
+      scenario.rest(250);
+    }
+    expect([...readable]).toEqual([]);
+    expect(Number(scenario.fact(4, 'records_gone'))).toBeGreaterThan(40);
+  });
+});
+
 describe('a value that expired', () => {
   it('does not give way to an older one that a returning owner still holds', () => {
     const scenario = new Scenario({ seed: 9, settings: SETTINGS });

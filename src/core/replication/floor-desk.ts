@@ -184,10 +184,13 @@ export class FloorDesk {
     return judgeAbsence(recordHlc(bytes, offset), isTombstone, floor[partition], peer.floors[partition], peerProves);
   }
 
-  /** A record that the peer has of a key that is absent here, a tombstone perhaps: whether to drop it there, leave or want it. */
+  /**
+   * A record that the peer has of a key that is absent here, a tombstone perhaps: whether to drop it there, leave or want it. Whoever owned
+   * the partition until the ring changed, and hands it over, proves as an owner does: its floor stands until all of it is given away.
+   */
   absentHere(peer: Peer, partition: number, hlc: number): AbsentVerdict {
     const { floor } = this.floors;
-    return judgeAbsence(hlc, false, peer.floors[partition], floor[partition], this.ownership.owns(partition));
+    return judgeAbsence(hlc, false, peer.floors[partition], floor[partition], true);
   }
 
   /** Tells a peer which of its keys were deleted and forgotten: hashes, low and high by turns. */
