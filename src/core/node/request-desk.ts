@@ -232,8 +232,8 @@ export class RequestDesk {
     const type = found ? recordType(buffer, offset) : 0;
     const said = { id: head.id, status, hlc: clock.last };
     const covers = asked.session === null ? COVERS_NOTHING : this.sessions.cover(partition, asked.session);
-    const knows = !found && this.ownership.owns(partition) && !this.store.isLossy(partition);
-    const floor = knows ? this.floors.floor[partition] : 0;
+    // Who owned it until the ring changed knows, too, until all of it is given away: then its floor is gone.
+    const floor = found || this.store.isLossy(partition) ? 0 : this.floors.floor[partition];
     const answer = encodeVersionResponse(said, version, type, floor, record, offset, covers);
     this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
   }

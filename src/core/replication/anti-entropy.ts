@@ -120,6 +120,7 @@ export class AntiEntropy {
       peers,
       frontiers,
       floors,
+      floorDesk,
       this.foreign,
       this.trie,
       this.queues,
@@ -340,7 +341,7 @@ export class AntiEntropy {
   private equal(round: Round, partition: number): void {
     const { peer } = round;
     this.seenTheSame(round, partition);
-    if (!this.ownership.owns(partition) || !this.ownership.isSource(peer, partition)) return;
+    if (!this.ownership.owns(partition) || !this.isHeardSource(peer, partition)) return;
     this.floors.adopt(partition, peer.floors[partition]);
     this.ownership.markReady(partition);
   }
@@ -357,8 +358,13 @@ export class AntiEntropy {
    * forgotten may stand here, until the records are found equal.
    */
   private caughtUp(peer: Peer, partition: number): void {
-    if (!this.ownership.isSource(peer, partition) || peer.floors[partition] > this.floors.floor[partition]) return;
+    if (!this.isHeardSource(peer, partition) || peer.floors[partition] > this.floors.floor[partition]) return;
     this.ownership.markReady(partition);
+  }
+
+  /** Whether a peer is a source for a partition, and has said how high its floors are. */
+  private isHeardSource(peer: Peer, partition: number): boolean {
+    return peer.saidWallMs > 0 && this.ownership.isSource(peer, partition);
   }
 
   /** VECTOR from a peer: what it has seen of a partition. */

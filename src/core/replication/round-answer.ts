@@ -8,6 +8,7 @@ import type { Store } from '../store/store.js';
 import { encodeEnd, FLAG_FOREIGN, FLAG_SYNCING, ROOT_BYTES, ROOTS_HEADER_BYTES } from './anti-entropy-messages.js';
 import { encodeVector, VECTOR_ASKS } from './catch-up-messages.js';
 import { Doubts } from './doubts.js';
+import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
 import type { Foreign } from './foreign.js';
 import type { Frontiers } from './frontier.js';
@@ -33,6 +34,7 @@ export class RoundAnswer {
     private readonly peers: Peers,
     private readonly frontiers: Frontiers,
     private readonly floors: Floors,
+    private readonly floorDesk: FloorDesk,
     private readonly foreign: Foreign,
     private readonly trie: Trie,
     private readonly queues: RepairQueues,
@@ -45,6 +47,8 @@ export class RoundAnswer {
   roots(peer: Peer, body: Buffer, nowMs: number): boolean {
     // Peers of different rings do not know what each other owns: the rings are exchanged first.
     const busy = body.readUInt32LE(0) !== this.ownership.ringHash;
+    // Who is about to be ready has to know by then what was deleted and forgotten here: said on the same stream, before the answer.
+    if (!busy && namesSyncing(body)) this.floorDesk.sayTo(peer);
     const remaining = new Set<number>();
     const skipped = new Set<number>();
     const doubted = new Set<number>();
@@ -127,4 +131,12 @@ export class RoundAnswer {
     }
     return unready;
   }
+}
+
+/** Whether ROOTS name a partition that their sender is catching up. */
+function namesSyncing(body: Buffer): boolean {
+  for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length; at += ROOT_BYTES) {
+    if ((body[at + 2] & FLAG_SYNCING) !== 0) return true;
+  }
+  return false;
 }
