@@ -108,9 +108,8 @@ export class FloorDesk {
     const { floors, store } = this;
     const hlc = floors.floor[partition];
     store.noteFloor(partition, hlc, floors.passable[partition]);
-    // Nobody could bring an older version of what expired; or what was here of the partition is with its owners.
-    const isFree = floors.alone || (!this.ownership.owns(partition) && !store.holdsAny(partition));
-    store.notePassed(partition, isFree ? Number.POSITIVE_INFINITY : hlc);
+    // Alone, nobody could bring an older version of what expired. A stand-in keeps such values for the owners, who may have missed them.
+    store.notePassed(partition, floors.alone ? Number.POSITIVE_INFINITY : hlc);
   }
 
   private raise(): void {

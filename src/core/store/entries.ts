@@ -206,6 +206,7 @@ export class Entries {
     this.keys--;
     home.keys--;
     home.expiring--;
+    home.lapsed++;
     this.lapsed++;
     const word = (location & this.segments.mask) << 1;
     this.lapsedBytes += footprint(this.segments.words[location >>> this.segments.shift][word + 1]);
@@ -321,6 +322,7 @@ export class Entries {
       home.tombstones += sign;
     } else if (lapsed) {
       this.lapsed += sign;
+      home.lapsed += sign;
       this.lapsedBytes += bytes;
     } else {
       this.keys += sign;

@@ -18,6 +18,8 @@ export class Partition {
   /** Of these, with an expiry field. */
   expiring = 0;
   tombstones = 0;
+  /** Expired values kept against older versions of their keys. */
+  lapsed = 0;
   /** It has evicted: absence here is no proof of absence. */
   lossy = false;
   /** Records at or below the flush may still be linked. */

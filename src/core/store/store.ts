@@ -444,10 +444,10 @@ export class Store {
     return this.entries.partitions[partition]?.expiring ?? 0;
   }
 
-  /** Whether there is any record of a partition here, a tombstone included. */
+  /** Whether there is any record of a partition here: a tombstone and an expired value, which others may lack, included. */
   holdsAny(partition: number): boolean {
     const home = this.entries.partitions[partition];
-    return home !== null && home.keys + home.tombstones > 0;
+    return home !== null && home.keys + home.tombstones + home.lapsed > 0;
   }
 
   /** False if there is nothing of a partition here, not even an expired record kept against older versions. */
