@@ -1,7 +1,8 @@
 /**
  * The Node side of the log port: pino, as JSON lines, or as one aligned line each for a person at a terminal.
  * Lines leave asynchronously through a bounded buffer, so a reader that stalls never holds up the node.
- * Guarded: no call throws; secrets are blanked; lines past the buffer are dropped and counted.
+ * Guarded: no call throws; secrets are blanked; lines past the buffer are dropped and counted; words that came from elsewhere, in an
+ * event or a field, neither begin a line nor command a terminal.
  */
 import { styleText } from 'node:util';
 import pino from 'pino';
@@ -9,6 +10,8 @@ import type { NodeConfig } from '../core/config.js';
 import type { Log } from '../ports/log.js';
 
 const BUFFER_BYTES_MAX = 1024 * 1024;
+/** What ends a line, commands a terminal or turns the order of what is read. */
+const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 type Fields = Record<string, unknown>;
 
@@ -107,12 +110,19 @@ export function prettyLine(json: string, colours: boolean): string {
     colours ? styleText(style, text) : text;
   const word = String(level).toUpperCase().padEnd(5);
   const tint = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : level === 'debug' ? 'gray' : 'green';
-  const rest = Object.entries(fields).map(([key, value]) => `${paint('gray', `${key}=`)}${plain(value)}`);
+  const rest = Object.entries(fields).map(([key, value]) => `${paint('gray', `${key}=`)}${visible(plain(value))}`);
   const clock = String(time).slice(11, 23);
-  return `${[paint('gray', clock), paint(tint, word), ...(node === undefined ? [] : [paint('cyan', String(node))]), msg, ...rest].join(' ')}\n`;
+  return `${[paint('gray', clock), paint(tint, word), ...(node === undefined ? [] : [paint('cyan', String(node))]), visible(String(msg)), ...rest].join(' ')}\n`;
 }
 
 function plain(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** Control characters as their escapes. */
+function visible(text: string): string {
+  return text.replace(CONTROL, (character) =>
+    character === '\n' ? '\\n' : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
 }

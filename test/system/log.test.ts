@@ -39,6 +39,17 @@ describe('the log of a node', () => {
     expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} ERROR node-1 peer refused peer="b c" code=7\n$/);
   });
 
+  it('keeps to one plain line whatever a stranger calls itself', () => {
+    const { log, lines } = logOf({ format: 'pretty' });
+    log.warn('a stream is refused: x\n12:00:00.000 INFO  all is well\u001b[2K\u009b2J\u2028', {
+      id: 'b\u001b[31m',
+      zone: 'c\u0085',
+    });
+    expect(lines[0].slice(0, -1)).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+    expect(lines[0]).toContain('x\\n12:00:00.000 INFO  all is well\\u001b[2K\\u009b2J\\u2028');
+    expect(lines[0]).toContain('id=b\\u001b[31m zone=c\\u0085');
+  });
+
   it('leaves out what is less severe than asked for', () => {
     const { log, lines } = logOf({ level: 'warn' });
     log.debug('a');
