@@ -116,9 +116,12 @@ export class OutgoingStreams {
       this.ports.streams.close(stream, false);
       return null;
     }
-    const confirm = [this.frame(FRAME_CONFIRM, Buffer.alloc(1)), ...outgoing.frames];
+    this.write(stream, outgoing, [this.frame(FRAME_CONFIRM, Buffer.alloc(1))]);
+    // The ring may have changed since the greeting left.
+    this.rekey(stream, outgoing);
+    const { frames } = outgoing;
     outgoing.frames = [];
-    this.write(stream, outgoing, confirm);
+    if (frames.length > 0) this.write(stream, outgoing, frames);
     return outgoing.peer;
   }
 
@@ -130,16 +133,7 @@ export class OutgoingStreams {
 
   /** The ring seals with another key: every stream goes over to it, in its place among the frames. */
   keysChanged(): void {
-    const { ring } = this.options;
-    if (ring === null) return;
-    const key = ring.sealing;
-    const body = Buffer.alloc(4);
-    writeWord(body, 0, key.secret.id);
-    for (const [stream, outgoing] of this.streams) {
-      if (outgoing.seal === null || outgoing.salts === null || outgoing.seal.keyId === key.secret.id) continue;
-      this.write(stream, outgoing, [openFrame(FRAME_REKEY, body)]);
-      outgoing.seal.rekey(key.secret.id, ring.streamKey(key, outgoing.salts));
-    }
+    for (const [stream, outgoing] of this.streams) this.rekey(stream, outgoing);
   }
 
   tick(nowMs: number): void {
@@ -191,6 +185,18 @@ export class OutgoingStreams {
       outgoing.seal = new FrameSeal(greeting.key.secret.id, ring.streamKey(greeting.key, outgoing.salts));
     }
     return null;
+  }
+
+  private rekey(stream: StreamId, outgoing: Outgoing): void {
+    const { ring } = this.options;
+    const { seal, salts } = outgoing;
+    if (ring === null || seal === null || salts === null) return;
+    const key = ring.sealing;
+    if (seal.keyId === key.secret.id) return;
+    const body = Buffer.alloc(4);
+    writeWord(body, 0, key.secret.id);
+    this.write(stream, outgoing, [openFrame(FRAME_REKEY, body)]);
+    seal.rekey(key.secret.id, ring.streamKey(key, salts));
   }
 
   private write(stream: StreamId, { seal }: Outgoing, frames: readonly Buffer[]): void {

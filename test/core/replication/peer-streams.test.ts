@@ -22,7 +22,12 @@ const FACTS: HelloFacts = {
 const SECRET = ['one secret'];
 
 /** One end of streams: what it writes and closes is noted. */
-function endOf(words: readonly string[] | null, facts: Partial<HelloFacts> = {}, seed = 1) {
+function endOf(
+  words: readonly string[] | null,
+  facts: Partial<HelloFacts> = {},
+  seed = 1,
+  secrets = new SimSecrets(words ?? [], seed),
+) {
   const written: Buffer[] = [];
   const closed: number[] = [];
   const lines: string[] = [];
@@ -34,7 +39,7 @@ function endOf(words: readonly string[] | null, facts: Partial<HelloFacts> = {},
     close: (stream: number) => void closed.push(stream),
   };
   const ports = { streams, log, faults: null } as unknown as Ports;
-  const ring = words === null ? null : new KeyRing(new SimSecrets(words, seed), facts.clusterName ?? 'shop');
+  const ring = words === null ? null : new KeyRing(secrets, facts.clusterName ?? 'shop');
   const refusals = new Refusals(log);
   const options = { facts: { ...FACTS, ...facts }, ring, refusals };
   const incoming = new IncomingStreams(ports, options);
@@ -147,6 +152,29 @@ describe('a greeting', () => {
       'a stream from 10.0.0.9:5 is not sealed: the same secret-file on all nodes?',
     ]);
     expect(host.refusals.counts).toMatchObject({ 'wrong-key': 2, unsealed: 2 });
+  });
+});
+
+describe('a stream that is being greeted', () => {
+  it('while the keys change goes over to the key in use as soon as it is answered', () => {
+    const secrets = new SimSecrets(['old'], 1);
+    const dialler = endOf(['old'], {}, 1, secrets);
+    const host = endOf(['old', 'new'], { id: 'b', actor: 8 }, 2);
+    dialler.outgoing.contact('10.0.0.2', 17_000, dialler.outgoing.frame(FRAME_CONTROL, Buffer.from('news')), 0);
+    dialler.outgoing.connected(1, 0);
+    host.incoming.accepted(1, '10.0.0.1:5', 0);
+    host.hear(dialler.take());
+    secrets.place(['new', 'old']);
+    secrets.reload();
+    dialler.ring?.adopt();
+    dialler.outgoing.keysChanged();
+    const answer = host.take();
+    dialler.outgoing.bytes(1, answer, 0, answer.length, 0);
+    const frames = dialler.take();
+    host.incoming.bytes(1, frames, 0, frames.length);
+    const frame = host.incoming.next(1, 0);
+    expect(frame?.body.toString()).toBe('news');
+    expect(frame?.keyId).toBe(dialler.ring?.sealing.secret.id);
   });
 });
 
