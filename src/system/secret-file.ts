@@ -13,8 +13,10 @@
 import { hkdfSync, randomBytes, scryptSync } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -22,7 +24,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { HearsayError } from '../core/base/errors.js';
@@ -57,19 +59,23 @@ const stretched = new Map<string, Buffer>();
 
 /** Reads and checks it. Throws HearsayError CONFIG, in one line that names the file. */
 export function readSecretFile(path: string): SecretFile {
-  let text: string;
+  let file: number | null = null;
   try {
-    const { size, mode } = statSync(path);
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    // What is judged is what is read: the name may stand for another file a moment later. A pipe would be waited for.
+    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw refusal(`${path} is no file`);
+    if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
       throw refusal(`${path} can be read by others than its owner: chmod 600 ${path}`);
     }
-    if (size > FILE_BYTES_MAX) throw refusal(`${path} is larger than a secret file`);
-    text = readFileSync(path, 'utf8');
+    if (stat.size > FILE_BYTES_MAX) throw refusal(`${path} is larger than a secret file`);
+    return parseSecretFile(path, readFileSync(file, 'utf8'));
   } catch (error) {
     if (error instanceof HearsayError) throw error;
     throw refusal(`${path} can not be read: ${(error as Error).message}`);
+  } finally {
+    if (file !== null) closeSync(file);
   }
-  return parseSecretFile(path, text);
 }
 
 function parseSecretFile(path: string, text: string): SecretFile {
@@ -146,7 +152,7 @@ export function writeSecretFile(path: string, lines: readonly string[], fresh: b
   }
   try {
     fchmodSync(file, mode);
-    writeSync(file, `${lines.join('\n')}\n`);
+    writeFileSync(file, `${lines.join('\n')}\n`);
     fsyncSync(file);
     closeSync(file);
     // What would not be read is not put in the place of what is.

@@ -1,10 +1,13 @@
 /**
  * The Node side of the secrets port: keys from the secret file (secret-file.ts), AES-256-GCM and HKDF from node:crypto.
  * `startNode` opens it before anything else; the node asks once a second whether the file is another.
- * Guarded: a file that is refused changes nothing, and is not read again until it changes.
+ * Guarded: a file that is refused changes nothing, and is not read again until it changes; what keys are hashed by does not change
+ * under a running node, which would differ from its peers with the next start.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { HearsayError } from '../core/base/errors.js';
 import type { ClusterSecret, SealingKey, Secrets } from '../ports/secrets.js';
 import { readSecretFile } from './secret-file.js';
 
@@ -33,6 +36,12 @@ export class NodeSecrets implements Secrets {
   reload(): boolean {
     this.stamp = stampOf(this.path);
     const read = readSecretFile(this.path);
+    if (!isDeepStrictEqual(read.hashSeed, this.hashSeed)) {
+      throw new HearsayError(
+        'CONFIG',
+        `the hash line of ${this.path} is another, and stays the same through every rotation: hearsay secret add and use put a new key into the file that is there`,
+      );
+    }
     const keys = read.keys.map(({ secret }) => secret);
     const before = this.keys;
     this.keys = keys;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +53,13 @@ describe('the secret file', () => {
     expect(violations).toEqual([`--secret-file: ${path} can be read by others than its owner: chmod 600 ${path}`]);
   });
 
+  it.skipIf(process.platform === 'win32')('is not waited for when it is a pipe, and refused when it is no file', () => {
+    const pipe = join(place, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    expect(() => readSecretFile(pipe)).toThrow(`${pipe} is no file`);
+    expect(() => readSecretFile(place)).toThrow(`${place} is no file`);
+  });
+
   it('is replaced in one step, where a link points to, with the mode that it had', () => {
     const path = fileWith('real', [PASSPHRASE], 0o400);
     const link = join(place, 'link');
@@ -87,5 +95,20 @@ describe('the keys of a running node', () => {
     expect(() => secrets.reload()).toThrow('can not be read');
     expect(secrets.keys[0]).toEqual(used);
     expect(secrets.isStale()).toBe(false);
+  });
+
+  it('stay, and the file is refused, when its hash line is another: a start would differ from the rest of the cluster', () => {
+    const [key, hash] = [freshKeyLine(), freshHashLine()];
+    const path = fileWith('hash', [key, hash]);
+    const secrets = new NodeSecrets(path);
+    const { keys, hashSeed } = secrets;
+    for (const lines of [[freshKeyLine(), freshHashLine()], [freshKeyLine()]]) {
+      writeSecretFile(path, lines, false);
+      expect(() => secrets.reload()).toThrow('the hash line of');
+      expect(secrets.keys).toBe(keys);
+    }
+    writeSecretFile(path, [freshKeyLine(), key, hash], false);
+    expect(secrets.reload()).toBe(true);
+    expect(secrets.hashSeed).toEqual(hashSeed);
   });
 });
