@@ -116,13 +116,13 @@ export class RingBook {
     for (const member of membership.members()) this.remember(member);
   }
 
-  /** Keeps a member's address for the next start. */
+  /** Keeps the address of a member of the ring for the next start. */
   remember(member: Member): void {
-    const address = `${member.host}:${member.port}`;
-    if (this.addressOf.get(member.id) === address) return;
-    this.addressOf.set(member.id, address);
     const record = this.ring.get(member.id);
-    if (record !== undefined) this.write(record);
+    const address = `${member.host}:${member.port}`;
+    if (record === undefined || this.addressOf.get(member.id) === address) return;
+    this.addressOf.set(member.id, address);
+    this.write(record);
   }
 
   /** Members dead or gone past the grace lose their place; everybody who notices writes the same record. */
@@ -186,7 +186,13 @@ export class RingBook {
   }
 
   private join(record: RingRecord): void {
+    const { forgotten } = this.ring;
     if (!this.ring.join(record)) return;
+    if (this.ring.forgotten !== forgotten) {
+      for (const id of this.addressOf.keys()) if (this.ring.get(id) === undefined) this.addressOf.delete(id);
+    }
+    // An absence ends with the place: who comes back to it has one of its own, if any.
+    if (record.state !== 'in') this.absentSinceMs.delete(record.id);
     this.changed = true;
     this.write(record);
   }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeControl } from '../../../src/core/gossip/codec.js';
+import type { Member } from '../../../src/core/membership/member.js';
 import type { Membership } from '../../../src/core/membership/membership.js';
 import { RingBook } from '../../../src/core/node/ring-book.js';
 import { encodeRingRecord, type RingRecord, type RingState } from '../../../src/core/partitions/ring.js';
@@ -67,6 +68,41 @@ describe('the ring book', () => {
     again.joinSelf(0);
     expect(again.ring.get('self')).toMatchObject({ state: 'in', version: 3 });
     expect(bookFrom(logged).hadPlace).toBe(true);
+  });
+
+  it('counts an absence from its beginning, not from one that ended when the member lost its place', () => {
+    const book = bookFrom([]);
+    book.arrived(frame(record('a', 'in', 1), record('b', 'in', 1)), nobody, 0);
+    book.tick(nobody, 0, 600_000);
+    book.arrived(frame(record('b', 'out', 2)), nobody, 1_000);
+    book.tick(nobody, 600_000, 600_000);
+    expect(book.ring.get('a')).toMatchObject({ state: 'out', version: 2 });
+    // Both come back; membership has not met them when their word arrives.
+    book.arrived(frame(record('a', 'in', 3), record('b', 'in', 3)), nobody, 9_000_000);
+    book.tick(nobody, 9_000_000, 600_000);
+    expect(book.ring.members().map(({ id }) => id)).toEqual(['a', 'b', 'self']);
+    book.tick(nobody, 9_600_000, 600_000);
+    expect(book.ring.members().map(({ id }) => id)).toEqual(['self']);
+  });
+
+  it('keeps addresses of those in the ring alone, however many members come and go', () => {
+    const book = bookFrom([]);
+    const at = (id: string) => ({ id, host: '10.0.0.1', port: 1 }) as unknown as Member;
+    for (let number = 0; number < 100; number++) book.remember(at(`passing-${number}`));
+    book.arrived(frame(record('a', 'in', 1)), nobody, 0);
+    book.remember(at('a'));
+    expect(book.addresses()).toEqual(['10.0.0.1:1']);
+    book.arrived(frame(record('passing-7', 'in', 1)), nobody, 0);
+    expect(book.addresses()).toEqual(['10.0.0.1:1']);
+    // A full ring lets go of who is out of it, and of the address with it.
+    const others = Array.from({ length: 4_093 }, (_, number) => record(`b${number}`, 'in', 1));
+    book.arrived(frame(record('a', 'out', 2), ...others), nobody, 0);
+    book.arrived(frame(record('c', 'in', 1)), nobody, 0);
+    expect(book.ring.forgotten).toBe(1);
+    book.arrived(frame(record('b0', 'out', 2)), nobody, 0);
+    book.arrived(frame(record('a', 'in', 1)), nobody, 0);
+    expect(book.ring.get('a')).toMatchObject({ state: 'in' });
+    expect(book.addresses()).toEqual([]);
   });
 
   it('forgets a member once, with its place and its say, and tells by the ring', () => {
