@@ -232,6 +232,8 @@ export function completeConfig(values: Readonly<Record<string, unknown>>): {
 
 function deriveFields(config: NodeConfig): void {
   if (config.gossipPort === null) config.gossipPort = config.port === 0 ? 0 : config.port + PORT_OFFSET_GOSSIP;
+  // The system may take the name for either family, and datagrams and streams for different ones.
+  if (config.bind === 'localhost') config.bind = '127.0.0.1';
   if (config.advertise === '' && !isAnyAddress(config.bind)) config.advertise = config.bind;
 }
 

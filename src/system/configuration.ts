@@ -5,6 +5,7 @@
  * The table of settings and its rules are in core/config.ts.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { HearsayError } from '../core/base/errors.js';
 import type { NodeConfig } from '../core/config.js';
@@ -74,6 +75,12 @@ export function gatherConfig(sources: ConfigSources): GatheredConfig {
   }
   if (completed.config?.advertise === '') {
     completed.config.advertise = ownAddress(completed.config.bind === '::' ? 'IPv6' : 'IPv4');
+  }
+  if (completed.config && isIP(completed.config.advertise) === 0) {
+    const { advertise } = completed.config;
+    violations.push(
+      `${origins.advertise ?? nameFor('advertise')}: ${advertise} is a name; nodes are told a numeric address`,
+    );
   }
   return { config: violations.length === 0 ? completed.config : null, origins, violations };
 }

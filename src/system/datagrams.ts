@@ -30,7 +30,7 @@ export class NodeDatagrams implements Datagrams {
   constructor(arrivals: DatagramArrivals, log: Log, options: { host: string }) {
     this.log = log;
     this.socket = DgramAsPromised.createSocket(
-      { type: isIPv6(options.host) ? 'udp6' : 'udp4', lookup: numericAtOnce },
+      { type: isIPv6(options.host) ? 'udp6' : 'udp4', lookup: this.numericAtOnce },
       (bytes, from) => arrivals.datagramArrived(bytes, from.address, from.port),
     );
     this.socket.socket.on('error', (error) => {
@@ -76,15 +76,19 @@ export class NodeDatagrams implements Datagrams {
   private readonly countFailure = (): void => {
     this.sendFailures++;
   };
-}
 
-/** Addresses to send to are numeric: answering without the system's resolver saves a turn of the loop a packet. */
-function numericAtOnce(
-  host: string,
-  options: LookupOneOptions,
-  done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
-): void {
-  const family = isIP(host);
-  if (family === 0) lookup(host, options, done);
-  else done(null, host, family);
+  /**
+   * Answering without the system's resolver saves a turn of the loop a packet. A name in a packet's way comes from another node's
+   * word: it is not asked for, since the threads that would wait for the answer are those of the disk.
+   */
+  private readonly numericAtOnce = (
+    host: string,
+    options: LookupOneOptions,
+    done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+  ): void => {
+    const family = isIP(host);
+    if (family !== 0) done(null, host, family);
+    else if (this.bound) done(new Error(`not a numeric address: ${host}`), '', 0);
+    else lookup(host, options, done);
+  };
 }

@@ -58,6 +58,14 @@ describe('where settings come from', () => {
     expect(isAnyAddress(config?.advertise ?? '0.0.0.0')).toBe(false);
   });
 
+  it('tells nodes no name, which none of them would dial', () => {
+    const read = (flags: Record<string, string>) => gatherConfig({ flags, environment: {}, file: null });
+    expect(read({ bind: 'localhost' }).config).toMatchObject({ bind: '127.0.0.1', advertise: '127.0.0.1' });
+    expect(read({ advertise: 'cache-1.internal' }).violations).toEqual([
+      '--advertise: cache-1.internal is a name; nodes are told a numeric address',
+    ]);
+  });
+
   it.each([
     ['[1]', 'is not a JSON object'],
     ['{"port": ', 'JSON'],

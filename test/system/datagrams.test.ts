@@ -16,3 +16,15 @@ it('asks for a receive buffer of 4 MiB, and says what it was given', async () =>
     await datagrams.close();
   }
 });
+
+it('asks the system for no name that another node gave', async () => {
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const datagrams = new NodeDatagrams({ datagramArrived: () => {} }, log, { host: '127.0.0.1' });
+  const port = await datagrams.bind(0, '127.0.0.1');
+  try {
+    for (const host of ['localhost', 'a b']) datagrams.send(host, port, Buffer.from('x'));
+    await expect.poll(() => datagrams.sendFailures).toBe(2);
+  } finally {
+    await datagrams.close();
+  }
+});
