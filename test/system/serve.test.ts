@@ -20,8 +20,8 @@ it('refuses a directory of another cluster or node with what it has and what was
   await expect(startNode(configOf({ partitions: 512, replicas: 2 }), silent)).rejects.toMatchObject({
     code: 'DATADIR',
     message:
-      `data directory ${place} belongs to another cluster, "hearsay" with partitions 256, replicas 3, no password; ` +
-      'asked for was "hearsay" with partitions 512, replicas 2, no password',
+      `data directory ${place} belongs to another cluster, "hearsay" with partitions 256, replicas 3; ` +
+      'asked for was "hearsay" with partitions 512, replicas 2',
   });
   await expect(startNode(configOf({ clusterName: 'shop' }), silent)).rejects.toMatchObject({
     message: expect.stringMatching(/cluster, "hearsay" with .*; asked for was "shop" with /),
