@@ -192,6 +192,7 @@ export class HearsayNode implements Machine {
       selfId: nodeId,
       partitions: config.partitions,
       gossipIntervalMs: config.gossipIntervalMs,
+      startedAtMs: nowMs,
     });
     this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
     this.packetReader.checksReplay = !mutations.has('replay-window-off');

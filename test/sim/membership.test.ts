@@ -164,6 +164,23 @@ describe('a dead member', () => {
     expect(missing(scenario, 3, 0, 50)).toEqual([]);
   });
 
+  it('is not forgotten by a node that has just started, and knows it from its log alone', () => {
+    const scenario = new Scenario({ nodes: 3, seed: 14 });
+    scenario.kill(0);
+    const heal = scenario.cutOff(0);
+    scenario.start(0);
+    scenario.ask(0, 'PING');
+    expect(() => scenario.text(0, 'HEARSAY.FORGET', 'node-1')).toThrow('LOADING node-1 has not been met');
+    heal();
+    scenario.untilReady();
+    expect(membersAt(scenario, 0)['node-1']).toMatchObject({ state: 'alive', place: 'in' });
+    // Nobody else is there any more, and it is never met.
+    for (const node of [0, 1, 2]) scenario.kill(node);
+    scenario.start(0);
+    scenario.rest(31_000);
+    expect(scenario.text(0, 'HEARSAY.FORGET', 'node-1')).toBe('OK');
+  });
+
   it('is not forgotten while it lives, nor under a name that nobody has, nor by itself', () => {
     const scenario = new Scenario({ nodes: 3, seed: 14 });
     expect(() => scenario.text(0, 'HEARSAY.FORGET', 'node-1')).toThrow('node-1 is alive');

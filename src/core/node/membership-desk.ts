@@ -5,8 +5,8 @@
  *     staying -> handing: the place is given up; the new owners are handed what lies here, commands go to them
  *             -> lingering: everybody is told, probes are answered until the news has spread -> gone
  *
- * Guarded: a node leaves only when others hold what it held, so far as that can be compared; a member that is alive is never
- * forgotten; both can be asked for again without harm.
+ * Guarded: a node leaves only when others hold what it held, so far as that can be compared; a member that is alive, or may be for all
+ * that a node knows that has just started, is never forgotten; both can be asked for again without harm.
  */
 import type { Log } from '../../ports/log.js';
 import { HearsayError } from '../base/errors.js';
@@ -17,6 +17,8 @@ import type { Rooms } from './rooms.js';
 /** A partition that has evicted cannot be compared to the end: it is waited for while records move, and this long after. */
 const LOSSY_PATIENCE_MS = 5_000;
 const REPORT_INTERVAL_MS = 10_000;
+/** Whom a node has not met so long after its start is taken for dead; before that, it may only not have met it yet. */
+const MEET_WITHIN_MS = 30_000;
 
 type Phase = 'staying' | 'handing' | 'lingering' | 'gone';
 
@@ -31,7 +33,7 @@ export class MembershipDesk {
     private readonly ports: { log: Log },
     private readonly rooms: Rooms,
     private readonly store: Store,
-    private readonly options: { selfId: string; partitions: number; gossipIntervalMs: number },
+    private readonly options: { selfId: string; partitions: number; gossipIntervalMs: number; startedAtMs: number },
   ) {}
 
   /** Begins to leave. Throws HearsayError when nobody is there to take what this node holds. */
@@ -67,6 +69,10 @@ export class MembershipDesk {
         'ERR',
         `${id} is ${member.state}: only a dead member is forgotten; stop it first, or have it leave`,
       );
+    }
+    if (member === undefined && nowMs - this.options.startedAtMs < MEET_WITHIN_MS) {
+      const leftS = Math.ceil((MEET_WITHIN_MS - (nowMs - this.options.startedAtMs)) / 1000);
+      throw new HearsayError('LOADING', `${id} has not been met since this node started: ask again in ${leftS} s`);
     }
     if (ring.forget(id, member?.zone ?? '')) this.ports.log.info('member forgotten as told', { id });
     this.settle(id, nowMs);
