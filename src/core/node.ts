@@ -28,6 +28,7 @@ import {
   FRAME_LEAVES,
   FRAME_LIST,
   FRAME_PULL,
+  FRAME_READY,
   FRAME_RECORDS,
   FRAME_REQUEST,
   FRAME_RESPONSE,
@@ -345,6 +346,7 @@ export class HearsayNode implements Machine {
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);
     this.refreshRing();
+    this.rooms.ownership.readiness.tick(this.rooms.ownership, this.rooms.peers, now);
     this.watchClock();
     this.rooms.peers.tick(now);
     this.rooms.replicator.tick();
@@ -430,6 +432,7 @@ export class HearsayNode implements Machine {
     const ready = peers.bytes(stream, bytes, start, end, now);
     if (ready !== null) {
       this.rooms.ring.announceTo(peers, ready);
+      this.rooms.ownership.readiness.tellTo(ready, this.rooms.ownership, peers);
       this.rooms.floorDesk.sayTo(ready);
       this.rooms.replicator.reconnected(ready);
     }
@@ -533,6 +536,9 @@ export class HearsayNode implements Machine {
         break;
       case FRAME_GONE:
         this.rooms.floorDesk.gone(peer, body);
+        break;
+      case FRAME_READY:
+        this.rooms.ownership.readiness.arrived(peer, body, this.monotonicMs);
         break;
       case FRAME_VECTOR:
         this.rooms.antiEntropy.vector(peer, body);

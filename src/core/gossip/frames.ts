@@ -34,6 +34,7 @@ export const FRAME_GONE = 14;
 export const FRAME_VECTOR = 15;
 export const FRAME_PULL = 16;
 export const FRAME_SLICE = 17;
+export const FRAME_READY = 18;
 /** Whoever dialled has met the answer: only now is it more than a recording. */
 export const FRAME_CONFIRM = 30;
 /** The frames behind this one are sealed with another of the cluster's keys: its id, u32. */

@@ -143,6 +143,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     selfId: nodeId,
     partitions: config.partitions,
     replicas: config.replicas,
+    mutations,
   });
   const floors = new Floors({ ...options, marginMs: config.floorMarginMs, graceMs: config.tombstoneGraceMs });
   floors.floor.set(state.floors);

@@ -322,7 +322,8 @@ export class AntiEntropy {
 
   /** The peer has said what differs: everything else it was asked about is equal. */
   private allCompared(round: Round, said: RoundEnd): void {
-    this.ownership.peerReports(round.peer.id, said.unready, said.handing, this.now);
+    const ringHash = said.busy ? null : this.ownership.ringHash;
+    this.ownership.readiness.note(round.peer, ringHash, said.unready, said.handing, this.now);
     round.compared = true;
     round.postponed = said.remaining.size > 0;
     if (said.busy || round.postponed) round.clean = false;

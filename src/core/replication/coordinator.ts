@@ -80,7 +80,7 @@ export class Coordinator {
     if (caller.session !== null && last > command.firstKey) return false;
     for (let index = command.firstKey; index <= last; index += command.step) {
       const partition = this.keyspace.focus(args.buffer, args.starts[index], args.ends[index]);
-      const elsewhere = this.route(command, args, partition) !== null;
+      const elsewhere = this.route(command, args, partition, caller) !== null;
       const waits = this.order.ahead(caller.origin, partition) !== undefined;
       if (elsewhere || waits || !this.ownership.met || this.mustAsk(command, args, partition, caller)) {
         this.keyspace.unfocus();
@@ -123,7 +123,7 @@ export class Coordinator {
     }
     // A former owner that still holds the partition answers reads that its new owner passes on.
     const handingOff = hops > 0 && (command.flags & WRITE) === 0 && this.holdsForeign(partition);
-    const target = hops >= 2 || handingOff ? null : this.route(command, args, partition);
+    const target = hops >= 2 || handingOff ? null : this.route(command, args, partition, caller);
     if (target !== null) {
       this.forwarding.forward(target, partition, command, args, caller, hops, false);
       return;
@@ -251,12 +251,13 @@ export class Coordinator {
     const strict = caller.strict || all;
     const owns = this.ownership.owns(partition);
     const owners = this.ownership.ownerCount(partition);
-    const wanted = all ? Math.max(owners, 1) : quorumOf(this.options.replicas);
+    const formers = this.ownership.formers(partition);
+    const wanted = (all ? Math.max(owners, 1) : quorumOf(this.options.replicas)) + formers.length;
     // A stand-in counts as one of the quorum, unless the caller is strict.
     const self = owns || !strict ? 1 : 0;
     let reachable = self;
     let crowded: Peer | null = null;
-    for (const peer of this.ownership.otherOwners(partition)) {
+    for (const peer of [...this.ownership.otherOwners(partition), ...formers]) {
       if (peer.state !== 'alive') continue;
       if (peer.pending.hasRoom(0)) reachable++;
       else crowded = peer;
@@ -342,13 +343,21 @@ export class Coordinator {
     return (command.flags & READ) !== 0 || readsFirst(command, args);
   }
 
+  /** Whether others know better than this node, which has just joined, who counts for what the caller asks. */
+  private isUnaware(caller: Caller): boolean {
+    return this.ownership.isUnaware && (caller.readLevel !== 'one' || caller.writeLevel !== 'one');
+  }
+
   private holdsForeign(partition: number): boolean {
     return !this.ownership.owns(partition) && this.replicator.holdsAny(partition);
   }
 
   /** Null: run it here. Otherwise the owner to run it at. */
-  private route(command: Command, args: Args, partition: number): Peer | null {
+  private route(command: Command, args: Args, partition: number, caller: Caller): Peer | null {
     const ownership = this.ownership;
+    if (this.isUnaware(caller)) {
+      return ownership.otherOwner(partition, null) ?? null;
+    }
     if (this.drifted && (command.flags & WRITE) !== 0) return ownership.otherOwner(partition, null) ?? null;
     if (readsFirst(command, args)) {
       const first = ownership.firstOwner(partition);

@@ -10,9 +10,11 @@
 import { mix32 } from '../base/hash.js';
 import type { Flaps } from '../membership/flaps.js';
 import { type Placement, place } from '../partitions/placement.js';
-import type { Ring } from '../partitions/ring.js';
+import type { Ring, RingMember } from '../partitions/ring.js';
 import { slotMap } from '../partitions/slot-map.js';
+import { FormerOwners } from './former-owners.js';
 import type { Peer, Peers } from './peers.js';
+import { Readiness } from './readiness.js';
 
 /** After a restart an owner answers from what it recovered, at the latest after this time. */
 export const CATCH_UP_MS = 1000;
@@ -21,20 +23,16 @@ const SILENT_OWNER_MS = 10_000;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
 
-interface PeerReport {
-  readonly unready: ReadonlySet<number>;
-  readonly handing: ReadonlySet<number>;
-  readonly atMs: number;
-}
-
 export interface OwnershipOptions {
   selfId: string;
   partitions: number;
   replicas: number;
+  mutations: ReadonlySet<string>;
 }
 
 export class Ownership {
   placement: Placement;
+  private members: readonly RingMember[] = [];
   private previous: Placement | null = null;
   private placedHash = -1;
   /** Per partition: the other owners as peers, in order. */
@@ -47,8 +45,11 @@ export class Ownership {
   readonly fetching: Uint8Array;
   private flapsVersion = 0;
   private primaries: Uint16Array = new Uint16Array(0);
-  /** Per peer: what it last said of its partitions. */
-  private readonly reports = new Map<string, PeerReport>();
+  /** What peers said of their partitions. */
+  readonly readiness: Readiness;
+  private readonly former: FormerOwners;
+  /** Raised whenever this node has something else to say of its partitions. */
+  changes = 0;
   /** Partitions owned until the ring changed, ready then, and still held here. */
   private readonly handing = new Set<number>();
   private ringChangedAtMs = 0;
@@ -71,6 +72,8 @@ export class Ownership {
     this.readyAtMs = new Float64Array(options.partitions);
     this.fetching = new Uint8Array(options.partitions);
     this.placement = place([], options.partitions, options.replicas);
+    this.readiness = new Readiness(options);
+    this.former = new FormerOwners(peers, this.readiness, options);
   }
 
   /**
@@ -97,10 +100,11 @@ export class Ownership {
     if (hash !== this.placedHash) {
       this.placedHash = hash;
       this.ringChangedAtMs = nowMs;
-      const members = this.ring.records().filter((record) => record.state === 'in');
       // The oldest is kept until everything is ready: only its owners are sure to hold what is still to be fetched.
       if (this.previous === null && this.placement.members.length > 0) this.previous = this.placement;
-      this.placement = place(members, this.options.partitions, this.options.replicas);
+      this.former.ringChanged(hash, this.members.length > 0 ? this.members : null, !this.met);
+      this.members = this.ring.members();
+      this.placement = place(this.members, this.options.partitions, this.options.replicas);
     }
     const self = this.placement.members.indexOf(this.options.selfId);
     if (!this.met && this.placement.members.length > 1) {
@@ -118,9 +122,40 @@ export class Ownership {
       for (const index of owners) if (index !== self) others.push(this.peers.ensure(this.placement.members[index]));
       this.others.push(others);
     }
+    this.changes++;
     this.countNotReady();
     if (this.notReady === 0) this.previous = null;
+    this.former.tick((partition) => this.others[partition], true);
     this.refreshSlotMap();
+  }
+
+  /** Who owned a partition before and may hold what its owners lack: asked with them for what is done above level one. */
+  formers(partition: number): readonly Peer[] {
+    return this.former.of(partition);
+  }
+
+  /** Partitions with former owners that count still. */
+  get moving(): number {
+    return this.former.size;
+  }
+
+  /** Members of the ring that went before, while that matters. */
+  get membersBefore(): readonly RingMember[] | null {
+    return this.former.members;
+  }
+
+  /** Whether others are to coordinate what is done above level one: this node has just joined. */
+  get isUnaware(): boolean {
+    return this.former.isUnaware;
+  }
+
+  /** Partitions that this node owns and is not ready for. */
+  unreadyPartitions(): Set<number> {
+    const unready = new Set<number>();
+    for (let partition = 0; this.notReady > 0 && partition < this.options.partitions; partition++) {
+      if (this.place[partition] >= 0 && this.ready[partition] === 0) unready.add(partition);
+    }
+    return unready;
   }
 
   /** Other owners of a partition, in order of preference. */
@@ -128,7 +163,7 @@ export class Ownership {
     return this.others[partition];
   }
 
-  /** Who may hold newer records than this node: other owners that may be reached, and while catching up, former owners. */
+  /** Who may hold newer records than this node: other owners that may be reached, and while the partition moves, former owners. */
   sources(partition: number): Peer[] {
     const sources = this.others[partition].filter(isReachable);
     if (this.previous !== null && this.ready[partition] === 0) {
@@ -137,6 +172,7 @@ export class Ownership {
         if (peer !== undefined && isReachable(peer) && !sources.includes(peer)) sources.push(peer);
       }
     }
+    for (const peer of this.formers(partition)) if (!sources.includes(peer)) sources.push(peer);
     return sources;
   }
 
@@ -160,6 +196,7 @@ export class Ownership {
     if (this.ready[partition] === 1) return;
     this.ready[partition] = 1;
     this.fetching[partition] = 0;
+    this.changes++;
     this.notReady--;
     if (this.notReady === 0) this.previous = null;
   }
@@ -176,6 +213,7 @@ export class Ownership {
         else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition)) this.markReady(partition);
       }
     }
+    this.former.tick((partition) => this.others[partition], false);
     if (this.flaps.version !== this.flapsVersion) this.refreshSlotMap();
   }
 
@@ -210,7 +248,13 @@ export class Ownership {
       }
     }
     const others = this.others[partition];
-    for (const peer of others) if (peer.state === 'alive' && peer.connected && !avoid?.has(peer.id)) return peer;
+    let unready: Peer | undefined;
+    for (const peer of others) {
+      if (peer.state !== 'alive' || !peer.connected || avoid?.has(peer.id)) continue;
+      if (!this.isCatchingUp(peer, partition)) return peer;
+      unready ??= peer;
+    }
+    if (unready !== undefined) return unready;
     for (const peer of others) if (peer.state === 'alive' && !avoid?.has(peer.id)) return peer;
     for (const peer of others) if (peer.state === 'suspect' && !avoid?.has(peer.id)) return peer;
     return undefined;
@@ -219,15 +263,16 @@ export class Ownership {
   /** Stand-ins for owners that are not alive: other live members, the same order on every node. */
   fallbacks(partition: number, count: number): Peer[] {
     const owners = this.others[partition];
+    const formers = this.formers(partition);
     return this.peers
       .all()
-      .filter((peer) => peer.state === 'alive' && !owners.includes(peer))
+      .filter((peer) => peer.state === 'alive' && !owners.includes(peer) && !formers.includes(peer))
       .sort((left, right) => rank(partition, left.id) - rank(partition, right.id))
       .slice(0, count);
   }
 
   forget(id: string): void {
-    this.reports.delete(id);
+    this.readiness.forget(id);
   }
 
   /** Index into `placement.members` of the node that the slot map names for each partition. */
@@ -254,25 +299,20 @@ export class Ownership {
     this.readyAtMs[partition] = recovered ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * A peer says which partitions it owns and is not ready for, and which it owned, was ready for, and still holds for their
-   * new owners.
-   */
-  peerReports(peerId: string, unready: ReadonlySet<number>, handing: ReadonlySet<number>, nowMs: number): void {
-    this.reports.set(peerId, { unready, handing, atMs: nowMs });
-  }
-
   /** Whether comparing with this peer tells what a partition holds: a ready owner, or one that was and hands it over. */
   isSource(peer: Peer, partition: number): boolean {
-    const report = this.reports.get(peer.id);
-    if (report?.handing.has(partition)) return true;
-    if (this.others[partition].includes(peer)) return report !== undefined && !report.unready.has(partition);
-    return false;
+    const report = this.readiness.of(peer.id);
+    if (report === undefined) return false;
+    if (report.handing.has(partition)) return true;
+    // By another ring it may own none of it yet.
+    return (
+      this.others[partition].includes(peer) && report.ringHash === this.placedHash && !report.unready.has(partition)
+    );
   }
 
   /** Whether a peer last said that it owns a partition and is not ready for it. */
   isCatchingUp(peer: Peer, partition: number): boolean {
-    return this.reports.get(peer.id)?.unready.has(partition) ?? false;
+    return this.readiness.of(peer.id)?.unready.has(partition) ?? false;
   }
 
   /** Former owners that still hold a partition for us to fetch. */
@@ -282,15 +322,16 @@ export class Ownership {
 
   /** A partition that this node held for its new owners is gone from here. */
   handedOff(partition: number): void {
-    this.handing.delete(partition);
+    if (this.handing.delete(partition)) this.changes++;
   }
 
   /** Every live member has said, since the ring changed, that it cannot be a source: a cluster that begins. */
   private nobodyHas(partition: number): boolean {
     for (const peer of this.peers.all()) {
       if (!isReachable(peer)) continue;
-      const report = this.reports.get(peer.id);
-      if (report === undefined || report.atMs < this.ringChangedAtMs || this.isSource(peer, partition)) return false;
+      const report = this.readiness.of(peer.id);
+      if (report?.ringHash !== this.placedHash || report.atMs < this.ringChangedAtMs) return false;
+      if (this.isSource(peer, partition)) return false;
     }
     return true;
   }
@@ -309,7 +350,7 @@ export class Ownership {
   private awaitsOwner(partition: number, nowMs: number, floor: number): boolean {
     for (const peer of this.others[partition]) {
       if (peer.state !== 'alive') continue;
-      const report = this.reports.get(peer.id);
+      const report = this.readiness.of(peer.id);
       if (report === undefined || peer.saidWallMs === 0) {
         if (nowMs < this.readyAtMs[partition] - CATCH_UP_MS + SILENT_OWNER_MS) return true;
       } else if (nowMs - report.atMs < SILENT_OWNER_MS && peer.connected) {

@@ -114,9 +114,9 @@ export class QuorumReads {
         // A ready owner asks only for what a session has seen.
         return this.ownership.owns(partition) && this.ownership.isReady(partition) && caller.session !== null ? 0 : 1;
       case 'quorum':
-        return quorumOf(this.options.replicas);
+        return quorumOf(this.options.replicas) + this.ownership.formers(partition).length;
       case 'all':
-        return Math.max(this.ownership.ownerCount(partition), 1);
+        return Math.max(this.ownership.ownerCount(partition), 1) + this.ownership.formers(partition).length;
     }
   }
 
@@ -353,6 +353,7 @@ export class QuorumReads {
     const counts = this.ownership.owns(partition) && !atOne;
     let votes = counts && (mine !== null || this.isDefinite(partition)) ? 1 : 0;
     let answers = counts ? 1 : 0;
+    const isMoving = !atOne && this.ownership.formers(partition).length > 0;
     let open = 0;
     for (const { vote } of gathering.asked.values()) {
       if (vote === null) open++;
@@ -361,6 +362,8 @@ export class QuorumReads {
         if (vote.definite) votes++;
       }
     }
+    // An owner that is catching up knows what it has acknowledged, and its former owners what went before.
+    if (isMoving) votes = answers;
     while (votes + open < wanted && this.askNext(gathering) !== null) open++;
     if (votes < wanted && open > 0) {
       if (gathering.spare.length > 0 && gathering.hedge === null && !gathering.denied) this.watch(gathering);

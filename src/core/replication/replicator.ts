@@ -64,6 +64,8 @@ function keyOf(bytes: Buffer, offset: number): string {
 /** What became of a RECORDS message. */
 export interface Received {
   ringDiffers: boolean;
+  /** Whoever stamped the records sends them to all owners. */
+  spread: boolean;
   /** Keys whose expiry change came without its value: the sender is asked for the whole record. */
   missing: Buffer[];
 }
@@ -125,7 +127,10 @@ export class Replicator {
       if (peer.state === 'alive' || peer.state === 'suspect') this.send(peer, bytes, offset, length, operation);
       if (peer.state !== 'alive') this.hint(peer, bytes, offset, partition, this.writes);
     }
-    if (operation === null || operation.standIns === null) return;
+    if (operation === null) return;
+    // What is acknowledged above level one rests on those that owned the partition until now, too.
+    for (const peer of this.ownership.formers(partition)) this.send(peer, bytes, offset, length, operation);
+    if (operation.standIns === null) return;
     for (const id of operation.standIns) this.send(this.peers.ensure(id), bytes, offset, length, operation);
   }
 
@@ -261,10 +266,11 @@ export class Replicator {
 
   /** Takes in a RECORDS message. Nothing in it is trusted: each record is verified, dated and merged for itself. */
   receive(peer: Peer, body: Buffer, start: number, end: number, viaStream: boolean): Received {
-    const received: Received = { ringDiffers: false, missing: [] };
+    const received: Received = { ringDiffers: false, spread: false, missing: [] };
     if (end - start < RECORDS_HEADER_BYTES) return received;
     const number = recordsNumber(body, start);
     received.ringDiffers = recordsRingHash(body, start) !== this.ownership.ringHash;
+    received.spread = !received.ringDiffers;
     let refused: number[] | null = null;
     let position = 0;
     for (let at = start + RECORDS_HEADER_BYTES; at < end; ) {
@@ -296,7 +302,7 @@ export class Replicator {
       this.stats.recordsMalformed++;
       return false;
     }
-    return this.take(peer, body, start, length, { ringDiffers: false, missing: [] });
+    return this.take(peer, body, start, length, { ringDiffers: false, spread: false, missing: [] });
   }
 
   /** Acknowledgements that waited for the log. */
@@ -342,7 +348,7 @@ export class Replicator {
       if (isNew && hlc > resetHlc) this.distinctKeys.count(hash);
       this.stats.recordsApplied++;
       if (outcome === MERGE_DERIVED) this.stats.recordsMerged++;
-      if (!this.ownership.owns(partition)) this.foreignTouched[partition] = 1;
+      if (this.isNewForOwners(peer, partition, received)) this.foreignTouched[partition] = 1;
       if (!logMerged(this.store, this.wal, outcome, bytes, offset)) return false;
       this.frontiers.note(partition, bytes, offset);
       return true;
@@ -364,6 +370,17 @@ export class Replicator {
       this.offer(peer, this.store.buffer, this.store.offset);
     }
     return true;
+  }
+
+  /**
+   * Whether what came of a partition that is not ours has to be brought to its owners. What an owner sends while this node hands the
+   * partition over goes to them all: otherwise writes without end would keep the move from ending.
+   */
+  private isNewForOwners(peer: Peer, partition: number, received: Received): boolean {
+    const { ownership } = this;
+    if (ownership.owns(partition)) return false;
+    if (!received.spread || !ownership.handedPartitions.has(partition)) return true;
+    return !ownership.otherOwners(partition).includes(peer);
   }
 
   /** Everything of a partition was dropped here: what was seen of it is no longer held, the log's notes of it neither. */

@@ -92,7 +92,7 @@ export class RoundAnswer {
     }
     const handing = this.ownership.handedPartitions;
     const differing = new Set(vectors.keys());
-    const end = { busy, unready: this.unreadyHere(), handing, remaining, skipped, doubted, differing };
+    const end = { busy, unready: this.ownership.unreadyPartitions(), handing, remaining, skipped, doubted, differing };
     this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
     for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
     return busy;
@@ -120,16 +120,6 @@ export class RoundAnswer {
   encodeVector(partition: number, flags: number): Buffer {
     const { flushedHlc, flushedActor } = this.store;
     return encodeVector({ partition, flags, flushedHlc, flushedActor, vector: this.frontiers.of(partition) });
-  }
-
-  /** Partitions that this node owns and is not ready for. */
-  private unreadyHere(): Set<number> {
-    const unready = new Set<number>();
-    if (this.ownership.unready === 0) return unready;
-    for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (this.ownership.owns(partition) && !this.ownership.isReady(partition)) unready.add(partition);
-    }
-    return unready;
   }
 }
 
