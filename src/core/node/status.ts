@@ -94,6 +94,9 @@ export interface StatusParts {
 /** A round of anti-entropy with every live peer found nothing within this time: converged. */
 const CONVERGED_WITHIN_MS = 10_000;
 
+/** Rows of STATUS about partitions that are being fetched: as many as are worth reading. */
+const PARTITIONS_COMING_MAX = 32;
+
 type Status = ReturnType<CommandHost['status']>;
 
 export function nodeStatus(parts: StatusParts): Status {
@@ -275,6 +278,7 @@ export function nodeStatus(parts: StatusParts): Status {
     streams_refused: peers.incoming.refused,
     streams_closed_unproven: peers.incoming.strangersClosed,
     contacts_dropped: peers.outgoing.contactsDropped,
+    partitions_coming: antiEntropy.catchUp.progress(PARTITIONS_COMING_MAX).map((row) => ({ ...row })),
     log: [wal.stats()],
     gossip: [membership.stats()],
     members: membership.members().map((member) => describeMember(member, peers.get(member.id), parts)),

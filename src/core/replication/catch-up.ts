@@ -52,7 +52,25 @@ interface Pull {
   /** When to ask, for the first time or again; infinite never. */
   askAtMs: number;
   tries: number;
+  /** Since when, and what has come. */
+  readonly beganAtMs: number;
+  records: number;
+  bytes: number;
 }
+
+/** How far a partition is that is being fetched. */
+export interface PullProgress {
+  partition: number;
+  source: string;
+  /** Of the hashes of a walk; 0 while the peer's own latest writes are asked for, which are few. */
+  percent: number;
+  records: number;
+  bytes: number;
+  /** At the pace so far; -1 when there is none yet. */
+  eta_seconds: number;
+}
+
+const HASHES = 2 ** 32;
 
 export class CatchUp {
   nowMs = 0;
@@ -77,6 +95,19 @@ export class CatchUp {
     return this.pulls.size;
   }
 
+  /** The first of them that are under way or wait: `most` at most. */
+  progress(most: number): PullProgress[] {
+    const rows: PullProgress[] = [];
+    for (const { partition, peer, recent, cursor, records, bytes, beganAtMs } of this.pulls.values()) {
+      if (rows.length >= most) break;
+      const share = recent ? 0 : cursor / HASHES;
+      const leftMs = share === 0 ? -1000 : ((this.nowMs - beganAtMs) * (1 - share)) / share;
+      const percent = Math.floor(share * 100);
+      rows.push({ partition, source: peer.id, percent, records, bytes, eta_seconds: Math.ceil(leftMs / 1000) });
+    }
+    return rows;
+  }
+
   isPulling(partition: number): boolean {
     return this.pulls.has(partition);
   }
@@ -97,6 +128,9 @@ export class CatchUp {
       lossy: false,
       askAtMs: this.nowMs,
       tries: 0,
+      beganAtMs: this.nowMs,
+      records: 0,
+      bytes: 0,
     });
     this.nextToken = (this.nextToken + 1) >>> 0 || 1;
     this.askNext(peer);
@@ -132,11 +166,12 @@ export class CatchUp {
       return -1;
     }
     this.stats.bytes += body.length;
+    pull.bytes += body.length;
     if ((head.flags & SLICE_GONE) !== 0 || !this.begins(pull, head)) {
       this.abandon(pull);
       return -1;
     }
-    if (!this.takeAll(peer, body, recordsStart)) {
+    if (!this.takeAll(pull, body, recordsStart)) {
       this.stats.unkept++;
       pull.askAtMs = this.nowMs + RETRY_MS;
       return -1;
@@ -164,10 +199,11 @@ export class CatchUp {
   }
 
   /** Merges and logs every record of a slice; false at the first that could not be kept. */
-  private takeAll(peer: Peer, body: Buffer, start: number): boolean {
+  private takeAll(pull: Pull, body: Buffer, start: number): boolean {
     for (let at = start; at < body.length; at += recordBytes(body, at)) {
-      if (!this.replicator.adopt(peer, body, at, body.length)) return false;
+      if (!this.replicator.adopt(pull.peer, body, at, body.length)) return false;
       this.stats.records++;
+      pull.records++;
     }
     return true;
   }

@@ -110,6 +110,8 @@ export class Ownership {
     if (!this.met && this.placement.members.length > 1) {
       this.met = true;
       this.place.fill(-1);
+      // The ring is heard before its members are known to be alive.
+      this.asksUntilMs = nowMs + MEET_MS;
     }
     this.others = [];
     for (let partition = 0; partition < this.options.partitions; partition++) {
