@@ -21,6 +21,7 @@ it.each([
   [501, 'a node whose clock was behind a flush offered what the flush had taken, again and again'],
   [522, 'a wiped node never heard of the ring: it was told before it knew who spoke'],
   [1227, 'MSET answered that nothing had changed when some of its keys had been written'],
+  [1854, 'MSET answered with the refusal of one key when another, whose outcome was open, had been written'],
 ])('seed %i: %s', (seed) => {
   const result = runPlan(hearsayFactories(), drawPlan(seed));
   expect(result.violations).toEqual([]);

@@ -1,7 +1,8 @@
 /**
  * Commands of many keys, run key by key where the keys live: MGET, MSET, DEL, UNLINK, EXISTS, TOUCH, and the sums and lists
  * over partitions (DBSIZE, KEYS). A client never hears of it: no MOVED, no CROSSSLOT. What each part answers is collected,
- * and combined when the last is done; the first error, in the order of the keys, is the whole's.
+ * and combined when the last is done; the first error, in the order of the keys, is the whole's: of a write, the
+ * first that leaves the outcome open, if there is one.
  * Guarded: one reply, in one place of the caller's order, and not before the parts that were held are durable.
  */
 import { HearsayError } from '../base/errors.js';
@@ -21,6 +22,7 @@ import type { WriteMarks } from './write-marks.js';
 export const PARTS_MAX = 16_384;
 
 const ERROR = 0x2d;
+const OPEN = ['-UNAVAILABLE ', '-NOQUORUM '];
 const COLON = 0x3a;
 const ASTERISK = 0x2a;
 
@@ -148,10 +150,11 @@ export class Gathering {
     place.done();
   }
 
-  /** The first error; but where other parts were carried out, none that says that nothing changed. */
+  /** The first error; but where other parts were carried out, or may have been, none that says that nothing changed. */
   private fail(failed: PartCaller, reply: Reply): void {
-    const { buffer, length } = failed.reply;
     const partly = this.parts.some((part) => part.reply.length > 0 && part.reply.buffer[0] !== ERROR);
+    const open = this.writes && !partly ? this.parts.find((part) => isOpen(part.reply)) : undefined;
+    const { buffer, length } = (open ?? failed).reply;
     if (!this.writes || !partly) reply.raw(buffer, 0, length);
     else reply.error('UNAVAILABLE', `carried out for some keys only: ${buffer.latin1Slice(1, length - 2)}`);
   }
@@ -262,6 +265,11 @@ class PartCaller implements Caller, Deferred {
     this.finished = true;
     this.gathering.partIsDone(this);
   }
+}
+
+/** Whether this is an error after which a write may or may not have been carried out. */
+function isOpen({ buffer, length }: Reply): boolean {
+  return OPEN.some((word) => length > word.length && buffer.latin1Slice(0, word.length) === word);
 }
 
 /** The integer of a `:n` reply, 0 for any other. */

@@ -98,6 +98,22 @@ describe('a command of many keys', () => {
     expect(harness.host.stats.errors.get('OOM')).toBe(1);
   });
 
+  it('does not say that nothing changed when one part was refused and another may have been carried out', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(encode('MSET', 'a', '1', 'b', '2', 'c', '3'));
+    for (const error of [
+      new HearsayError('CLOCKDRIFT', 'later'),
+      new HearsayError('UNAVAILABLE', 'the outcome is unknown'),
+      new HearsayError('BUSY', 'later'),
+    ]) {
+      harness.host.keyspace.refuseWrites = error;
+      harness.host.answerRemote(0);
+    }
+    harness.settle();
+    expect(harness.output()).toBe('-UNAVAILABLE the outcome is unknown\r\n');
+  });
+
   it('waits until the parts that ran here are durable', () => {
     const harness = apart();
     harness.host.batch = 7;
