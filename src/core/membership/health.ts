@@ -16,6 +16,8 @@ export class Health {
   stalls = 0;
   /** How long the latest stall took by the clock that ran through it. */
   pausedMs = 0;
+  /** Whether only the wall clock shows the latest stall: the machine slept, or its clock was set ahead. */
+  onlyByWallClock = false;
   private readonly tickIntervalMs: number;
   private lastTickMs: number | null = null;
   private lastWallMs = 0;
@@ -25,18 +27,20 @@ export class Health {
   }
 
   /**
-   * Notes a tick. Returns the time since the one before if the loop stood still in it, else 0. A wall clock that ran away
-   * from the monotonic one counts as standing still too: the machine slept, and the monotonic clock with it.
+   * Notes a tick. Returns the time since the one before if the loop stood still in it, else 0. A wall clock that ran ahead of
+   * the monotonic one may mean the same: the machine slept, and the monotonic clock with it. It is no count of stalls, for the
+   * clock may as well have been set; one that was set back says nothing.
    */
   ticked(nowMs: number, wallMs: number): number {
     const gapMs = this.lastTickMs === null ? 0 : nowMs - this.lastTickMs;
-    const sleptMs = this.lastTickMs === null ? 0 : Math.abs(wallMs - this.lastWallMs - gapMs);
+    const sleptMs = this.lastTickMs === null ? 0 : wallMs - this.lastWallMs - gapMs;
     this.lastTickMs = nowMs;
     this.lastWallMs = wallMs;
     const lagMs = Math.max(0, gapMs - this.tickIntervalMs);
     this.loopLagMs += lagMs > this.loopLagMs ? lagMs - this.loopLagMs : LAG_SMOOTHING * (lagMs - this.loopLagMs);
-    if (gapMs <= stallThresholdMs(this.tickIntervalMs) && sleptMs <= SLEPT_MS) return 0;
-    this.stalls++;
+    this.onlyByWallClock = gapMs <= stallThresholdMs(this.tickIntervalMs);
+    if (this.onlyByWallClock && sleptMs <= SLEPT_MS) return 0;
+    if (!this.onlyByWallClock) this.stalls++;
     this.pausedMs = Math.max(gapMs, sleptMs);
     return gapMs;
   }

@@ -345,14 +345,17 @@ export class Membership {
   private stalled(gapMs: number): void {
     const { probeIntervalMs, suspicionMultiplier, suspicionFloorMs } = this.options;
     const { liveCount } = this.roster;
-    this.health.worse(Math.ceil(gapMs / probeIntervalMs));
+    if (!this.health.onlyByWallClock) this.health.worse(Math.ceil(gapMs / probeIntervalMs));
     this.suspicions.postpone(gapMs);
     this.prober.voidInFlight(this.nowMs, this.health.score);
     const minMs = suspicionMinMs(suspicionMultiplier, liveCount, probeIntervalMs, suspicionFloorMs);
     this.deathsHeldUntilMs = this.nowMs + deathHoldMs(liveCount, probeIntervalMs, this.health.score, minMs);
     // Others may have given us up meanwhile: we say that we are there, and hear what became of them.
     if (this.health.pausedMs >= suspicionFloorMs) this.nextPushPullMs = this.nowMs;
-    this.log.warn('event loop stalled', { gapMs: Math.round(gapMs), healthScore: this.health.score });
+    if (this.health.onlyByWallClock) {
+      const aheadMs = Math.round(this.health.pausedMs);
+      this.log.info('the clock ran ahead: it was set, or this machine slept', { aheadMs });
+    } else this.log.warn('event loop stalled', { gapMs: Math.round(gapMs), healthScore: this.health.score });
   }
 
   private probeFailed(member: Held, silentHelpers: number): void {

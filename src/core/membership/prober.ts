@@ -45,6 +45,9 @@ interface Probe {
   urgent: boolean;
   /** Pinged more than once, so an answer tells no round trip. */
   repeated: boolean;
+  /** When it pings again, and how often from then on until helpers are asked; infinite for once. */
+  nextPingMs: number;
+  readonly pingEveryMs: number;
   askedHelpers: boolean;
   helpers: Set<string>;
 }
@@ -60,6 +63,8 @@ interface Relay {
 }
 
 const RELAYS_MAX = 256;
+/** Pings of a probe that asks again whether datagrams get through, spread over the time for a direct answer. */
+const PINGS_AGAIN = 4;
 const NO_FAILURES: FailedProbe[] = [];
 
 export class Prober {
@@ -124,7 +129,7 @@ export class Prober {
 
   /**
    * An ack arrived; one that answers a relay is passed on. The round trip counts only if it came straight back by datagram.
-   * Where only the stream answers, the member is asked again at once, until it is known whether datagrams get there.
+   * Where none did, the member is asked again at once, until it is known whether datagrams get there.
    */
   answered(answer: Ack, viaStream: boolean, nowMs: number, wallMs: number, healthScore: number): Answered {
     const direct = answer.kind === ACK && !viaStream;
@@ -149,7 +154,7 @@ export class Prober {
     }
     if (direct || member.udpBlocked) return { ours: true, linkChanged: opened };
     const closed = noteDatagramMiss(member);
-    if (!closed && viaStream) this.launch(member, nowMs, healthScore, true);
+    if (!closed) this.launch(member, nowMs, healthScore, true, PINGS_AGAIN);
     return { ours: true, linkChanged: closed ? member : null };
   }
 
@@ -196,7 +201,7 @@ export class Prober {
     for (const { member } of urgent) this.launch(member, nowMs, healthScore, true);
   }
 
-  private launch(member: Held, nowMs: number, healthScore: number, urgent: boolean): void {
+  private launch(member: Held, nowMs: number, healthScore: number, urgent: boolean, pings = 1): void {
     const { probeTimeoutMs, probeIntervalMs } = this.options;
     const running = this.probeOf.get(member.id);
     if (running !== undefined) {
@@ -213,6 +218,8 @@ export class Prober {
       deadlineMs: nowMs + wholeMs,
       urgent,
       repeated: false,
+      nextPingMs: pings > 1 ? nowMs + directMs / pings : Number.POSITIVE_INFINITY,
+      pingEveryMs: directMs / pings,
       askedHelpers: false,
       helpers: new Set(),
     };
@@ -233,7 +240,13 @@ export class Prober {
         if (probe.member.lastHeardMs > probe.startMs) continue;
         if (failures === NO_FAILURES) failures = [];
         failures.push({ member: probe.member, silentHelpers: this.silentHelpers(probe) });
-      } else if (nowMs >= probe.directDeadlineMs && !probe.askedHelpers) this.askHelpers(probe, nowMs);
+      } else if (nowMs >= probe.directDeadlineMs) {
+        if (!probe.askedHelpers) this.askHelpers(probe, nowMs);
+      } else if (nowMs >= probe.nextPingMs) {
+        probe.nextPingMs += probe.pingEveryMs;
+        probe.repeated = true;
+        this.sendPing(probe, nowMs, false);
+      }
     }
     return failures;
   }

@@ -55,6 +55,14 @@ describe('a node whose datagrams are blocked both ways', () => {
     expect(late.logged.some((line) => line.startsWith('udp blocked'))).toBe(true);
   });
 
+  it('is not taken for blocked at a loss of three tenths each way, however long that lasts', () => {
+    const world = new World(314);
+    const nodes = world.cluster(5);
+    world.loss = 0.3;
+    world.run(900_000);
+    expect(nodes.flatMap((node) => node.logged).filter((line) => line.startsWith('udp'))).toEqual([]);
+  });
+
   it('is not taken for blocked when a few datagrams are lost', () => {
     const world = new World(312);
     const nodes = world.cluster(5);

@@ -169,6 +169,16 @@ describe('Health', () => {
     health.ticked(0, 1_000);
     expect(health.ticked(25, 1_025)).toBe(0);
     expect(health.ticked(50, 600_000)).toBe(25);
+    expect([health.onlyByWallClock, health.stalls]).toEqual([true, 0]);
+    expect(health.pausedMs).toBe(598_950);
+  });
+
+  it('takes nothing from a wall clock that was set back', () => {
+    const health = new Health(25);
+    health.ticked(0, 600_000);
+    expect(health.ticked(25, 1_000)).toBe(0);
+    expect(health.ticked(4_000, 4_975)).toBe(3975);
+    expect([health.onlyByWallClock, health.stalls]).toEqual([false, 1]);
   });
 
   it('stays between 0 and 7', () => {
