@@ -4,8 +4,10 @@
  * what the operating system was handed, loss of power keeps what was synced and any legal part of the rest, a wipe
  * nothing; and no event of one life reaches the next, but for datagrams that were under way.
  */
+import { HearsayError } from '../core/base/errors.js';
 import { Random } from '../core/base/random.js';
 import type { Disk } from '../ports/disk.js';
+import type { Faults } from '../ports/faults.js';
 import type { Ports } from '../ports/world.js';
 import { type ClockPlan, NodeClock, SimClock } from './clock.js';
 import type { DiskCopy } from './disk.js';
@@ -80,6 +82,13 @@ const CLIENT_PORT = 7_379;
 const GOSSIP_PORT = 17_379;
 const CONTACT_POINTS = 2;
 const LOG_LINES_MAX = 4_000;
+/** A machine may be told to lose a key; disturbances of traffic are the network's, not its own. */
+const NO_TRAFFIC_FAULTS: Faults = {
+  run: () => {
+    throw new HearsayError('ERR', 'fault: the simulated network has faults of its own');
+  },
+  label: () => true,
+};
 /** After a graceful stop the sockets are given this long to send what they hold. */
 const LINGER_MS = 20;
 
@@ -329,7 +338,7 @@ export class SimCluster {
       disk,
       resolver: { resolve: (name, token) => this.resolve(node, life, name, token) },
       log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
-      faults: null,
+      faults: NO_TRAFFIC_FAULTS,
       distinct: new SimDistinct(),
       vitals: { rssBytes: () => 0, cpuUserSeconds: () => 0, cpuSystemSeconds: () => 0, workClockMs: () => 0 },
       secrets: node.secrets,

@@ -52,6 +52,9 @@ const MARKED = [
   'catch_up_walks',
   'repair_leaves_compared',
   'repair_gaps_pulled',
+  'reads_hedged',
+  'reads_repaired',
+  'hints_dropped',
 ];
 /** Commands of the run's own, as against the plan's, have numbers from here. */
 const PROBE_BASE = 1_000_000;

@@ -24,6 +24,9 @@ const MUST_HAPPEN = [
   'datagrams damaged',
   'streams reset',
   'segments held by a partition',
+  'reads hedged',
+  'reads repaired',
+  'hints dropped',
 ];
 
 const marks: Record<string, number> = {};

@@ -23,7 +23,8 @@ import {
   TYPE_TOMBSTONE,
   verifyRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, MERGE_DERIVED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED, MERGE_EQUAL, MERGE_MISSING, MERGE_STALE } from '../store/merging.js';
+import type { Store } from '../store/store.js';
 import { isCovered, isMergeable } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import type { DistinctKeys } from './distinct-keys.js';

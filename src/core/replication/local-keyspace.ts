@@ -32,7 +32,8 @@ import {
   writeHlc,
   writeRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, MERGE_DERIVED, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED } from '../store/merging.js';
+import type { Store } from '../store/store.js';
 import { made } from '../types/made.js';
 import type { ChangeLimits, StateChange } from '../types/merge-type.js';
 import { lastWritten } from '../types/siblings-record.js';

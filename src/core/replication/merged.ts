@@ -3,7 +3,8 @@
  * call it. Guarded: room for what a merge may make is asked for before anything changes.
  */
 import { recordBytes, recordKeyEnd, recordKeyStart } from '../record/record.js';
-import { MERGE_DERIVED, type MergeOutcome, type Store } from '../store/store.js';
+import { MERGE_DERIVED, type MergeOutcome } from '../store/merging.js';
+import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 
 /** Logs what a merge left in the store. False if the log has no room. */

@@ -32,7 +32,8 @@ import {
   writeHlc,
   writeRecord,
 } from '../record/record.js';
-import { MERGE_APPLIED, MERGE_DERIVED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE, type Store } from '../store/store.js';
+import { MERGE_APPLIED, MERGE_DERIVED, MERGE_MISSING, MERGE_REFUSED, MERGE_STALE } from '../store/merging.js';
+import type { Store } from '../store/store.js';
 import { isCovered, isMergeable } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import { type Acks, REFUSED_MAX } from './acks.js';

@@ -5,25 +5,19 @@
  *
  * Guarded: segments, index, digests and ghost together never exceed `memoryBytesMax`; find, touch, allocate, publish and merge
  * allocate nothing on the heap, except for a view when more than a cache line or two is copied. The parts: segments.ts
- * (memory), heads.ts (where records of one kind go), entries.ts (what stands for each key), reclaimer.ts and victims.ts (cleaning,
+ * (memory), heads.ts (where records of one kind go), entries.ts (what stands for each key), merging.ts (what comes of two records), reclaimer.ts and victims.ts (cleaning,
  * eviction), ghost.ts (what left), walker.ts (sweeps and scans), hotkeys.ts. After RAMCloud's log-structured memory
  * (FAST'14), Segcache (NSDI'21) and S3-FIFO (SOSP'23).
  */
 import { assert } from '../base/assert.js';
 import { Hasher } from '../base/hash.js';
-import { isExpiryRecord, isTombstoneRecord, namedActor, namedHlc } from '../record/expiry.js';
-import { foldExpiry, foldedLength } from '../record/fold.js';
-import { compareRecords, compareVersions } from '../record/merge.js';
+import { isTombstoneRecord } from '../record/expiry.js';
+import { compareRecords } from '../record/merge.js';
 import {
   FLAG_MERGE,
-  holdsValue,
   recordActor,
-  recordBaseActor,
-  recordBaseHlc,
   recordBytes,
   recordExpireAtMs,
-  recordExpiryActor,
-  recordExpiryHlc,
   recordHlc,
   recordKeyEnd,
   recordKeyStart,
@@ -32,15 +26,24 @@ import {
   TYPE_PUT,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
-import { made } from '../types/made.js';
-import { BOTH_STAND, LEFT_STANDS, MADE, RIGHT_STANDS } from '../types/merge-type.js';
-import { isCovered, isMergeable, mergeRecords } from '../types/types.js';
 import { BulkRun, RUN_BYTES_MAX } from './bulk.js';
 import { LEAF_WORDS, rootHigh, rootLow } from './digest.js';
 import { Entries, PARTITION_MASK } from './entries.js';
 import { Ghost } from './ghost.js';
 import { FRESH, FRESH_MAIN, type HeadKind, Heads, LANE_ENDLESS, laneOf } from './heads.js';
 import { HotKeys, type HotVisitor, SAMPLED } from './hotkeys.js';
+import {
+  MERGE_APPLIED,
+  MERGE_EQUAL,
+  MERGE_REFUSED,
+  MERGE_STALE,
+  type MergeOutcome,
+  type MergeTarget,
+  mergeExpiry,
+  mergeFound,
+  mergeStates,
+  trimFlushed,
+} from './merging.js';
 import { Reclaimer } from './reclaimer.js';
 import { ADMISSION, MAIN, Segments } from './segments.js';
 import {
@@ -78,26 +81,6 @@ export interface StoreOptions {
   /** The cluster's hash key. */
   hashKey: readonly [number, number];
 }
-
-/** The record stands now; `buffer`, `offset` name it as stored. */
-export const MERGE_APPLIED = 0;
-/** A later version stands. */
-export const MERGE_STALE = 1;
-/** This very version stands. */
-export const MERGE_EQUAL = 2;
-/** An expiry change of a value that is not here. */
-export const MERGE_MISSING = 3;
-/** Flushed, malformed, or there is no room. */
-export const MERGE_REFUSED = 4;
-/** What both make together stands now; `buffer`, `offset` name it as stored, and the log is to have that. */
-export const MERGE_DERIVED = 5;
-export type MergeOutcome =
-  | typeof MERGE_DERIVED
-  | typeof MERGE_APPLIED
-  | typeof MERGE_STALE
-  | typeof MERGE_EQUAL
-  | typeof MERGE_MISSING
-  | typeof MERGE_REFUSED;
 
 export interface StoreStats {
   keys: number;
@@ -137,7 +120,7 @@ const ROOMY_SEGMENTS = LANE_ENDLESS + 3;
 /** Share of memory that expired records kept against older versions may take. */
 const LAPSED_SHARE = 0.05;
 
-export class Store {
+export class Store implements MergeTarget {
   readonly hasher: Hasher;
   readonly addsParts: boolean;
   /** The store at points in time. */
@@ -239,6 +222,11 @@ export class Store {
     return true;
   }
 
+  /** Whether a version is gone with everything up to the last flush. */
+  isFlushed(hlc: number, actor: number): boolean {
+    return this.entries.isFlushed(hlc, actor);
+  }
+
   /** The record just found was used: eviction spares it for that. Finding alone is no use. */
   touch(): void {
     const { buffer, offset } = this;
@@ -289,11 +277,11 @@ export class Store {
   /** Merges a verified PUT, TOMBSTONE or EXPIRY record, or a value of a merge type, from elsewhere. */
   merge(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
     const type = recordType(source, at);
-    if (type === TYPE_EXPIRY) return this.mergeExpiry(partition, hash, source, at);
-    if (type !== TYPE_PUT && !isTombstoneRecord(source, at)) return this.mergeStates(partition, hash, source, at);
+    if (type === TYPE_EXPIRY) return mergeExpiry(this, partition, hash, source, at);
+    if (type !== TYPE_PUT && !isTombstoneRecord(source, at)) return mergeStates(this, partition, hash, source, at);
     if (this.entries.isFlushed(recordHlc(source, at), recordActor(source, at))) return this.refuse();
     if (this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
-      if ((this.buffer[this.offset + 9] & FLAG_MERGE) !== 0) return this.mergeFound(partition, hash, source, at);
+      if ((this.buffer[this.offset + 9] & FLAG_MERGE) !== 0) return mergeFound(this, partition, hash, source, at);
       const order = compareRecords(source, at, this.buffer, this.offset);
       if (order < 0) return MERGE_STALE;
       if (order === 0) return MERGE_EQUAL;
@@ -515,69 +503,6 @@ export class Store {
     };
   }
 
-  private mergeExpiry(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
-    if (!isExpiryRecord(source, at)) return this.refuse();
-    const hlc = namedHlc(source, at);
-    const actor = namedActor(source, at);
-    // One that names no version was made to a value of a merge type, whichever stood.
-    const isNamed = hlc !== 0;
-    const ownHlc = recordHlc(source, at);
-    const ownActor = recordActor(source, at);
-    if (this.entries.isFlushed(isNamed ? hlc : ownHlc, isNamed ? actor : ownActor)) return MERGE_STALE;
-    if (!this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) return MERGE_MISSING;
-    const { buffer, offset } = this;
-    const merges = (buffer[offset + 9] & FLAG_MERGE) !== 0;
-    const baseHlc = recordBaseHlc(buffer, offset);
-    const baseActor = recordBaseActor(buffer, offset);
-    if (isNamed) {
-      const named = compareVersions(hlc, actor, baseHlc, baseActor);
-      if (named > 0) return MERGE_MISSING;
-      if (named < 0 || !holdsValue(buffer, offset)) return MERGE_STALE;
-    } else if (!merges) {
-      return compareVersions(ownHlc, ownActor, baseHlc, baseActor) > 0 ? MERGE_MISSING : MERGE_STALE;
-    }
-    const order = compareVersions(ownHlc, ownActor, recordExpiryHlc(buffer, offset), recordExpiryActor(buffer, offset));
-    if (order < 0) return MERGE_STALE;
-    if (order === 0) return MERGE_EQUAL;
-    if (merges) {
-      const folded = Buffer.allocUnsafe(foldedLength(buffer, offset));
-      foldExpiry(buffer, offset, source, at, folded, 0);
-      return this.mergeFound(partition, hash, folded, 0);
-    }
-    if (!this.allocate(foldedLength(buffer, offset), false, recordExpireAtMs(source, at))) return MERGE_REFUSED;
-    foldExpiry(buffer, offset, source, at, this.buffer, this.offset);
-    this.publish(partition, hash);
-    return MERGE_APPLIED;
-  }
-
-  /** A value of a merge type meets what stands for its key. */
-  private mergeStates(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
-    if (!isMergeable(source, at) || isCovered(source, at, this.flushedHlc, this.flushedActor)) return this.refuse();
-    if (this.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
-      return this.mergeFound(partition, hash, source, at);
-    }
-    // Alone, it is what a flush leaves of it.
-    const verdict = mergeRecords(source, at, source, at, this, made);
-    if (verdict === BOTH_STAND || verdict === LEFT_STANDS) return this.take(partition, hash, source, at);
-    return verdict === MADE ? this.takeMade(partition, hash) : this.refuse();
-  }
-
-  /** By the types' own rule, with the record that `find` has just found. */
-  private mergeFound(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
-    switch (mergeRecords(source, at, this.buffer, this.offset, this, made)) {
-      case BOTH_STAND:
-        return MERGE_EQUAL;
-      case RIGHT_STANDS:
-        return MERGE_STALE;
-      case LEFT_STANDS:
-        return this.take(partition, hash, source, at);
-      case MADE:
-        return this.takeMade(partition, hash);
-      default:
-        return this.refuse();
-    }
-  }
-
   /**
    * Values of merge types that the last walk met are what a flush leaves of them: writes from before it and after it may be in one, where
    * a node heard of it late. The log holds both, so a start comes to the same.
@@ -585,20 +510,12 @@ export class Store {
   private trim(): void {
     const { walker } = this;
     if (walker.mixed.length === 0) return;
-    for (const { partition, hash, key } of walker.mixed) {
-      if (!this.find(partition, hash, key, 0, key.length)) continue;
-      const { buffer, offset } = this;
-      if (mergeRecords(buffer, offset, buffer, offset, this, made) === MADE) this.takeMade(partition, hash);
-    }
+    for (const mixed of walker.mixed) trimFlushed(this, mixed);
     walker.mixed = [];
   }
 
-  private takeMade(partition: number, hash: number): MergeOutcome {
-    return this.take(partition, hash, made.bytes, 0) === MERGE_APPLIED ? MERGE_DERIVED : MERGE_REFUSED;
-  }
-
-  /** Lets a copy of a record stand for its key. */
-  private take(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
+  /** Lets a copy of a record stand for its key: for merging.ts, which has decided that it does. */
+  take(partition: number, hash: number, source: Buffer, at: number): MergeOutcome {
     const length = recordBytes(source, at);
     const isTombstone = recordType(source, at) === TYPE_TOMBSTONE;
     if (!this.allocate(length, isTombstone, recordExpireAtMs(source, at))) return MERGE_REFUSED;
@@ -649,7 +566,8 @@ export class Store {
     return true;
   }
 
-  private refuse(): MergeOutcome {
+  /** Counts what is not taken in. */
+  refuse(): MergeOutcome {
     this.refused++;
     return MERGE_REFUSED;
   }

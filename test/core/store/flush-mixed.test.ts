@@ -1,7 +1,7 @@
 /** A flush that a node hears of after it has merged what came before it with what came after. */
 import { describe, expect, it } from 'vitest';
 import { recordEnd, recordKeyEnd } from '../../../src/core/record/record.js';
-import { MERGE_DERIVED } from '../../../src/core/store/store.js';
+import { MERGE_DERIVED } from '../../../src/core/store/merging.js';
 import { at, Replica } from '../types/counted.js';
 import { Shelf } from './harness.js';
 

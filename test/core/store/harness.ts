@@ -10,7 +10,8 @@ import {
   TYPE_TOMBSTONE,
   verifyRecord,
 } from '../../../src/core/record/record.js';
-import { type MergeOutcome, Store, type StoreOptions } from '../../../src/core/store/store.js';
+import type { MergeOutcome } from '../../../src/core/store/merging.js';
+import { Store, type StoreOptions } from '../../../src/core/store/store.js';
 import { record } from '../record/records.js';
 
 export const PARTITIONS = 8;

@@ -1,6 +1,6 @@
 /** What reclaiming does to values that lapse under its hands: they keep their mark, and large ones stay where they lie. */
 import { describe, expect, it } from 'vitest';
-import { MERGE_STALE } from '../../../src/core/store/store.js';
+import { MERGE_STALE } from '../../../src/core/store/merging.js';
 import { record } from '../record/records.js';
 import { Shelf } from './harness.js';
 

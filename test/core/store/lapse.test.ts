@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
-import { MERGE_APPLIED, MERGE_REFUSED, MERGE_STALE } from '../../../src/core/store/store.js';
+import { MERGE_APPLIED, MERGE_REFUSED, MERGE_STALE } from '../../../src/core/store/merging.js';
 import { record } from '../record/records.js';
 import { Shelf } from './harness.js';
 

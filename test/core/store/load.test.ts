@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { align8, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
-import { MERGE_APPLIED, MERGE_STALE } from '../../../src/core/store/store.js';
+import { MERGE_APPLIED, MERGE_STALE } from '../../../src/core/store/merging.js';
 import { record } from '../record/records.js';
 import { MIB, Shelf } from './harness.js';
 

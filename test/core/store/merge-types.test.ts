@@ -16,7 +16,7 @@ import {
   MERGE_MISSING,
   MERGE_REFUSED,
   MERGE_STALE,
-} from '../../../src/core/store/store.js';
+} from '../../../src/core/store/merging.js';
 import { expiryRecord, record } from '../record/records.js';
 import { at, Replica } from '../types/counted.js';
 import { Shelf } from './harness.js';

@@ -17,7 +17,7 @@ import {
   MERGE_MISSING,
   MERGE_REFUSED,
   MERGE_STALE,
-} from '../../../src/core/store/store.js';
+} from '../../../src/core/store/merging.js';
 import { expiryRecord, record } from '../record/records.js';
 import { PARTITIONS, Shelf } from './harness.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
 import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
+import { MERGE_APPLIED, MERGE_REFUSED } from '../../../src/core/store/merging.js';
 import { segmentBytesFor, tombstoneBytesMax } from '../../../src/core/store/sizes.js';
-import { MERGE_APPLIED, MERGE_REFUSED } from '../../../src/core/store/store.js';
 import { record } from '../record/records.js';
 import { MIB, PARTITIONS, Shelf } from './harness.js';
 
