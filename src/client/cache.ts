@@ -135,7 +135,8 @@ export interface CacheCalls {
  * made after they had settled; calls that overlap are in no order.
  *
  * Reads of a session always reject when they fail, for a miss would say that what was written is gone. When no owner that has caught up
- * with the session can be reached in time that is SESSION: try again, or read outside of the session. What memory pressure
+ * with the session can be reached in time that is SESSION, or TIMEOUT where the call's own time ends first: try again, or read
+ * outside of the session. What memory pressure
  * evicted or time expired is a miss in a session, too.
  */
 export interface CacheSession extends CacheCalls {
