@@ -1,43 +1,23 @@
 /**
  * Who is there: SWIM with Lifeguard as one machine with time as an argument. The spine ticks it, hands it what arrived, and
  * drains what it wants to send, to resolve and to report; nothing here waits or calls out. Beliefs live in view.ts, probes in
- * prober.ts, the way back from solitude in contacts.ts; this file holds the rhythm and the conversation.
- * Guarded: silence is never inferred from time in which this node did not run; whoever speaks under a standing that we hold
- * to be past is told so; a message that is not well formed is counted and changes nothing.
+ * prober.ts, what is said in conversation.ts, the way back from solitude in contacts.ts; this file holds the rhythm.
+ * Guarded: silence is never inferred from time in which this node did not run.
  * SWIM (Das, Gupta, Motivala, DSN 2002); Lifeguard (arXiv:1707.00788).
  */
 import type { Log } from '../../ports/log.js';
 import { Claims } from './claims.js';
 import { Contacts } from './contacts.js';
+import { Conversation } from './conversation.js';
 import { Flaps } from './flaps.js';
 import { deathHoldMs, pushPullPeriodMs, retransmitLimit, suspicionMinMs } from './formulas.js';
 import { Health } from './health.js';
 import { Journal } from './journal.js';
 import { type Held, holdRecord, type Member, type MemberRecord, recordOf } from './member.js';
-import {
-  ACK,
-  type Ack,
-  ack,
-  type Control,
-  type ControlMessage,
-  decodeControl,
-  FORWARDED_ACK,
-  GOSSIP_BYTES,
-  NACK,
-  PING,
-  PING_REQUEST,
-  type Ping,
-  PUSH_PULL_REPLY,
-  PUSH_PULL_REQUEST,
-  type PushPull,
-  pushPull,
-  UPDATE,
-  type Update,
-  update,
-} from './messages.js';
+import { type ControlMessage, GOSSIP_BYTES, PUSH_PULL_REQUEST, update } from './messages.js';
 import type { MembershipOptions } from './options.js';
 import { Outbox, type Outgoing } from './outbox.js';
-import { isGone, judge } from './precedence.js';
+import { isGone } from './precedence.js';
 import { Prober } from './prober.js';
 import { Roster } from './roster.js';
 import { Rumors } from './rumors.js';
@@ -48,9 +28,6 @@ const RUMORS_MAX = 4_096;
 const OUTGOING_MAX = 8_192;
 const GOSSIP_TO_DEAD_MS = 30_000;
 const EXPIRY_INTERVAL_MS = 10_000;
-const TELL_INTERVAL_MS = 1_000;
-/** Expected number of members that probe a suspect on hearing of it, and in each interval after. */
-const SECOND_OPINIONS = 4;
 /** Members whose link is closed to datagrams that are asked again in each interval. */
 const CLOSED_LINKS_TRIED = 8;
 
@@ -69,17 +46,10 @@ export class Membership {
   private readonly prober: Prober;
   private readonly contacts: Contacts;
   private readonly claims: Claims;
-  private readonly counters = {
-    malformed: 0,
-    misdirected: 0,
-    told: 0,
-    probesFailed: 0,
-    pushPulls: 0,
-    ownEcho: 0,
-  };
+  private readonly conversation: Conversation;
+  private readonly counters = { probesFailed: 0, pushPulls: 0 };
   private readonly view: View;
   private readonly journal: Journal;
-  private joined: boolean;
   private nowMs = 0;
   private started = false;
   private deathsHeldUntilMs = Number.NEGATIVE_INFINITY;
@@ -104,8 +74,12 @@ export class Membership {
     this.contacts = new Contacts(options.contactPoints, options.seedRetryMs, random);
     const rooms = { roster: this.roster, suspicions: this.suspicions, rumors: this.rumors };
     this.view = new View(rooms, options.tombstoneMs);
+    const { view, roster, prober, claims, outbox, health } = this;
+    this.conversation = new Conversation(
+      { view, roster, prober, claims, outbox, health },
+      { random, mutations: this.mutations, hasContactPoints: this.contacts.points.length > 0 },
+    );
     this.journal = new Journal({ log: this.log, flaps: this.flaps }, own);
-    this.joined = this.contacts.points.length === 0;
   }
 
   // Who is there
@@ -130,7 +104,7 @@ export class Membership {
 
   /** Whether lists were exchanged with another member since the start, or there is no contact point to ask. */
   get hasJoined(): boolean {
-    return this.joined;
+    return this.conversation.joined;
   }
 
   /** 0 is healthy, 7 the worst. */
@@ -178,7 +152,7 @@ export class Membership {
     if (this.suspicions.size > 0 && nowMs >= this.nextAppealMs) this.appeal();
     if (nowMs >= this.nextLinkTrialMs) this.tryClosedLinks();
     if (nowMs >= this.nextPushPullMs) this.exchange();
-    if (this.contacts.tick(nowMs, this.roster.aliveCount === 1 || !this.joined)) this.retryOneDead();
+    if (this.contacts.tick(nowMs, this.roster.aliveCount === 1 || !this.conversation.joined)) this.retryOneDead();
     if (nowMs >= this.nextExpiryMs) {
       this.nextExpiryMs = nowMs + EXPIRY_INTERVAL_MS;
       this.view.forgetExpired(nowMs);
@@ -196,53 +170,18 @@ export class Membership {
   ): void {
     this.nowMs = nowMs;
     if (!this.started) this.start(nowMs);
-    const control = decodeControl(message);
-    if (control === null) {
-      this.counters.malformed++;
-      return;
-    }
-    if (this.isOwnEcho(control)) {
-      this.counters.ownEcho++;
-      return;
-    }
-    switch (control.kind) {
-      case PING:
-        this.pinged(control, fromHost, fromPort, viaStream, wallMs);
-        break;
-      case ACK:
-      case FORWARDED_ACK:
-        this.acked(control, viaStream, wallMs);
-        break;
-      case PING_REQUEST:
-        this.meet(control.sender, control.sender.host, control.sender.port);
-        this.prober.help(control, fromHost, fromPort, nowMs);
-        break;
-      case NACK:
-        this.heard(control.helperId, nowMs);
-        this.prober.nacked(control);
-        break;
-      case UPDATE:
-        this.updated(control);
-        break;
-      case PUSH_PULL_REQUEST:
-      case PUSH_PULL_REPLY:
-        this.exchanged(control);
-        break;
-    }
+    this.conversation.handle(message, fromHost, fromPort, viaStream, nowMs, wallMs);
   }
 
   /** Any authentic traffic came from a member itself. */
   heard(id: string, nowMs: number): void {
-    const member = this.roster.get(id);
-    if (member !== undefined) member.lastHeardMs = nowMs;
+    this.conversation.heard(id, nowMs);
   }
 
   /** A member's stream was reset or refused: it is probed at once, with a short deadline. */
   probeSoon(id: string, nowMs: number): void {
     this.nowMs = nowMs;
-    const member = this.roster.get(id);
-    if (member === undefined || member === this.self || isGone(member.state) || this.self.state === 'left') return;
-    this.prober.probeSoon(member, nowMs, this.health.score);
+    this.conversation.probeSoon(id, nowMs);
   }
 
   /** Leaves gracefully: everybody is told directly. The node goes on answering until its process ends. */
@@ -264,7 +203,7 @@ export class Membership {
 
   /** The addresses that a drained name stands for; empty if it does not resolve. */
   contactResolved(name: string, hosts: readonly string[]): void {
-    const request = this.wholeList(PUSH_PULL_REQUEST);
+    const request = this.conversation.wholeList(PUSH_PULL_REQUEST, this.nowMs);
     for (const { host, port } of this.contacts.resolved(name, hosts)) {
       const known = this.roster
         .members()
@@ -273,7 +212,7 @@ export class Membership {
             !isGone(member.state) && member.host === host && (member.port === port || member.respPort === port),
         );
       // A node that came back is probed by the others before it has asked: to know them is not yet to have joined.
-      if (!known || !this.joined) this.outbox.send(host, port, request, true, null);
+      if (!known || !this.conversation.joined) this.outbox.send(host, port, request, true, null);
     }
   }
 
@@ -309,6 +248,7 @@ export class Membership {
   stats(): Record<string, number> {
     return {
       ...this.counters,
+      ...this.conversation.counters,
       ...this.view.counters,
       members: this.roster.size,
       alive: this.roster.aliveCount,
@@ -376,7 +316,8 @@ export class Membership {
     this.nextAppealMs = this.nowMs + this.options.probeIntervalMs;
     for (const id of this.suspicions.ids()) {
       const suspect = this.roster.get(id);
-      if (suspect !== undefined && this.isSecondOpinion()) this.prober.appeal(suspect, this.nowMs, this.health.score);
+      if (suspect !== undefined && this.conversation.isSecondOpinion())
+        this.prober.appeal(suspect, this.nowMs, this.health.score);
     }
   }
 
@@ -387,10 +328,6 @@ export class Membership {
     for (const member of this.roster.sample(CLOSED_LINKS_TRIED, this.options.random, closed)) {
       this.prober.appeal(member, this.nowMs, this.health.score);
     }
-  }
-
-  private isSecondOpinion(): boolean {
-    return this.options.random.chance(Math.min(1, SECOND_OPINIONS / this.roster.liveCount));
   }
 
   private gossip(): void {
@@ -409,113 +346,15 @@ export class Membership {
     this.nextPushPullMs = this.nowMs + pushPullPeriodMs(pushPullIntervalMs, this.roster.liveCount);
     for (const peer of this.roster.sample(1, random, (member) => member.state === 'alive')) {
       this.counters.pushPulls++;
-      this.send(peer, this.wholeList(PUSH_PULL_REQUEST), true);
+      this.send(peer, this.conversation.wholeList(PUSH_PULL_REQUEST, this.nowMs), true);
     }
   }
 
   /** The dead are asked too, one at a time: a healed partition looks like a resurrection from both sides. */
   private retryOneDead(): void {
     for (const dead of this.roster.sample(1, this.options.random, (member) => member.state === 'dead')) {
-      this.send(dead, this.wholeList(PUSH_PULL_REQUEST), true);
+      this.send(dead, this.conversation.wholeList(PUSH_PULL_REQUEST, this.nowMs), true);
     }
-  }
-
-  // The conversation
-
-  private pinged(probe: Ping, fromHost: string, fromPort: number, viaStream: boolean, wallMs: number): void {
-    this.meet(probe.sender, viaStream ? probe.sender.host : fromHost, viaStream ? probe.sender.port : fromPort);
-    if (probe.targetId !== this.self.id) {
-      this.counters.misdirected++;
-      return;
-    }
-    const accused = probe.heldState !== 'alive' && probe.targetActor === this.self.actor;
-    if (accused && probe.heldIncarnation >= this.self.incarnation && this.self.state !== 'left') {
-      this.view.refute(probe.heldIncarnation, this.nowMs);
-      this.health.worse(1);
-    }
-    const answer = ack(probe.sequence, wallMs, this.health.loopLagMs, recordOf(this.self, this.nowMs));
-    const { host, port } = probe.sender;
-    this.outbox.send(viaStream ? host : fromHost, viaStream ? port : fromPort, answer, viaStream, probe.sender.id);
-    // Behind a translation of addresses one of the two gets there: where it came from, or where it says it is.
-    if (!viaStream && (host !== fromHost || port !== fromPort)) this.outbox.send(host, port, answer, false, null);
-  }
-
-  private acked(answer: Ack, viaStream: boolean, wallMs: number): void {
-    if (answer.kind === FORWARDED_ACK) this.learn(answer.sender, '', false);
-    else this.meet(answer.sender, answer.sender.host, answer.sender.port);
-    const { ours, linkChanged } = this.prober.answered(answer, viaStream, this.nowMs, wallMs, this.health.score);
-    if (ours) this.health.better();
-    if (linkChanged !== null) this.view.linkChanged(linkChanged);
-  }
-
-  private updated({ record, accuser }: Update): void {
-    if (record.id === this.self.id) this.view.applyOwn(record, this.joined, this.nowMs);
-    else this.learn(record, accuser, false);
-  }
-
-  private exchanged(list: PushPull): void {
-    const { sender } = list;
-    const isRequest = list.kind === PUSH_PULL_REQUEST;
-    if (sender.id === this.self.id) {
-      // A newcomer of our name asks: it learns from the answer that we were here first.
-      if (!isRequest) this.view.applyOwn(sender, this.joined, this.nowMs);
-      else this.outbox.send(sender.host, sender.port, this.wholeList(PUSH_PULL_REPLY), true, null);
-      return;
-    }
-    this.meet(sender, sender.host, sender.port);
-    for (const record of list.records) {
-      if (record.id === this.self.id) this.view.applyOwn(record, this.joined, this.nowMs);
-      else if (record.id !== sender.id) this.learn(record, '', false);
-    }
-    // Streams work, then: whether datagrams do is found out at once.
-    if (!this.joined) this.probeSoon(sender.id, this.nowMs);
-    this.joined = true;
-    if (isRequest) this.outbox.send(sender.host, sender.port, this.wholeList(PUSH_PULL_REPLY), true, sender.id);
-  }
-
-  /** A member speaks for itself: it is heard, and told directly if we hold a later word about it. */
-  private meet(record: MemberRecord, host: string, port: number): void {
-    if (record.id === this.self.id) return;
-    this.learn(record, '', true);
-    const held = this.roster.get(record.id);
-    if (held === undefined) return;
-    if (held.actor === record.actor) held.lastHeardMs = this.nowMs;
-    const verdict = judge(held, record);
-    if (verdict !== 'older' && verdict !== 'duplicate') return;
-    if (this.nowMs - held.toldMs < TELL_INTERVAL_MS) return;
-    held.toldMs = this.nowMs;
-    this.counters.told++;
-    this.outbox.send(host, port, update(recordOf(held, this.nowMs), ''), false, held.id);
-  }
-
-  /** `direct`: the member said it itself. */
-  private learn(record: MemberRecord, accuser: string, direct: boolean): void {
-    if (!direct && !this.mutations.has('hearsay-moves-members') && this.isDoubted(record)) return;
-    const verdict = this.view.apply(record, accuser, this.nowMs);
-    if (verdict !== 'newer' && verdict !== 'unknown') return;
-    const member = this.roster.get(record.id);
-    if (member === undefined || isGone(member.state)) return;
-    this.prober.include(member.id);
-    if (member.state === 'suspect' && this.isSecondOpinion()) this.probeSoon(member.id, this.nowMs);
-  }
-
-  private isDoubted(record: MemberRecord): boolean {
-    return this.claims.doubts(this.roster.get(record.id), record, this.nowMs);
-  }
-
-  /**
-   * What we sent ourselves, through a contact point that stands for this node too; and our own ack, passed on to us: nobody has reason
-   * to, but a packet that was recorded on its way to another node says so.
-   */
-  private isOwnEcho(control: Control): boolean {
-    if (!('sender' in control)) return false;
-    const { sender } = control;
-    return control.kind === FORWARDED_ACK ? sender.id === this.self.id : sender.actor === this.self.actor;
-  }
-
-  private wholeList(kind: PushPull['kind']): ControlMessage {
-    const records = this.roster.members().map((member) => recordOf(member, this.nowMs));
-    return pushPull(kind, recordOf(this.self, this.nowMs), records);
   }
 
   private send(member: Held, message: ControlMessage, viaStream: boolean): void {
