@@ -6,7 +6,7 @@
  * back; what a peer says of its floors counts for the life in which it said it.
  */
 import type { Log } from '../../ports/log.js';
-import type { HybridClock } from '../base/hlc.js';
+import { type HybridClock, hlcFromMs } from '../base/hlc.js';
 import { FRAME_FLOORS, FRAME_GONE } from '../gossip/frames.js';
 import { recordHlc, recordKeyEnd, recordKeyStart, recordType, TYPE_TOMBSTONE } from '../record/record.js';
 import type { Store } from '../store/store.js';
@@ -55,6 +55,8 @@ export class FloorDesk {
   private nextToldId = '';
   private goneUntold = 0;
   private nextGoneLineAtMs = 0;
+  /** Per partition: the time at which it was first seen to be ready without a source; 0 for none. */
+  private readonly unsourcedHlc: Float64Array;
   malformed = 0;
 
   constructor(
@@ -66,7 +68,9 @@ export class FloorDesk {
     private readonly ownership: Ownership,
     private readonly peers: Peers,
     private readonly options: { partitions: number; intervalMs: number },
-  ) {}
+  ) {
+    this.unsourcedHlc = new Float64Array(options.partitions);
+  }
 
   /** `idsWithSay`: everybody without whose word nothing may be forgotten; this node may be among them. */
   tick(idsWithSay: readonly string[], selfId: string): void {
@@ -101,7 +105,18 @@ export class FloorDesk {
         member: id,
       });
     }
-    for (let partition = 0; partition < this.options.partitions; partition++) this.noteFloor(partition);
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      this.noteFloor(partition);
+      this.noteSource(partition);
+    }
+  }
+
+  /** What was silent when a partition became ready has been heard since: what is absent here is nowhere. */
+  private noteSource(partition: number): void {
+    const { floors, ownership, unsourcedHlc } = this;
+    if (ownership.unsourced[partition] === 0) unsourcedHlc[partition] = 0;
+    else if (unsourcedHlc[partition] === 0) unsourcedHlc[partition] = hlcFromMs(floors.wallMs);
+    else if (floors.passable[partition] > unsourcedHlc[partition]) ownership.unsourced[partition] = 0;
   }
 
   private noteFloor(partition: number): void {

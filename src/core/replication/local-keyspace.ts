@@ -201,10 +201,17 @@ export class LocalKeyspace implements Keyspace {
   }
 
   remove(key: Buffer, keyStart: number, keyEnd: number): boolean {
-    if (!this.locate(key, keyStart, keyEnd)) return false;
+    const found = this.locate(key, keyStart, keyEnd);
+    if (!found && !this.mayStandElsewhere(key, keyStart, keyEnd)) return false;
     this.fields.expireAtMs = 0;
     this.write(TYPE_TOMBSTONE, key, keyStart, keyEnd, NOTHING, 0, 0);
-    return true;
+    return found;
+  }
+
+  /** Nothing is known of the key in hand, and that proves nothing. */
+  private mayStandElsewhere(key: Buffer, keyStart: number, keyEnd: number): boolean {
+    if (!this.replicator.mayStandElsewhere(this.partition)) return false;
+    return !this.store.find(this.partition, this.hash, key, keyStart, keyEnd);
   }
 
   expire(key: Buffer, keyStart: number, keyEnd: number, expireAtMs: number): boolean {
@@ -302,7 +309,7 @@ export class LocalKeyspace implements Keyspace {
     const length = recordLength(keyEnd - keyStart, valueEnd - valueStart, this.fields.expireAtMs === 0 ? 0 : 1);
     if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
     const known = store.find(this.partition, this.hash, key, keyStart, keyEnd);
-    const counted = known && (type === TYPE_TOMBSTONE || this.isSinceReset(store.buffer, store.offset));
+    const counted = type === TYPE_TOMBSTONE || (known && this.isSinceReset(store.buffer, store.offset));
     if (!store.allocate(length, type === TYPE_TOMBSTONE, this.fields.expireAtMs)) {
       throw new HearsayError(
         'OOM',

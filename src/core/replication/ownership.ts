@@ -43,6 +43,8 @@ export class Ownership {
   private readonly readyAtMs: Float64Array;
   /** Per partition: 1 while it is newly owned and not ready, so that nothing known of it before counts. */
   readonly fetching: Uint8Array;
+  /** Per partition: 1 if it became ready with nobody there to fetch it from, until every member is known to have had what is here. */
+  readonly unsourced: Uint8Array;
   private flapsVersion = 0;
   private primaries: Uint16Array = new Uint16Array(0);
   /** What peers said of their partitions. */
@@ -71,6 +73,7 @@ export class Ownership {
     this.ready = new Uint8Array(options.partitions);
     this.readyAtMs = new Float64Array(options.partitions);
     this.fetching = new Uint8Array(options.partitions);
+    this.unsourced = new Uint8Array(options.partitions);
     this.placement = place([], options.partitions, options.replicas);
     this.readiness = new Readiness(options);
     this.former = new FormerOwners(peers, this.readiness, options);
@@ -211,8 +214,11 @@ export class Ownership {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
         const isOver = nowMs >= this.readyAtMs[partition] && !this.awaitsOwner(partition, nowMs, floors[partition]);
-        if (byTime ? isOver : nowMs >= this.asksUntilMs && !this.hasSource(partition)) this.markReady(partition);
-        else if (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition)) this.markReady(partition);
+        const isAlone = byTime ? isOver : nowMs >= this.asksUntilMs && !this.hasSource(partition);
+        if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition))) {
+          this.markReady(partition);
+          this.unsourced[partition] = 1;
+        }
       }
     }
     this.former.tick((partition) => this.others[partition], false);
@@ -298,6 +304,7 @@ export class Ownership {
     this.handing.delete(partition);
     this.ready[partition] = 0;
     this.fetching[partition] = recovered ? 0 : 1;
+    this.unsourced[partition] = 0;
     this.readyAtMs[partition] = recovered ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
   }
 

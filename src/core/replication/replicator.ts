@@ -533,6 +533,17 @@ export class Replicator {
     }
   }
 
+  /**
+   * Whether a key that is absent here may stand with somebody who cannot be asked, or was never compared with: then a delete is written
+   * though it finds nothing, so that it wins when they meet.
+   */
+  mayStandElsewhere(partition: number): boolean {
+    const { ownership, floors } = this;
+    if (floors.alone) return false;
+    if (!ownership.owns(partition) || !ownership.isReady(partition)) return true;
+    return ownership.unsourced[partition] === 1 || this.store.isLossy(partition);
+  }
+
   /** Whether anything of a partition is here. */
   holdsAny(partition: number): boolean {
     return this.store.holdsAny(partition);
