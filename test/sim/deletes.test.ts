@@ -179,6 +179,49 @@ describe('an owner that returns after its place was given to others', () => {
   });
 });
 
+describe('a delete at quorum', () => {
+  it('wins over a write at quorum before it that has not come to the node which takes the delete', () => {
+    const scenario = new Scenario({ seed: 12, settings: PATIENT });
+    scenario.rest(8_000);
+    scenario.text(0, 'HEARSAY.CONSISTENCY', 'WRITE', 'quorum');
+    scenario.text(2, 'HEARSAY.CONSISTENCY', 'WRITE', 'quorum');
+    const { cluster } = scenario;
+    const { network } = cluster;
+    for (const other of [0, 1])
+      for (const [from, to] of [
+        [2, other],
+        [other, 2],
+      ])
+        network.block(from, to);
+    const sent = new Map<number, number>();
+    for (const [index, key] of KEYS.entries()) sent.set(scenario.send(0, 'SET', key, 'v'), index);
+    const written = scenario.acknowledged(sent).map((index) => KEYS[index]);
+    expect(written.length).toBeGreaterThan(30);
+    for (const [from, to] of [
+      [0, 1],
+      [1, 0],
+    ])
+      network.block(from, to);
+    cluster.unblock([
+      [1, 2],
+      [2, 1],
+    ]);
+    const deleted = new Map<number, number>();
+    for (const [index, key] of written.entries()) deleted.set(scenario.send(2, 'DEL', key), index);
+    const gone = scenario.acknowledged(deleted).map((index) => written[index]);
+    expect(gone.length).toBeGreaterThan(10);
+    cluster.unblock([
+      [0, 1],
+      [1, 0],
+      [0, 2],
+      [2, 0],
+    ]);
+    scenario.rest(3_000);
+    scenario.untilEqual(20_000);
+    for (let node = 0; node < 3; node++) expectDeleted(scenario, node, 100, gone);
+  });
+});
+
 describe('a value that expired', () => {
   it('does not give way to an older one that a returning owner still holds', () => {
     const scenario = new Scenario({ seed: 9, settings: SETTINGS });

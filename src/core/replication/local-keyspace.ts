@@ -208,9 +208,12 @@ export class LocalKeyspace implements Keyspace {
     return found;
   }
 
-  /** Nothing is known of the key in hand, and that proves nothing. */
+  /**
+   * Nothing is known of the key in hand, and that proves nothing: whoever has it cannot be asked, or the delete is to rest on more nodes
+   * than this one, and a write that rests on as many may not have come here.
+   */
   private mayStandElsewhere(key: Buffer, keyStart: number, keyEnd: number): boolean {
-    if (!this.replicator.mayStandElsewhere(this.partition)) return false;
+    if (this.operation === null && !this.replicator.mayStandElsewhere(this.partition)) return false;
     return !this.store.find(this.partition, this.hash, key, keyStart, keyEnd);
   }
 
