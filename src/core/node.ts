@@ -217,6 +217,7 @@ export class HearsayNode implements Machine {
     this.desk = new RequestDesk(
       this.store,
       this.rooms.peers,
+      this.rooms.membership,
       this.rooms.replicator,
       this.rooms.floors,
       this.rooms.ownership,

@@ -272,6 +272,26 @@ describe('a partition past the grace of members', () => {
 
 describe('a clock that is an hour off', () => {
   it.each([3_600_000, -3_600_000])(
+    '(%i ms) from the start on makes no command late that others pass on',
+    (offsetMs) => {
+      const clocks = Array.from({ length: 5 }, (_, node) => ({
+        offsetMs: node === 1 ? offsetMs : 0,
+        driftPpm: 0,
+        grainMs: 1,
+      }));
+      const scenario = new Scenario({ seed: 14, nodes: 5, plan: { clocks }, settings: PATIENT });
+      scenario.rest(5_000);
+      for (const node of [0, 1]) {
+        for (const key of KEYS) {
+          const { outcome, reply, why } = scenario.ask(node, 'SET', key, `${node}`);
+          expect([outcome, reply?.type === 'error' ? reply.text : why]).toEqual(['ok', '']);
+        }
+        for (const key of KEYS) expect(scenario.text(node, 'DEL', key)).toBe('1');
+      }
+    },
+  );
+
+  it.each([3_600_000, -3_600_000])(
     '(%i ms) forgets nothing ahead of the others, and no write is refused for it',
     (byMs) => {
       const scenario = new Scenario({ seed: 11, nodes: 5, settings: PATIENT });

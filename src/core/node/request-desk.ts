@@ -10,6 +10,7 @@ import { partitionCommand } from '../commands/partition.js';
 import type { SessionToken } from '../commands/session-token.js';
 import type { CommandTable } from '../commands/table.js';
 import { FRAME_REQUEST, FRAME_RESPONSE } from '../gossip/frames.js';
+import type { Membership } from '../membership/membership.js';
 import { slotOf } from '../partitions/slots.js';
 import { recordType } from '../record/record.js';
 import type { Coordinator } from '../replication/coordinator.js';
@@ -60,6 +61,7 @@ export class RequestDesk {
   constructor(
     private readonly store: Store,
     private readonly peers: Peers,
+    private readonly membership: Membership,
     private readonly replicator: Replicator,
     private readonly floors: Floors,
     private readonly ownership: Ownership,
@@ -194,7 +196,7 @@ export class RequestDesk {
       partition = this.replicator.partition(slot);
     }
     // The asker has given up on a write as late as this: it must not run above what was written since.
-    const isLate = (command.flags & WRITE) !== 0 && host.wallMs - head.sentMs > this.options.lateMs;
+    const isLate = (command.flags & WRITE) !== 0 && this.ageMs(host, peer, head.sentMs) > this.options.lateMs;
     if (partition >= host.settings.partitions || isLate) {
       this.stats.refused++;
       return;
@@ -208,6 +210,12 @@ export class RequestDesk {
     caller?.beginReceipt((command.flags & WRITE) === 0 ? head.readLevel : head.writeLevel);
     if (caller === null) this.stats.refused++;
     else coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
+  }
+
+  /** How long ago a peer sent something, whatever its clock shows: probes have measured how far that is ahead of this node's. */
+  private ageMs(host: CommandHost, peer: Peer, sentMs: number): number {
+    const aheadMs = this.membership.get(peer.id)?.clockOffsetMs ?? 0;
+    return host.wallMs + aheadMs - sentMs;
   }
 
   private keyAsked(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {
