@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +48,12 @@ describe('the command line', () => {
     const { out } = await run('settings');
     expect(out).toBe(settingsMarkdown());
     for (const setting of SETTINGS) expect(out).toContain(`\`${environmentOf(setting)}\``);
+  });
+
+  it('prints the table of settings that README shows', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
+    const [, shown] = /<!-- settings:begin[^\n]*\n([\s\S]*?)<!-- settings:end -->/.exec(readme) ?? [];
+    expect(shown).toBe(settingsMarkdown());
   });
 
   it.each([
