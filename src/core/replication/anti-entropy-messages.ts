@@ -86,9 +86,9 @@ export function encodeEnd(said: RoundEnd): Buffer {
   return end;
 }
 
-/** Null when the bytes are too few. */
-export function readEnd(body: Buffer): RoundEnd | null {
-  if (body.length < END_HEADER_BYTES) return null;
+/** Null when the bytes are no end of a round over `partitions` partitions. */
+export function readEnd(body: Buffer, partitions: number): RoundEnd | null {
+  if (body.length < END_HEADER_BYTES || body.length % 2 !== 0) return null;
   const lists = Array.from({ length: 6 }, () => new Set<number>());
   let list = 0;
   let left = body.readUInt32LE(8);
@@ -97,7 +97,9 @@ export function readEnd(body: Buffer): RoundEnd | null {
       list++;
       left = list < 5 ? body.readUInt32LE(8 + list * 4) : Number.POSITIVE_INFINITY;
     }
-    lists[list].add(body.readUInt16LE(at));
+    const partition = body.readUInt16LE(at);
+    if (partition >= partitions) return null;
+    lists[list].add(partition);
     left--;
   }
   const [unready, handing, remaining, skipped, doubted, differing] = lists;

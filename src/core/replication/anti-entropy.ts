@@ -289,7 +289,7 @@ export class AntiEntropy {
     if (round === null || round.peer !== peer || body.length < 2) return;
     const partition = body.readUInt16LE(0);
     if (partition === END) {
-      const said = readEnd(body);
+      const said = readEnd(body, this.options.partitions);
       if (said === null) this.stats.malformed++;
       else this.allCompared(round, said);
     } else if (body.length === LEAVES_HEADER_BYTES + LEAVES * 8 && round.asked.delete(partition)) {

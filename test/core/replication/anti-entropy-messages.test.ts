@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { encodeEnd, type RoundEnd, readEnd } from '../../../src/core/replication/anti-entropy-messages.js';
+
+const said: RoundEnd = {
+  busy: true,
+  unready: new Set([0, 3]),
+  handing: new Set([15]),
+  remaining: new Set(),
+  skipped: new Set([1]),
+  doubted: new Set([2]),
+  differing: new Set([4, 5]),
+};
+
+it('reads what the end of a round says of each partition', () => {
+  expect(readEnd(encodeEnd(said), 16)).toEqual(said);
+});
+
+it('refuses an end that names a partition that is none, or is cut', () => {
+  const end = encodeEnd(said);
+  expect(readEnd(end, 15)).toBeNull();
+  expect(readEnd(end.subarray(0, -1), 16)).toBeNull();
+  expect(readEnd(end.subarray(0, 27), 16)).toBeNull();
+});
