@@ -326,6 +326,7 @@ export class LocalKeyspace implements Keyspace {
     writeRecord(buffer, offset, this.fields, key, keyStart, keyEnd, value, valueStart, valueEnd);
     this.wal.appendWords(store.words, offset, length);
     store.publish(this.partition, this.hash);
+    this.limits.overwrote(this.hash);
     this.replicator.writes++;
     this.replicator.spread(buffer, offset, this.partition, this.operation);
     if (!counted) this.distinctKeys.count(this.hash);
@@ -365,9 +366,18 @@ class Limits implements ChangeLimits {
     return this.floors[this.partition];
   }
 
+  get isPartial(): boolean {
+    return this.store.isLossy(this.partition);
+  }
+
   /** Where nothing was evicted this node has its own copy still. */
   continues(sequence: number): boolean {
     return !this.store.isLossy(this.partition) || this.recent.get(this.hash) === sequence;
+  }
+
+  /** The key in hand is written otherwise: what was written before it is no longer the last. */
+  overwrote(hash: number): void {
+    if (this.recent.size > 0) this.recent.delete(hash);
   }
 
   wrote(sequence: number): void {

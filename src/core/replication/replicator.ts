@@ -409,11 +409,19 @@ export class Replicator {
     const isTombstone = type === TYPE_TOMBSTONE;
     if (!isTombstone && !this.floors.refuses(peer, partition, hlc)) return false;
     const keyEnd = recordKeyEnd(bytes, offset);
-    if (this.store.find(partition, hash, bytes, recordKeyStart(bytes, offset), keyEnd)) return false;
+    const found = this.store.find(partition, hash, bytes, recordKeyStart(bytes, offset), keyEnd);
+    // A merging value that stands here may have been begun when nobody here knew of the tombstone any more.
+    if (found && !(isTombstone && this.isMergingAfter(hlc))) return false;
     if (isTombstone) this.stats.recordsStale++;
     else this.floors.stats.recordsBelowFloor++;
     this.frontiers.note(partition, bytes, offset);
     return true;
+  }
+
+  /** Whether the record that was found is of a value that merges, and later than this. */
+  private isMergingAfter(hlc: number): boolean {
+    const { buffer, offset } = this.store;
+    return isMergeType(recordType(buffer, offset)) && recordHlc(buffer, offset) > hlc;
   }
 
   /** A flush from a peer, or learnt with its roots. True if it is known now. */

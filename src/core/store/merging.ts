@@ -19,6 +19,8 @@ import {
   recordHlc,
   recordKeyEnd,
   recordKeyStart,
+  recordType,
+  TYPE_TOMBSTONE,
 } from '../record/record.js';
 import { made } from '../types/made.js';
 import { BOTH_STAND, type Flushed, LEFT_STANDS, MADE, RIGHT_STANDS } from '../types/merge-type.js';
@@ -56,6 +58,8 @@ export interface MergeTarget extends Flushed {
   /** Lets a copy of a record stand for its key. */
   take(partition: number, hash: number, source: Buffer, at: number): MergeOutcome;
   refuse(): MergeOutcome;
+  /** What was deleted at or below may be forgotten. */
+  floorHlcOf(partition: number): number;
 }
 
 export function mergeExpiry(
@@ -108,13 +112,18 @@ export function mergeStates(
   at: number,
 ): MergeOutcome {
   if (!isMergeable(source, at) || isCovered(source, at, target.flushedHlc, target.flushedActor)) return target.refuse();
-  if (target.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at))) {
-    return mergeFound(target, partition, hash, source, at);
-  }
+  const found = target.find(partition, hash, source, recordKeyStart(source, at), recordKeyEnd(source, at));
+  if (found && !isForgettable(target, partition)) return mergeFound(target, partition, hash, source, at);
   // Alone, it is what a flush leaves of it.
   const verdict = mergeRecords(source, at, source, at, target, made);
   if (verdict === BOTH_STAND || verdict === LEFT_STANDS) return target.take(partition, hash, source, at);
   return verdict === MADE ? takeMade(target, partition, hash) : target.refuse();
+}
+
+/** Whether what was found is a tombstone that the floor has passed: who writes next may know no more of it. */
+function isForgettable(target: MergeTarget, partition: number): boolean {
+  const { buffer, offset } = target;
+  return recordType(buffer, offset) === TYPE_TOMBSTONE && recordHlc(buffer, offset) <= target.floorHlcOf(partition);
 }
 
 /** By the types' own rule, with the record that `find` has just found. */

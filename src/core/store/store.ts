@@ -340,6 +340,10 @@ export class Store implements MergeTarget {
     this.entries.passableHlc[partition] = passableHlc;
   }
 
+  floorHlcOf(partition: number): number {
+    return this.entries.floorHlc[partition];
+  }
+
   /** Per partition: the newest stamp of something that could be forgotten if the floor were there. The caller empties it. */
   get wantedFloors(): Float64Array {
     return this.entries.wantedHlc;

@@ -33,6 +33,7 @@ import {
   PARTS_MAX,
   partActor,
   partCount,
+  partSequence,
   readSum,
   SUM_AT,
   writePartDot,
@@ -40,6 +41,7 @@ import {
 } from './counter-layout.js';
 import {
   byActorAndStart,
+  type CounterPart,
   type CounterState,
   emptyState,
   fold,
@@ -50,9 +52,12 @@ import {
   takeApart,
   totalOf,
 } from './counter-state.js';
+import { type Base, endOf } from './ended.js';
 import type { Made } from './made.js';
 import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 
+/** Parts of one actor past which it goes on with the last: only where values are given up does it come to that. */
+const OWN_PARTS_MAX = 16;
 /** Bytes of decimal text that a safe integer may take. */
 const TEXT_BYTES_MAX = 17;
 
@@ -102,7 +107,7 @@ export class CounterChange implements StateChange {
     const at = recordVersionStart(stored, offset);
     if (isOpaque(stored, at) || (limits.flushedHlc > 0 && isOlder(stored, offset, limits))) return false;
     const part = ownPart(stored, at, stamp.actor);
-    if (part === 0) return false;
+    if (part === 0 || !limits.continues(partSequence(stored, part))) return false;
     const valueStart = recordKeyEnd(stored, offset);
     const total = readInteger(stored, valueStart, recordEnd(stored, offset)) + this.amount;
     const sum = readSum(stored, part + SUM_AT, part + 12) + this.amount;
@@ -135,15 +140,17 @@ export class CounterChange implements StateChange {
     made: Made,
   ): boolean {
     const type = stored === null ? 0 : recordType(stored, offset);
-    if (type !== 0 && type !== TYPE_PUT && type !== TYPE_COUNTER && type !== TYPE_TOMBSTONE) {
+    const isOther = type !== 0 && type !== TYPE_PUT && type !== TYPE_COUNTER && type !== TYPE_TOMBSTONE;
+    const end = stored === null || !isOther ? null : endOf(stored, offset, stamp.hlc);
+    if (isOther && end === null) {
       return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
     }
-    const state = stored === null ? emptyState() : takeApart(stored, offset);
+    const state = stored === null ? emptyState() : end === null ? takeApart(stored, offset) : begun(end);
     // Before anything is folded into a base that a flush takes.
     settle(state, limits);
     const isExpired = state.expireAtMs !== 0 && stamp.hlc >= hlcFromMs(state.expireAtMs);
     const amount = this.bigAmount ?? BigInt(this.amount);
-    let own = isExpired ? undefined : newestOf(state, stamp.actor);
+    let own = isExpired ? undefined : growing(state, stamp.actor, limits);
     if (own === undefined) {
       foldWhatEnded(state, stamp, limits);
       own = { actor: stamp.actor, startHlc: stamp.hlc, lastHlc: 0, sequence: 0, sum: 0n };
@@ -197,12 +204,23 @@ function ownPart(bytes: Buffer, at: number, actor: number): number {
   return 0;
 }
 
-function newestOf(state: CounterState, actor: number) {
-  return state.parts.findLast((part) => part.actor === actor);
+/** The part that an actor goes on with, if it knows that it added nothing elsewhere since; or if it has very many. */
+function growing(state: CounterState, actor: number, limits: ChangeLimits): CounterPart | undefined {
+  const parts = state.parts.filter((part) => part.actor === actor);
+  const newest = parts.at(-1);
+  if (newest === undefined || parts.length >= OWN_PARTS_MAX || limits.continues(newest.sequence)) return newest;
+  return undefined;
+}
+
+/** Nothing, upon the end of a value of another type. */
+function begun({ hlc, actor }: Base): CounterState {
+  return { ...emptyState(), baseHlc: hlc, baseActor: actor, expiryHlc: hlc, expiryActor: actor };
 }
 
 /** Parts of actors that ended before what every owner has been known to have become part of the base: nobody has more of them. */
 function foldWhatEnded(state: CounterState, stamp: Stamp, limits: ChangeLimits): void {
+  // What this copy lacks would be taken for accounted for.
+  if (limits.isPartial && state.parts.length < PARTS_MAX / 2) return;
   const throughHlc = Math.min(limits.floorHlc, stamp.hlc - 1);
   fold(
     state,

@@ -168,8 +168,8 @@ export function settle(state: CounterState, flushed: Flushed): void {
   }
   state.parts = state.parts.filter((part) => isAfter(part, state.baseHlc, state.baseActor));
   if (state.expireAtMs === 0) return;
-  const endHlc = hlcFromMs(state.expireAtMs);
-  if (compareVersions(endHlc, 0, state.baseHlc, state.baseActor) <= 0) return;
+  // Where a clock was behind, a value may end before the stamps of its own base and expiry: its next life is above both.
+  const endHlc = Math.max(hlcFromMs(state.expireAtMs), state.baseHlc + 1, state.expiryHlc + 1);
   if (!state.parts.some((part) => part.startHlc >= endHlc)) return;
   clearAt(state, endHlc, 0);
   state.parts = state.parts.filter((part) => isAfter(part, endHlc, 0));

@@ -3,7 +3,8 @@
  * (actor, birth) and a watermark. A chain is what one actor wrote upon its own copy: an actor without a copy (the key is new to it,
  * evicted or forgotten) begins another chain at that write's sequence, so that a chain never covers a write that its actor did not
  * know. `foldedHlc` covers every dot stamped at or below it: what the partition's floor has passed needs no chain, so chains do not
- * grow with restarts. After the version vectors of Preguica et al., "Dotted Version Vectors" (2010), and Riak's epochs per key.
+ * grow with restarts. The base, a SET or DEL, covers every dot of a version below its own, whoever wrote it: what came after it
+ * stands, though its writer knew of no base, as one does not who has given the key up or forgotten that it was deleted. After the version vectors of Preguica et al., "Dotted Version Vectors" (2010), and Riak's epochs per key.
  * Guarded: joining is commutative, associative and idempotent, and equal covers have equal order.
  */
 import { compareVersions } from '../record/merge.js';
@@ -27,7 +28,7 @@ export interface Chain {
 }
 
 export interface Cover {
-  /** Version of the SET, DEL or first value that these siblings stand upon: a higher one wins whole. 0 for none. */
+  /** Version of the SET or DEL that these siblings stand upon: it covers what is below. 0 for none. */
   readonly baseHlc: number;
   readonly baseActor: number;
   /** Every dot stamped at or below is covered. */
@@ -46,23 +47,32 @@ export interface Stamp {
 export const EMPTY_COVER: Cover = { baseHlc: 0, baseActor: 0, foldedHlc: 0, chains: [] };
 
 export function covers(cover: Cover, actor: number, sequence: number, hlc: number): boolean {
-  if (hlc <= cover.foldedHlc) return true;
+  if (hlc <= cover.foldedHlc || compareVersions(hlc, actor, cover.baseHlc, cover.baseActor) < 0) return true;
   return cover.chains.some((chain) => chain.actor === actor && sequence >= chain.birth && sequence <= chain.through);
 }
 
-/** The cover of both; the higher base wins whole here too. */
+/** The cover of both. Chains that its base or its watermark covers are dropped, and so is a watermark that its base covers. */
 export function joinCovers(left: Cover, right: Cover): Cover {
   const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
-  if (byBase !== 0) return byBase > 0 ? left : right;
-  const foldedHlc = Math.max(left.foldedHlc, right.foldedHlc);
-  const { baseHlc, baseActor } = left;
-  const chains = united([...left.chains, ...right.chains]).filter((chain) => chain.hlc > foldedHlc);
-  return { baseHlc, baseActor, foldedHlc, chains };
+  const { baseHlc, baseActor } = byBase >= 0 ? left : right;
+  const folded = Math.max(left.foldedHlc, right.foldedHlc);
+  const foldedHlc = folded < baseHlc ? 0 : folded;
+  const isNeeded = ({ hlc, actor }: Chain): boolean =>
+    hlc > foldedHlc && compareVersions(hlc, actor, baseHlc, baseActor) >= 0;
+  return { baseHlc, baseActor, foldedHlc, chains: united([...left.chains, ...right.chains]).filter(isNeeded) };
 }
 
-/** The cover without the chains that the floor has passed: the watermark covers them then. */
-export function foldCover(cover: Cover, floorHlc: number): { foldedHlc: number; chains: readonly Chain[] } {
+/**
+ * The cover without the chains that the floor has passed: the watermark covers them then. `isPartial`: what this node holds may lack some
+ * of what is below the floor, which the watermark would cover unseen; then chains are folded only where they would soon be too many.
+ */
+export function foldCover(
+  cover: Cover,
+  floorHlc: number,
+  isPartial: boolean,
+): { foldedHlc: number; chains: readonly Chain[] } {
   const { foldedHlc, chains } = cover;
+  if (isPartial && chains.length < CHAINS_MAX / 2) return { foldedHlc, chains };
   if (floorHlc <= foldedHlc || chains.every((chain) => chain.hlc > floorHlc)) return { foldedHlc, chains };
   return { foldedHlc: floorHlc, chains: chains.filter((chain) => chain.hlc > floorHlc) };
 }

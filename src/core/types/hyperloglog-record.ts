@@ -39,6 +39,7 @@ import {
   writeRecord,
 } from '../record/record.js';
 import { CHAINS_MAX, type Cover, EMPTY_COVER, foldCover, joinCovers, latestOf, withDot } from './cover.js';
+import { endOf } from './ended.js';
 import { EMPTY_SKETCH, isSketch, unite } from './hyperloglog.js';
 import type { Made } from './made.js';
 import {
@@ -112,7 +113,7 @@ export class SketchChange implements StateChange {
       this.refusal = new HearsayError('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
       return false;
     }
-    const cover = foldCover(before, Math.min(limits.floorHlc, stamp.hlc - 1));
+    const cover = foldCover(before, Math.min(limits.floorHlc, stamp.hlc - 1), limits.isPartial);
     const chains = withDot(cover.chains, stamp, (last) => limits.continues(last));
     if (chains.length > CHAINS_MAX) {
       this.refusal = new HearsayError(
@@ -129,9 +130,9 @@ export class SketchChange implements StateChange {
 
 /** What a change builds upon: null if it is another type's and lives. */
 function standing(stored: Buffer, offset: number, stamp: Stamp, limits: ChangeLimits): Sketch | null {
-  const expireAtMs = recordExpireAtMs(stored, offset);
   const type = recordType(stored, offset);
-  if (expireAtMs !== 0 && stamp.hlc >= hlcFromMs(expireAtMs)) return begun(hlcFromMs(expireAtMs), 0, stamp.hlc);
+  const end = endOf(stored, offset, stamp.hlc);
+  if (end !== null) return begun(end.hlc, end.actor, stamp.hlc);
   if (type === TYPE_TOMBSTONE) return begun(recordHlc(stored, offset), recordActor(stored, offset), stamp.hlc);
   if (type !== TYPE_HLL) return null;
   const { flushedHlc, flushedActor } = limits;
@@ -219,6 +220,7 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
 /** The greater of each register, over the lives that both speak of. */
 function join(left: Sketch, right: Sketch): Sketch {
   const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
+  // Its registers can not be told apart by who raised them, so nothing of a sketch stands beside a later base.
   if (byBase !== 0) return byBase > 0 ? left : right;
   const byExpiry = compareVersions(left.expiryHlc, left.expiryActor, right.expiryHlc, right.expiryActor);
   const { expireAtMs, expiryHlc, expiryActor } = byExpiry >= 0 ? left : right;

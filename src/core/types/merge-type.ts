@@ -42,6 +42,8 @@ export interface Flushed {
 export interface ChangeLimits extends Flushed {
   /** Every member with a say has everything stamped up to here. */
   readonly floorHlc: number;
+  /** Values of this partition were given up here: what stands for a key may lack what this node once took in, below the floor too. */
+  readonly isPartial: boolean;
   /** Above this an actor stamped nothing and never will; Infinity while it may still write, or nobody knows. */
   endHlcOf(actor: number): number;
   /** Whether this node knows that it has written nothing to the key in hand after that sequence of its own. */

@@ -6,6 +6,7 @@
 import { HearsayError } from '../base/errors.js';
 import { recordType, TYPE_PUT, TYPE_SIBLINGS, TYPE_TOMBSTONE } from '../record/record.js';
 import type { Cover } from './cover.js';
+import { type Base, endOf } from './ended.js';
 import type { Made } from './made.js';
 import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 import {
@@ -24,6 +25,11 @@ import { putSet, takeSet } from './siblings-record.js';
 
 /** Bytes of one key's values together past which a write is refused: two nodes may each allow as much, and a record holds both. */
 export const SIBLINGS_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Nothing, upon the end of a value of another type. */
+function begun(end: Base | null): SiblingSet {
+  return end === null ? EMPTY_SET : { ...EMPTY_SET, baseHlc: end.hlc, baseActor: end.actor };
+}
 
 export class SiblingsChange implements StateChange {
   refusal: HearsayError | null = null;
@@ -64,12 +70,14 @@ export class SiblingsChange implements StateChange {
   ): boolean {
     this.refusal = null;
     const type = stored === null ? 0 : recordType(stored, offset);
-    if (type !== 0 && type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_SIBLINGS) {
+    const isOther = type !== 0 && type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_SIBLINGS;
+    const end = stored === null || !isOther ? null : endOf(stored, offset, stamp.hlc);
+    if (isOther && end === null) {
       return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
     }
-    const known = stored === null ? EMPTY_SET : takeSet(stored, offset);
+    const known = stored === null ? EMPTY_SET : isOther ? begun(end) : takeSet(stored, offset);
     const kept = limits.flushedHlc > 0 ? flushed(known, limits.flushedHlc, limits.flushedActor) : known;
-    const before = fold(kept, Math.min(limits.floorHlc, stamp.hlc - 1));
+    const before = fold(kept, Math.min(limits.floorHlc, stamp.hlc - 1), limits.isPartial);
     const { seen, value, wallMs } = this;
     const seenNow = limits.mutations?.has('context-ignored') ? EMPTY_SET : seen;
     const sequence = limits.mutations?.has('dots-reused') ? stamp.sequence | 1 : stamp.sequence;

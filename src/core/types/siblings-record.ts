@@ -153,14 +153,10 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
     recordBaseHlc(right, rightAt),
     recordBaseActor(right, rightAt),
   );
-  // A SET or DEL that the siblings do not stand upon wins whole.
-  if (leftIsSet && byBase > 0) return LEFT_STANDS;
-  if (rightIsSet && byBase < 0) return RIGHT_STANDS;
-  const joined = leftIsSet
-    ? takeSet(right, rightAt)
-    : rightIsSet
-      ? takeSet(left, leftAt)
-      : join(takeSet(left, leftAt), takeSet(right, rightAt));
+  const joined = join(takeSet(left, leftAt), takeSet(right, rightAt));
+  // Of a SET or DEL that the siblings do not stand upon nothing but itself may be left.
+  if (leftIsSet && byBase > 0 && isAlone(joined, left, leftAt)) return LEFT_STANDS;
+  if (rightIsSet && byBase < 0 && isAlone(joined, right, rightAt)) return RIGHT_STANDS;
   const set = flush.flushedHlc > 0 ? withoutFlushed(joined, flush.flushedHlc, flush.flushedActor) : joined;
   if (set.chains.length > CHAINS_DECODED_MAX || set.siblings.length > SIBLINGS_DECODED_MAX) return TOO_LARGE;
   if (valueBytes(set) > VALUE_BYTES_MAX) return TOO_LARGE;
@@ -169,6 +165,12 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
   const isLeft = isMade(left, leftAt, made);
   const isRight = isMade(right, rightAt, made);
   return isLeft ? (isRight ? BOTH_STAND : LEFT_STANDS) : isRight ? RIGHT_STANDS : MADE;
+}
+
+/** Whether a set is no more than the PUT or TOMBSTONE that it stands upon. */
+function isAlone(set: SiblingSet, bytes: Buffer, offset: number): boolean {
+  const values = recordType(bytes, offset) === TYPE_PUT ? 1 : 0;
+  return set.siblings.length === values && set.chains.length === values && set.foldedHlc === 0;
 }
 
 function isMade(bytes: Buffer, offset: number, made: Made): boolean {

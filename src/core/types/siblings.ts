@@ -44,8 +44,6 @@ export const EMPTY_SET: SiblingSet = { ...EMPTY_COVER, siblings: [] };
 
 /** The least set that has seen all that either has. */
 export function join(left: SiblingSet, right: SiblingSet): SiblingSet {
-  const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
-  if (byBase !== 0) return byBase > 0 ? left : right;
   const siblings: Sibling[] = [];
   for (const sibling of left.siblings) {
     const twin = right.siblings.find((other) => isSameDot(sibling, other));
@@ -60,8 +58,8 @@ export function join(left: SiblingSet, right: SiblingSet): SiblingSet {
 }
 
 /** The set with its cover folded. */
-export function fold(set: SiblingSet, floorHlc: number): SiblingSet {
-  return { ...set, ...foldCover(set, floorHlc) };
+export function fold(set: SiblingSet, floorHlc: number, isPartial = false): SiblingSet {
+  return { ...set, ...foldCover(set, floorHlc, isPartial) };
 }
 
 /**
@@ -87,13 +85,6 @@ export function write(
 export function remove(set: SiblingSet, seen: Cover, stamp: Stamp, wallMs: number, continues: Continues): SiblingSet {
   const left = unseen(set, seen, wallMs);
   return { ...left, chains: withDot(left.chains, stamp, continues) };
-}
-
-/** Whether a delete with this context would change nothing: all that it has seen is known, and gone. */
-export function isSettled(set: SiblingSet, seen: Cover): boolean {
-  if (compareVersions(seen.baseHlc, seen.baseActor, set.baseHlc, set.baseActor) > 0) return false;
-  if (set.siblings.some(({ actor, sequence, hlc }) => covers(seen, actor, sequence, hlc))) return false;
-  return seen.chains.every((chain) => covers(set, chain.actor, chain.through, chain.hlc));
 }
 
 /** What a flush leaves: values stamped after it. What it took stays covered. */
@@ -151,11 +142,7 @@ export function refusal(set: SiblingSet): 'siblings' | 'chains' | null {
 
 /** What a context has not seen; the context's own cover is kept, for it may know of more than is here. */
 function unseen(set: SiblingSet, seen: Cover, wallMs: number): SiblingSet {
-  const knows = compareVersions(seen.baseHlc, seen.baseActor, set.baseHlc, set.baseActor);
-  // The writer saw a SET or DEL that has not come here: what it replaced is nothing to this write.
-  if (knows > 0) return { ...seen, siblings: [] };
   const siblings = alive(set, wallMs).filter(({ actor, sequence, hlc }) => !covers(seen, actor, sequence, hlc));
-  if (knows < 0) return { ...set, siblings };
   return { ...joinCovers(set, seen), siblings };
 }
 

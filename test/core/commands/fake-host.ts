@@ -116,6 +116,7 @@ export class FakeKeyspace implements Keyspace {
       flushedHlc: 0,
       flushedActor: 0,
       floorHlc: 0,
+      isPartial: false,
       endHlcOf: () => Number.POSITIVE_INFINITY,
       continues: () => true,
     };

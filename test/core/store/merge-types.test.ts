@@ -5,6 +5,7 @@ import {
   recordKeyEnd,
   recordType,
   TYPE_COUNTER,
+  TYPE_HLL,
   TYPE_PUT,
   TYPE_SIBLINGS,
   TYPE_TOMBSTONE,
@@ -17,8 +18,11 @@ import {
   MERGE_REFUSED,
   MERGE_STALE,
 } from '../../../src/core/store/merging.js';
+import { sketchOf } from '../../../src/core/types/hyperloglog.js';
+import { SketchChange } from '../../../src/core/types/hyperloglog-record.js';
+import { made } from '../../../src/core/types/made.js';
 import { expiryRecord, record } from '../record/records.js';
-import { at, Replica } from '../types/counted.js';
+import { at, Replica, takeMade } from '../types/counted.js';
 import { Shelf } from './harness.js';
 
 function counted(actor: number, hlc: number, amount: number, upon: Buffer | null = null): Buffer {
@@ -60,6 +64,29 @@ describe('a value of a merge type in the store', () => {
     expect(shelf.merge('key', counted(11, at(3), 1))).toBe(MERGE_STALE);
     expect(shelf.merge('key', counted(11, at(10), 1))).toBe(MERGE_DERIVED);
     expect(shelf.value('key')).toBe('1');
+  });
+
+  it('takes the place of a tombstone that the floor has passed: its writer may have forgotten the delete already', () => {
+    const shelf = new Shelf();
+    const sketch = (hlc: number): Buffer => {
+      const change = new SketchChange().add(sketchOf([65]));
+      const limits = {
+        flushedHlc: 0,
+        flushedActor: 0,
+        floorHlc: 0,
+        isPartial: false,
+        endHlcOf: () => Number.POSITIVE_INFINITY,
+        continues: () => true,
+      };
+      change.apply(null, 0, Buffer.from('key'), 0, 3, { hlc, actor: 11, sequence: 1 }, limits, made);
+      return takeMade();
+    };
+    shelf.merge('key', record({ hlc: at(5), actor: 3, type: TYPE_TOMBSTONE }, 'key'));
+    expect(shelf.merge('key', sketch(at(9)))).toBe(MERGE_STALE);
+    shelf.store.noteFloor(shelf.partition('key'), at(5), at(5));
+    expect(shelf.merge('key', sketch(at(9)))).toBe(MERGE_APPLIED);
+    expect(recordType(shelf.read('key') as Buffer, 0)).toBe(TYPE_HLL);
+    expect(shelf.store.stats()).toMatchObject({ keys: 1, tombstones: 0 });
   });
 
   it('takes an expiry that names no version, or the version of the SET that it counts from', () => {

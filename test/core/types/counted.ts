@@ -67,6 +67,7 @@ export class Replica {
     const limits = {
       ...this.flushed,
       floorHlc: this.floorHlc,
+      isPartial: false,
       endHlcOf: (actor: number) => this.ended.get(actor) ?? Number.POSITIVE_INFINITY,
       continues: () => true,
     };

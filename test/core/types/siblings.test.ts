@@ -115,13 +115,15 @@ describe('siblings', () => {
   });
 
   it('lets a SET or DEL of a later version win over all siblings that did not see it, and over those only', () => {
-    const before = put(EMPTY_SET, BLIND, stamp(1, 1, 99), 'before');
+    const before = put(EMPTY_SET, BLIND, stamp(1, 1, 49), 'before');
     const set = lift(stamp(2, 4, 50), Buffer.from('set'), 0, 50);
     expect(texts(join(before, set))).toEqual(['set']);
     const after = put(EMPTY_SET, set, stamp(3, 1, 60), 'after');
     expect(texts(join(after, set))).toEqual(['after']);
     expect(texts(join(after, before))).toEqual(['after']);
     expect(texts(put(after, before, stamp(3, 2, 61), 'of an older context'))).toEqual(['of an older context', 'after']);
+    const beside = put(EMPTY_SET, BLIND, stamp(1, 2, 99), 'beside');
+    expect(texts(join(beside, set)), 'a writer that knew of no SET and came after it').toEqual(['beside', 'set']);
   });
 
   it('ends each value for itself, and a value that has ended stands beside nothing', () => {

@@ -1,0 +1,24 @@
+/**
+ * What a change begins upon where a value has ended: the three merge types call it. A key whose value has expired, or all of whose
+ * siblings were deleted, is free for a value of any type; that stands upon a version above all that the former life had, so that nothing
+ * of it, whoever still holds it, stands again.
+ */
+import { hlcFromMs } from '../base/hlc.js';
+import { recordActor, recordExpireAtMs, recordExpiryHlc, recordHlc } from '../record/record.js';
+
+export interface Base {
+  readonly hlc: number;
+  readonly actor: number;
+}
+
+/** The version that ends the life of a record that has expired by a stamp; null while it lives. */
+export function endOf(bytes: Buffer, offset: number, stampHlc: number): Base | null {
+  const expireAtMs = recordExpireAtMs(bytes, offset);
+  const endHlc = hlcFromMs(expireAtMs);
+  if (expireAtMs === 0 || stampHlc < endHlc) return null;
+  const hlc = recordHlc(bytes, offset);
+  // Where a clock was behind, a value may end before the stamps of its own writes and changes.
+  const lastHlc = Math.max(hlc, recordExpiryHlc(bytes, offset));
+  if (endHlc > lastHlc) return { hlc: endHlc, actor: 0 };
+  return { hlc: lastHlc, actor: lastHlc === hlc ? recordActor(bytes, offset) : 0 };
+}
