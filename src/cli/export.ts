@@ -278,12 +278,19 @@ class Export {
   }
 }
 
-/** One entry as JSON: bytes that are not UTF-8 stand in base64. */
+/** One entry as JSON: bytes that are not UTF-8 stand in base64; siblings are a list of `values`; strings need no type. */
 export function lineOf(entry: Reply): string {
-  const [key, value, expireAtMs, version] = Array.isArray(entry) ? entry : [];
-  if (!Buffer.isBuffer(key) || !Buffer.isBuffer(value)) throw new HearsayError('ERR', 'the node answered no entry');
+  const [key, value, expireAtMs, version, type] = Array.isArray(entry) ? entry : [];
+  if (!Buffer.isBuffer(key)) throw new HearsayError('ERR', 'the node answered no entry');
   const expiry = Number(expireAtMs) === 0 ? {} : { expireAtMs: Number(expireAtMs) };
-  return JSON.stringify({ key: textOf(key), value: textOf(value), ...expiry, version: String(version) });
+  const kind = String(type) === 'string' ? {} : { type: String(type) };
+  return JSON.stringify({ key: textOf(key), ...kind, ...contentOf(value), ...expiry, version: String(version) });
+}
+
+function contentOf(value: Reply | undefined): object {
+  if (Array.isArray(value)) return { values: value.map((one) => contentOf(one)).map((one) => Object.values(one)[0]) };
+  if (!Buffer.isBuffer(value)) throw new HearsayError('ERR', 'the node answered no entry');
+  return { value: textOf(value) };
 }
 
 function textOf(bytes: Buffer): string | { base64: string } {

@@ -32,8 +32,16 @@ const TYPES: Readonly<Record<number, string>> = {
   2: 'TOMBSTONE',
   3: 'EXPIRY',
   4: 'FLUSH',
+  5: 'COUNTER',
+  6: 'SIBLINGS',
+  7: 'HLL',
   16: 'HINT',
   17: 'RING',
+  18: 'LOSSY',
+  19: 'FRONTIER',
+  21: 'FLOOR',
+  22: 'GONE',
+  24: 'SKETCH',
 };
 const KINDS: Readonly<Record<number, string>> = { 1: 'batch', 2: 'shutdown', 3: 'image', 4: 'footer' };
 

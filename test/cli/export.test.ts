@@ -134,9 +134,21 @@ describe('hearsay export', () => {
 
   it('writes bytes that are not UTF-8 in base64', () => {
     const key = Buffer.from([0xff, 0x00]);
-    expect(lineOf([key, Buffer.from('é"'), 5, '1.0@00'])).toBe(
+    expect(lineOf([key, Buffer.from('é"'), 5, '1.0@00', 'string'])).toBe(
       '{"key":{"base64":"/wA="},"value":"é\\"","expireAtMs":5,"version":"1.0@00"}',
     );
-    expect(lineOf([Buffer.from('k'), key, 0, 'v'])).toBe('{"key":"k","value":{"base64":"/wA="},"version":"v"}');
+    expect(lineOf([Buffer.from('k'), key, 0, 'v', 'string'])).toBe(
+      '{"key":"k","value":{"base64":"/wA="},"version":"v"}',
+    );
+  });
+
+  it('names what is no string, and lists siblings one by one', () => {
+    const values = [Buffer.from('two'), Buffer.from([0xff])];
+    expect(lineOf([Buffer.from('k'), values, 0, 'v', 'siblings'])).toBe(
+      '{"key":"k","type":"siblings","values":["two",{"base64":"/w=="}],"version":"v"}',
+    );
+    expect(lineOf([Buffer.from('h'), Buffer.from([1]), 0, 'v', 'hyperloglog'])).toBe(
+      '{"key":"h","type":"hyperloglog","value":"\\u0001","version":"v"}',
+    );
   });
 });

@@ -82,7 +82,8 @@ export interface ClusterNodeView {
 }
 
 /** Called for each key a scan meets; the bytes are only lent. */
-export type KeyVisitor = (bytes: Buffer, start: number, end: number) => void;
+/** `type`: of the key's record. */
+export type KeyVisitor = (bytes: Buffer, start: number, end: number, type: number) => void;
 
 /** Called for each record a walk meets; the bytes are only lent. */
 export type DumpVisitor = (bytes: Buffer, offset: number, hash: number) => void;

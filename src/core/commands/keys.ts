@@ -30,7 +30,7 @@ function exists(context: CommandContext, args: Args, reply: Reply): void {
 function type(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace } = context;
   const found = keyspace.find(args.buffer, args.starts[1], args.ends[1]);
-  reply.simple(found ? (mergeTypeOf(keyspace.entry.type)?.name ?? 'string') : 'none');
+  reply.simple(found ? typeName(keyspace.entry.type) : 'none');
 }
 
 function summing(name: string, flags: number, summary: string, run: Command['run']): Command {
@@ -46,6 +46,11 @@ function summing(name: string, flags: number, summary: string, run: Command['run
     split: { as: name, stride: 1, combine: 'sum' },
     run,
   };
+}
+
+/** What TYPE says of a key whose record is of this type. */
+export function typeName(type: number): string {
+  return mergeTypeOf(type)?.name ?? 'string';
 }
 
 export const keysCommands: Command[] = [

@@ -8,6 +8,7 @@ import { Reply } from '../resp/reply.js';
 import type { CommandContext } from './command.js';
 import { notAnInteger, syntaxError } from './command.js';
 import { globMatches, requirePatternFits } from './glob.js';
+import { typeName } from './keys.js';
 
 /** Keys that one SCAN looks at, at most. */
 export const KEYS_VISITED_MAX = 10_000;
@@ -21,13 +22,13 @@ const COUNT_BY_DEFAULT = 10;
 export interface ScanOptions {
   count: number;
   pattern: number;
-  /** TYPE names a type that no entry has. */
-  none: boolean;
+  /** Where the word stands that TYPE gives; -1: any type. */
+  type: number;
 }
 
 /** Options from `args[from]` on. */
 export function scanOptions(args: Args, from: number): ScanOptions {
-  const options = { count: COUNT_BY_DEFAULT, pattern: -1, none: false };
+  const options = { count: COUNT_BY_DEFAULT, pattern: -1, type: -1 };
   for (let index = from; index < args.count; index += 2) {
     if (index + 1 === args.count) throw syntaxError();
     if (args.equalsIgnoreCase(index, 'COUNT')) {
@@ -39,7 +40,7 @@ export function scanOptions(args: Args, from: number): ScanOptions {
       requirePatternFits(args, index + 1);
       options.pattern = index + 1;
     } else if (args.equalsIgnoreCase(index, 'TYPE')) {
-      options.none = !args.equalsIgnoreCase(index + 1, 'STRING');
+      options.type = index + 1;
     } else {
       throw syntaxError();
     }
@@ -58,10 +59,11 @@ export function scanHere(
   found: Reply,
 ): number {
   const { buffer, starts, ends } = args;
-  const { pattern, none } = options;
-  return context.host.scanPartition(partition, hash, options.count - page.visited, (bytes, start, end) => {
+  const { pattern, type } = options;
+  return context.host.scanPartition(partition, hash, options.count - page.visited, (bytes, start, end, recordType) => {
     page.visited++;
-    if (none || (pattern >= 0 && !globMatches(buffer, starts[pattern], ends[pattern], bytes, start, end))) return;
+    if (type >= 0 && !args.equalsIgnoreCase(type, typeName(recordType).toUpperCase())) return;
+    if (pattern >= 0 && !globMatches(buffer, starts[pattern], ends[pattern], bytes, start, end)) return;
     page.found++;
     found.bulk(bytes, start, end);
   });

@@ -49,7 +49,7 @@ function remoteScan(partition: number, hash: number, args: Args, options: ScanOp
   const words: (string | Buffer)[] = ['hearsay.partition', 'SCAN', `${partition}`, `${hash}`];
   words.push('COUNT', `${options.count}`);
   if (options.pattern >= 0) words.push('MATCH', args.copy(options.pattern));
-  if (options.none) words.push('TYPE', 'none');
+  if (options.type >= 0) words.push('TYPE', args.copy(options.type));
   return Args.of(...words);
 }
 

@@ -8,7 +8,7 @@ import { HearsayError } from '../base/errors.js';
 import { recordType, TYPE_PUT, TYPE_SIBLINGS } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
-import { type Cover, EMPTY_COVER } from '../types/cover.js';
+import { type Cover, EMPTY_COVER, latestOf } from '../types/cover.js';
 import { alive, SIBLINGS_WARNED } from '../types/siblings.js';
 import { SiblingsChange } from '../types/siblings-change.js';
 import { decodeContext, encodeContext } from '../types/siblings-codec.js';
@@ -73,13 +73,17 @@ function contextOf({ keyspace }: CommandContext, args: Args, cover: Cover): stri
 }
 
 /** What the context in the third word has seen. */
-function seenBy({ keyspace }: CommandContext, args: Args): Cover {
+function seenBy({ keyspace, host }: CommandContext, args: Args): Cover {
   if (args.length(2) === 0) return EMPTY_COVER;
   const { hasher } = keyspace;
   const hash = hasher.hash(args.buffer, args.starts[1], args.ends[1]);
   const seen = decodeContext(hasher, hash, args.buffer, args.starts[2], args.ends[2]);
   if (seen === 'malformed') throw new HearsayError('CONTEXT', 'no context that CGET or CPUT of this cluster gave');
   if (seen === 'otherKey') throw new HearsayError('CONTEXT', 'this context belongs to another key');
+  // What takes the place of what was seen is later than it, whoever's clock stamped that.
+  if (!host.stampAbove(latestOf(seen).hlc)) {
+    throw new HearsayError('CONTEXT', "the context is further ahead of this node's clock than the drift allowed");
+  }
   return seen;
 }
 

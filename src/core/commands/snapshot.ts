@@ -4,7 +4,8 @@
  *     OPEN                                          an id
  *     GET id key [key ...]                          values of that moment, or null
  *     SCAN id cursor [COUNT n] [MATCH glob] [VALUES] [PARTITION p]
- *                                                   [cursor, keys], or with VALUES [key, value, expiry in ms or 0, version] each
+ *                                                   [cursor, keys], or with VALUES [key, value, expiry in ms or 0, version, type]
+ *                                                   each; the value of siblings is the list of them, the last writer's first
  *     INFO id | LIST                                age, bytes kept, partitions
  *     CLOSE id
  *
@@ -14,12 +15,24 @@
  */
 import { HearsayError } from '../base/errors.js';
 import { HLC_TICKS, hlcToMs } from '../base/hlc.js';
-import { recordActor, recordEnd, recordExpireAtMs, recordHlc, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import {
+  recordActor,
+  recordEnd,
+  recordExpireAtMs,
+  recordHlc,
+  recordKeyEnd,
+  recordKeyStart,
+  recordType,
+  TYPE_SIBLINGS,
+} from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
+import { alive } from '../types/siblings.js';
+import { takeSet } from '../types/siblings-record.js';
 import type { Command, CommandContext } from './command.js';
 import { ADMIN, notAnInteger, READ, syntaxError, unknownSubcommand, wrongArity } from './command.js';
 import { globMatches, requirePatternFits } from './glob.js';
+import { typeName } from './keys.js';
 import { HASHES, KEYS_VISITED_MAX, replyPage } from './page.js';
 import type { SnapshotFacts } from './snapshot-door.js';
 
@@ -92,9 +105,9 @@ function scan({ host }: CommandContext, args: Args, reply: Reply): void {
   const cursor = args.integer(3);
   const options = scanOptions(args);
   if (!(cursor >= 0 && cursor <= Number.MAX_SAFE_INTEGER)) throw new HearsayError('ERR', 'invalid cursor');
-  const covered = host.snapshots.facts(id).partitions;
+  const { partitions: covered, openedAtMs } = host.snapshots.facts(id);
   const partitions = options.partition < 0 ? covered : covered.filter((partition) => partition === options.partition);
-  const page = new Page(args, options, reply.protocol);
+  const page = new Page(args, options, openedAtMs, reply.protocol);
   let looked = 0;
   for (const partition of partitions) {
     if ((partition + 1) * HASHES <= cursor) continue;
@@ -123,6 +136,8 @@ class Page {
   constructor(
     private readonly args: Args,
     private readonly options: ScanOptions,
+    /** The moment of the snapshot. */
+    private readonly wallMs: number,
     protocol: 2 | 3,
   ) {
     this.reply = new Reply(protocol, null);
@@ -140,12 +155,18 @@ class Page {
     const end = recordKeyEnd(buffer, offset);
     if (pattern >= 0 && !globMatches(args.buffer, args.starts[pattern], args.ends[pattern], buffer, start, end)) return;
     this.found++;
-    if (values) reply.array(4);
+    if (values) reply.array(5);
     reply.bulk(buffer, start, end);
     if (!values) return;
-    reply.bulk(buffer, end, recordEnd(buffer, offset));
+    const type = recordType(buffer, offset);
+    if (type === TYPE_SIBLINGS) {
+      const siblings = alive(takeSet(buffer, offset), this.wallMs);
+      reply.array(siblings.length);
+      for (const { value } of siblings) reply.bulk(value, 0, value.length);
+    } else reply.bulk(buffer, end, recordEnd(buffer, offset));
     reply.integer(recordExpireAtMs(buffer, offset));
     reply.bulkString(versionOf(buffer, offset));
+    reply.bulkString(typeName(type));
   };
 }
 

@@ -134,7 +134,7 @@ export class Gathering {
 
   private finish(): void {
     const { place } = this;
-    const failed = this.parts.find((part) => part.reply.length > 0 && part.reply.buffer[0] === ERROR);
+    const failed = this.parts.find((part) => this.hasFailed(part.reply));
     const { last } = this;
     if (failed === undefined && last !== null) {
       this.last = null;
@@ -150,9 +150,14 @@ export class Gathering {
     place.done();
   }
 
+  /** In a list of values, what is of another type counts as nothing and spoils no others: as where all of them live here. */
+  private hasFailed(reply: Reply): boolean {
+    return isError(reply) && !(this.combine === 'array' && reply.buffer.latin1Slice(1, 10) === 'WRONGTYPE');
+  }
+
   /** The first error; but where other parts were carried out, or may have been, none that says that nothing changed. */
   private fail(failed: PartCaller, reply: Reply): void {
-    const partly = this.parts.some((part) => part.reply.length > 0 && part.reply.buffer[0] !== ERROR);
+    const partly = this.parts.some((part) => part.reply.length > 0 && !isError(part.reply));
     const open = this.writes && !partly ? this.parts.find((part) => isOpen(part.reply)) : undefined;
     const { buffer, length } = (open ?? failed).reply;
     if (!this.writes || !partly) reply.raw(buffer, 0, length);
@@ -183,7 +188,10 @@ export class Gathering {
       }
       case 'array':
         reply.array(this.expected);
-        for (const part of this.parts) reply.raw(part.reply.buffer, 0, part.reply.length);
+        for (const part of this.parts) {
+          if (isError(part.reply)) reply.null();
+          else reply.raw(part.reply.buffer, 0, part.reply.length);
+        }
         break;
       case 'count': {
         const sketch = this.unite();
@@ -270,6 +278,10 @@ class PartCaller implements Caller, Deferred {
 /** Whether this is an error after which a write may or may not have been carried out. */
 function isOpen({ buffer, length }: Reply): boolean {
   return OPEN.some((word) => length > word.length && buffer.latin1Slice(0, word.length) === word);
+}
+
+function isError(reply: Reply): boolean {
+  return reply.length > 0 && reply.buffer[0] === ERROR;
 }
 
 /** The integer of a `:n` reply, 0 for any other. */

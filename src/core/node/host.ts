@@ -25,7 +25,7 @@ import type { KeyRing } from '../gossip/key-ring.js';
 import type { PacketReader } from '../gossip/packet.js';
 import { partitionOf } from '../partitions/slots.js';
 import { recordIsExpired } from '../record/expiry.js';
-import { holdsValue, recordExpireAtMs, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import { holdsValue, recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType } from '../record/record.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { logRefusal } from '../replication/local-keyspace.js';
 import { Waiters } from '../replication/waiters.js';
@@ -144,7 +144,7 @@ export class NodeHost implements CommandHost {
       if (!holdsValue(bytes, offset)) return;
       const expireAtMs = recordExpireAtMs(bytes, offset);
       if (expireAtMs !== 0 && expireAtMs <= this.wallMs) return;
-      visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+      visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset), recordType(bytes, offset));
     });
   }
 

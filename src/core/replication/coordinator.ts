@@ -13,6 +13,7 @@ import type { Receipt } from '../commands/receipt.js';
 import type { SessionToken } from '../commands/session-token.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { WriteMark } from '../commands/write-marks.js';
+import type { DotVisitor } from '../record/dots.js';
 import type { Args } from '../resp/args.js';
 import type { Wal } from '../wal/wal.js';
 import type { CallerOrder } from './caller-order.js';
@@ -199,9 +200,9 @@ export class Coordinator {
   /** What a session has read: the record of the key, a tombstone too. */
   private noteSeen(session: SessionToken, receipt: Receipt, partition: number, command: Command, args: Args): void {
     const key = command.firstKey;
-    if (key === 0 || !this.keyspace.seen(args.buffer, args.starts[key], args.ends[key])) return;
+    const note: DotVisitor = (actor, sequence, hlc) => session.note(partition, actor, sequence, hlc);
+    if (key === 0 || !this.keyspace.seen(args.buffer, args.starts[key], args.ends[key], note)) return;
     const { actor, sequence, hlc } = this.keyspace.seenDot;
-    session.note(partition, actor, sequence, hlc);
     receipt.hlc = hlc;
     receipt.actor = actor;
     receipt.sequence = sequence;

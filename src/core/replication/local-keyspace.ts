@@ -10,6 +10,7 @@ import type { HybridClock } from '../base/hlc.js';
 import { wrongType } from '../commands/command.js';
 import type { EntryView, Keyspace } from '../commands/keyspace.js';
 import { slotOf } from '../partitions/slots.js';
+import { type DotVisitor, forEachDot } from '../record/dots.js';
 import {
   copyBytes,
   holdsValue,
@@ -102,7 +103,7 @@ export class LocalKeyspace implements Keyspace {
       expiryActor: 0,
     };
     this.next = { hlc: 0, actor: options.actor, sequence: 0 };
-    this.limits = new Limits(store, options.floors, actors, options.actor, replicator.mutations);
+    this.limits = new Limits(store, options.floors, actors, options.actor, replicator);
   }
 
   /** The version stamped last, and its place in the sequence of its partition. */
@@ -114,14 +115,21 @@ export class LocalKeyspace implements Keyspace {
     return this.fields.sequence;
   }
 
-  /** Whether anything is known of a key, a tombstone too: then `seenDot` names the write. */
-  seen(bytes: Buffer, start: number, end: number): boolean {
+  /**
+   * Whether anything is known of a key, a tombstone too: then `visit` is told every write that is in it, and `seenDot` names the latest.
+   */
+  seen(bytes: Buffer, start: number, end: number, visit: DotVisitor): boolean {
     this.focus(bytes, start, end);
     if (!this.store.find(this.partition, this.hash, bytes, start, end)) return false;
     const { buffer, offset } = this.store;
     this.seenDot.actor = recordActor(buffer, offset);
     this.seenDot.sequence = recordSequence(buffer, offset);
     this.seenDot.hlc = recordHlc(buffer, offset);
+    forEachDot(buffer, offset, (actor, sequence, hlc) => {
+      visit(actor, sequence, hlc);
+      // What a merge made has no dot of its own: that of its latest write stands for it.
+      if (hlc === this.seenDot.hlc && actor === this.seenDot.actor) this.seenDot.sequence = sequence;
+    });
     return true;
   }
 
@@ -351,8 +359,12 @@ class Limits implements ChangeLimits {
     private readonly floors: Float64Array,
     private readonly actors: ActorBook,
     private readonly actor: number,
-    readonly mutations: ReadonlySet<string>,
+    private readonly replicator: Replicator,
   ) {}
+
+  get mutations(): ReadonlySet<string> {
+    return this.replicator.mutations;
+  }
 
   get flushedHlc(): number {
     return this.store.flushedHlc;
@@ -367,7 +379,7 @@ class Limits implements ChangeLimits {
   }
 
   get isPartial(): boolean {
-    return this.store.isLossy(this.partition);
+    return !this.replicator.holdsWhole(this.partition);
   }
 
   /** Where nothing was evicted this node has its own copy still. */

@@ -7,10 +7,14 @@ import { MERGE_DERIVED, type MergeOutcome } from '../store/merging.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 
-/** Logs what a merge left in the store. False if the log has no room. */
+/**
+ * Logs what a merge left in the store. Where there is no room for that, as when a SET meets a counter that is larger, the record as it
+ * came does: with what is in the log already it makes the same. False if the log has no room for either.
+ */
 export function logMerged(store: Store, wal: Wal, outcome: MergeOutcome, bytes: Buffer, offset: number): boolean {
-  if (outcome !== MERGE_DERIVED) return wal.append(bytes, offset, recordBytes(bytes, offset));
-  return wal.append(store.buffer, store.offset, recordBytes(store.buffer, store.offset));
+  const isLogged =
+    outcome === MERGE_DERIVED && wal.append(store.buffer, store.offset, recordBytes(store.buffer, store.offset));
+  return isLogged || wal.append(bytes, offset, recordBytes(bytes, offset));
 }
 
 /** Bytes of log that a value of a merge type may take with what stands for its key. */

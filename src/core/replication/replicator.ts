@@ -557,6 +557,12 @@ export class Replicator {
     return this.store.holdsAny(partition);
   }
 
+  /** Whether all of a partition that was not deleted is here: this node owns it, has caught up and has given nothing up. */
+  holdsWhole(partition: number): boolean {
+    const { ownership, store } = this;
+    return ownership.owns(partition) && ownership.isReady(partition) && !store.isLossy(partition);
+  }
+
   partition(slot: number): number {
     return Math.floor((slot * this.options.partitions) / 16384);
   }

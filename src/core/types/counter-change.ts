@@ -52,7 +52,7 @@ import {
   takeApart,
   totalOf,
 } from './counter-state.js';
-import { type Base, endOf } from './ended.js';
+import { type Base, endOf, forgottenThrough } from './ended.js';
 import type { Made } from './made.js';
 import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 
@@ -145,7 +145,8 @@ export class CounterChange implements StateChange {
     if (isOther && end === null) {
       return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
     }
-    const state = stored === null ? emptyState() : end === null ? takeApart(stored, offset) : begun(end);
+    const base = stored === null ? forgottenThrough(limits, stamp.hlc) : end;
+    const state = base !== null ? begun(base) : stored === null ? emptyState() : takeApart(stored, offset);
     // Before anything is folded into a base that a flush takes.
     settle(state, limits);
     const isExpired = state.expireAtMs !== 0 && stamp.hlc >= hlcFromMs(state.expireAtMs);
@@ -212,7 +213,7 @@ function growing(state: CounterState, actor: number, limits: ChangeLimits): Coun
   return undefined;
 }
 
-/** Nothing, upon the end of a value of another type. */
+/** Nothing, upon what ended or was forgotten. */
 function begun({ hlc, actor }: Base): CounterState {
   return { ...emptyState(), baseHlc: hlc, baseActor: actor, expiryHlc: hlc, expiryActor: actor };
 }

@@ -1,10 +1,11 @@
 /**
- * What a change begins upon where a value has ended: the three merge types call it. A key whose value has expired, or all of whose
+ * What a change begins upon where a value has ended, or where there is none: the merge types call it. A key whose value has expired, or all of whose
  * siblings were deleted, is free for a value of any type; that stands upon a version above all that the former life had, so that nothing
  * of it, whoever still holds it, stands again.
  */
 import { hlcFromMs } from '../base/hlc.js';
 import { recordActor, recordExpireAtMs, recordExpiryHlc, recordHlc } from '../record/record.js';
+import type { ChangeLimits } from './merge-type.js';
 
 export interface Base {
   readonly hlc: number;
@@ -21,4 +22,12 @@ export function endOf(bytes: Buffer, offset: number, stampHlc: number): Base | n
   const lastHlc = Math.max(hlc, recordExpiryHlc(bytes, offset));
   if (endHlc > lastHlc) return { hlc: endHlc, actor: 0 };
   return { hlc: lastHlc, actor: lastHlc === hlc ? recordActor(bytes, offset) : 0 };
+}
+
+/**
+ * What was deleted up to here may be forgotten, and all that was not is here: where nothing is known of a key, a value stands upon that, so
+ * that what a backup or a late owner still holds of a former life does not join it. Null where it says nothing.
+ */
+export function forgottenThrough({ floorHlc, isPartial }: ChangeLimits, stampHlc: number): Base | null {
+  return floorHlc > 0 && !isPartial ? { hlc: Math.min(floorHlc, stampHlc - 1), actor: 0 } : null;
 }

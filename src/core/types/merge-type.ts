@@ -42,7 +42,10 @@ export interface Flushed {
 export interface ChangeLimits extends Flushed {
   /** Every member with a say has everything stamped up to here. */
   readonly floorHlc: number;
-  /** Values of this partition were given up here: what stands for a key may lack what this node once took in, below the floor too. */
+  /**
+   * Values of this partition were given up here, or not all have come yet: what stands for a key may lack what was written to it, below
+   * the floor too.
+   */
   readonly isPartial: boolean;
   /** Above this an actor stamped nothing and never will; Infinity while it may still write, or nobody knows. */
   endHlcOf(actor: number): number;

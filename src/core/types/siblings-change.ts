@@ -6,7 +6,7 @@
 import { HearsayError } from '../base/errors.js';
 import { recordType, TYPE_PUT, TYPE_SIBLINGS, TYPE_TOMBSTONE } from '../record/record.js';
 import type { Cover } from './cover.js';
-import { type Base, endOf } from './ended.js';
+import { type Base, endOf, forgottenThrough } from './ended.js';
 import type { Made } from './made.js';
 import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 import {
@@ -26,9 +26,9 @@ import { putSet, takeSet } from './siblings-record.js';
 /** Bytes of one key's values together past which a write is refused: two nodes may each allow as much, and a record holds both. */
 export const SIBLINGS_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Nothing, upon the end of a value of another type. */
-function begun(end: Base | null): SiblingSet {
-  return end === null ? EMPTY_SET : { ...EMPTY_SET, baseHlc: end.hlc, baseActor: end.actor };
+/** Nothing, upon what ended or was forgotten. */
+function begun({ hlc, actor }: Base): SiblingSet {
+  return { ...EMPTY_SET, baseHlc: hlc, baseActor: actor };
 }
 
 export class SiblingsChange implements StateChange {
@@ -75,7 +75,8 @@ export class SiblingsChange implements StateChange {
     if (isOther && end === null) {
       return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
     }
-    const known = stored === null ? EMPTY_SET : isOther ? begun(end) : takeSet(stored, offset);
+    const base = stored === null ? forgottenThrough(limits, stamp.hlc) : end;
+    const known = base !== null ? begun(base) : stored === null ? EMPTY_SET : takeSet(stored, offset);
     const kept = limits.flushedHlc > 0 ? flushed(known, limits.flushedHlc, limits.flushedActor) : known;
     const before = fold(kept, Math.min(limits.floorHlc, stamp.hlc - 1), limits.isPartial);
     const { seen, value, wallMs } = this;

@@ -25,7 +25,7 @@ import { CommandStats } from '../../../src/core/commands/stats.js';
 import { commandTable } from '../../../src/core/commands/table.js';
 import { SnapshotDesk } from '../../../src/core/node/snapshot-desk.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
-import { recordEnd, recordExpireAtMs, recordKeyEnd } from '../../../src/core/record/record.js';
+import { recordEnd, recordExpireAtMs, recordKeyEnd, TYPE_PUT } from '../../../src/core/record/record.js';
 import { Args } from '../../../src/core/resp/args.js';
 import { Store } from '../../../src/core/store/store.js';
 import { made } from '../../../src/core/types/made.js';
@@ -267,7 +267,7 @@ export class FakeHost implements CommandHost {
     for (const { key, hash } of this.keysOf(partition)) {
       if (hash < fromHash) continue;
       if (visited >= count && hash !== lastHash) return hash;
-      visit(key, 0, key.length);
+      visit(key, 0, key.length, TYPE_PUT);
       visited++;
       lastHash = hash;
     }

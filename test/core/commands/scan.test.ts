@@ -20,7 +20,7 @@ class Scanned {
     host.scanPartition = (partition, fromHash, count, visit) =>
       host.store.scan(partition, fromHash, count, (bytes, offset) => {
         if (recordType(bytes, offset) !== TYPE_PUT) return;
-        visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
+        visit(bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset), TYPE_PUT);
       });
   }
 

@@ -84,14 +84,14 @@ describe('HEARSAY.SNAPSHOT', () => {
     const version = `0.${stamp}@0000000000ab`;
     const id = open(harness);
     put(harness, 'a', 'two');
-    expect(scanned(harness, id, 'VALUES')).toEqual(['a', 'one', version]);
+    expect(scanned(harness, id, 'VALUES')).toEqual(['a', 'one', version, 'string']);
     expect(harness.ask('HEARSAY.SNAPSHOT', 'SCAN', id, '0', 'VALUES', 'COUNT', '100')).toContain(
       `:${harness.host.wallMs + 5000}\r\n`,
     );
     const large = new Harness();
     for (let index = 0; index < 6; index++) put(large, `large-${index}`, 'x'.repeat(100_000));
     const all = open(large);
-    expect(scanned(large, all, 'VALUES', 'COUNT', '10000').length).toBe(18);
+    expect(scanned(large, all, 'VALUES', 'COUNT', '10000').length).toBe(24);
   });
 
   it('covers what the node answered for when it was opened, and says which partitions those were', () => {

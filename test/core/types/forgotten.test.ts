@@ -72,6 +72,17 @@ describe('what is written where a key has been forgotten', () => {
     expect(values(merged(cput(null, 1, 20, 'new'), upon))).toEqual(['new', 'upon', 'set']);
   });
 
+  it('is not joined by a former life that a backup or a late owner brings back', () => {
+    const old = incr(null, 3, 10, 1000);
+    const counter = incr(null, 1, 200, 1, { ...LIMITS, floorHlc: at(100) });
+    expect(textOf(merged(counter, old) as Buffer, 300)).toBe('1');
+    expect(textOf(merged(counter, incr(null, 2, 150, 5)) as Buffer, 300)).toBe('6');
+    const value = cput(null, 3, 10, 'old');
+    const again = cput(null, 1, 200, 'new', EMPTY_COVER, { ...LIMITS, floorHlc: at(100) });
+    expect(values(merged(again, value))).toEqual(['new']);
+    expect(values(merged(again, cput(null, 2, 150, 'beside')))).toEqual(['new', 'beside']);
+  });
+
   it('is gone where the SET or DEL came later', () => {
     expect(merged(cput(null, 1, 5, 'old'), tombstone)).toEqual(tombstone);
     expect(merged(cput(null, 1, 5, 'old'), set)).toEqual(set);
