@@ -12,7 +12,6 @@ import type { EntryView, Keyspace } from '../commands/keyspace.js';
 import { slotOf } from '../partitions/slots.js';
 import { type DotVisitor, forEachDot } from '../record/dots.js';
 import {
-  copyBytes,
   holdsValue,
   isMergeType,
   KEY_BYTES_MAX,
@@ -47,6 +46,8 @@ import type { Operation } from './operations.js';
 import type { Replicator } from './replicator.js';
 
 const NOTHING = Buffer.alloc(0);
+/** Longer states, in bytes, are copied by the native call. */
+const WORDS_COPIED_MAX = 1024;
 /** Changes of merging values that are remembered where values are evicted. */
 const RECENT_MAX = 4096;
 /** Room for both expiry fields, a longest key and the version an expiry change names. */
@@ -271,9 +272,12 @@ export class LocalKeyspace implements Keyspace {
     // The dot is given only now that nothing can fail: a sequence without its write would be a gap for ever.
     fields.sequence = this.count(next.hlc);
     fields.hlc = next.hlc;
-    const { buffer, offset } = store;
-    copyBytes(made.bytes, 0, length, buffer, offset);
-    this.wal.appendWords(store.words, offset, length);
+    const { buffer, offset, words } = store;
+    if (length <= WORDS_COPIED_MAX) {
+      const from = made.words;
+      for (let word = 0, to = offset >>> 2, end = (length + 3) >>> 2; word < end; ) words[to++] = from[word++];
+    } else made.bytes.copy(buffer, offset, 0, length);
+    this.wal.appendWords(words, offset, length);
     store.publish(partition, hash);
     this.limits.wrote(next.sequence);
     replicator.writes++;

@@ -10,16 +10,25 @@ const KEPT_BYTES = 64 * 1024;
 export class Made {
   /** The record starts at 0. */
   bytes: Buffer = Buffer.alloc(4 * 1024);
+  /** The same by the word: the store's memory is copied to so, in a quarter of the steps. */
+  words: Int32Array = wordsOf(this.bytes);
   /** Its length; 0 while there is none. */
   length = 0;
 
   /** Room for a record of `length` bytes, its old content lost. */
   begin(length: number): Buffer {
     const wanted = length > this.bytes.length || this.bytes.length > KEPT_BYTES ? length : 0;
-    if (wanted !== 0) this.bytes = Buffer.alloc(Math.max(wanted, KEPT_BYTES));
+    if (wanted !== 0) {
+      this.bytes = Buffer.alloc((Math.max(wanted, KEPT_BYTES) + 7) & ~7);
+      this.words = wordsOf(this.bytes);
+    }
     this.length = length;
     return this.bytes;
   }
+}
+
+function wordsOf(bytes: Buffer): Int32Array {
+  return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
 }
 
 /** One for all: a merge is over before the next begins. */
