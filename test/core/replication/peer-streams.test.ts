@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeFrame, FRAME_CONTROL, FRAME_HELLO, openFrame } from '../../../src/core/gossip/frames.js';
+import { encodeFrame, FRAME_CONTROL, FRAME_HELLO, FrameSeal, openFrame } from '../../../src/core/gossip/frames.js';
 import { greet, type HelloFacts } from '../../../src/core/gossip/hello.js';
 import { KeyRing } from '../../../src/core/gossip/key-ring.js';
 import { Refusals } from '../../../src/core/gossip/refusals.js';
@@ -175,6 +175,43 @@ describe('a stream that is being greeted', () => {
     const frame = host.incoming.next(1, 0);
     expect(frame?.body.toString()).toBe('news');
     expect(frame?.keyId).toBe(dialler.ring?.sealing.secret.id);
+  });
+});
+
+describe('a sealed frame', () => {
+  const key = endOf(SECRET).ring?.sealing.datagrams;
+  if (key === undefined) throw new Error('no key');
+  const sealed = (seal: FrameSeal) => {
+    const frame = openFrame(FRAME_CONTROL, Buffer.from('the same words'));
+    seal.seal(frame);
+    return frame;
+  };
+
+  it('differs from the one before it of the same words, and opens in its place alone', () => {
+    const sender = new FrameSeal(1, key);
+    const [first, second] = [sealed(sender), sealed(sender)];
+    expect(first.equals(second)).toBe(false);
+    const taken = (frames: readonly Buffer[]) => {
+      const reader = new FrameSeal(1, key);
+      return frames.map((frame) => reader.open(frame, 0, frame.length)?.toString() ?? null);
+    };
+    expect(taken([first, second])).toEqual(['the same words', 'the same words']);
+    expect(taken([first, first])).toEqual(['the same words', null]);
+    expect(taken([second])).toEqual([null]);
+  });
+
+  it('ends its stream once its key has left the ring', () => {
+    const secrets = new SimSecrets(['old', 'new'], 2);
+    const host = endOf(['old', 'new'], { id: 'b', actor: 8 }, 2, secrets);
+    host.incoming.accepted(1, '10.0.0.1:5', 0);
+    host.hear(encodeFrame(FRAME_HELLO, greet({ ...FACTS }, endOf(['old']).ring).body));
+    host.incoming.keysChanged();
+    expect(host.closed).toEqual([]);
+    secrets.place(['new']);
+    secrets.reload();
+    host.ring?.adopt();
+    host.incoming.keysChanged();
+    expect(host.closed).toEqual([1]);
   });
 });
 
