@@ -1,8 +1,12 @@
 /** CGET, CPUT and CDEL as a client gives them, on a node of its own. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Hasher } from '../../../src/core/base/hash.js';
+import { EMPTY_COVER } from '../../../src/core/types/cover.js';
 import { SIBLINGS_MAX } from '../../../src/core/types/siblings.js';
+import { encodeContext } from '../../../src/core/types/siblings-codec.js';
 import type { Reply } from '../../../src/sim/replies.js';
 import { Scenario, textOf } from '../../sim/scenario.js';
+import { Harness } from '../session/harness.js';
 
 let scenario: Scenario;
 
@@ -104,6 +108,19 @@ describe('CGET, CPUT and CDEL', () => {
     expect(text('CDEL', 'k', `${context.slice(0, -4)}AAAA`)).toMatch(/^CONTEXT no context/);
     expect(cget('k').slice(1)).toEqual(['one']);
     expect(cget('other')).toEqual(['']);
+  });
+
+  it('refuse a context from further ahead than clocks may be: what took its place would be below it', () => {
+    const harness = new Harness();
+    const hasher = new Hasher([1, 2]);
+    const hash = hasher.hash(Buffer.from('k'), 0, 1);
+    for (const ahead of [{ foldedHlc: 2 ** 52 }, { baseHlc: 2 ** 52 }]) {
+      const context = encodeContext(hasher, hash, { ...EMPTY_COVER, ...ahead });
+      expect(harness.ask('CPUT', 'k', context, 'v')).toMatch(/^-CONTEXT the context is further ahead/);
+      expect(harness.ask('CDEL', 'k', context)).toMatch(/^-CONTEXT the context is further ahead/);
+    }
+    const context = encodeContext(hasher, hash, { ...EMPTY_COVER, foldedHlc: 5 });
+    expect(harness.ask('CPUT', 'k', context, 'v')).not.toMatch(/^-/);
   });
 
   it('refuse values past their bound by name, count them, and go on once somebody has read them', () => {
