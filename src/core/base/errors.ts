@@ -54,3 +54,8 @@ export class HearsayError extends Error {
     this.code = code;
   }
 }
+
+/** A command met a value of another type, in the words that clients of Redis know. */
+export function wrongType(): HearsayError {
+  return new HearsayError('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
+}

@@ -173,10 +173,6 @@ export function notAnInteger(): HearsayError {
   return new HearsayError('ERR', 'value is not an integer or out of range');
 }
 
-export function wrongType(): HearsayError {
-  return new HearsayError('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
-}
-
 export function wrongArity(name: string): HearsayError {
   return new HearsayError('ERR', `wrong number of arguments for '${name}' command`);
 }

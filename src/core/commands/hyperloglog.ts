@@ -3,14 +3,14 @@
  * they live apart, the sketches come together at the node that was asked (split.ts).
  * Guarded: an element that raises no register writes nothing and copies nothing.
  */
-import { HearsayError } from '../base/errors.js';
+import { HearsayError, wrongType } from '../base/errors.js';
 import { recordType, TYPE_HLL } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import { EMPTY_SKETCH, entryOf, estimate, includes, isSketch, rankAt, sketchOf, unite } from '../types/hyperloglog.js';
 import { SketchChange } from '../types/hyperloglog-record.js';
 import type { Command, CommandContext } from './command.js';
-import { FAST, INTERNAL, READ, READ_FIRST, WRITE, wrongType } from './command.js';
+import { FAST, INTERNAL, READ, READ_FIRST, WRITE } from './command.js';
 
 /** Used up before the call returns. */
 const change = new SketchChange();

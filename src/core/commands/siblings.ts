@@ -4,7 +4,7 @@
  * Guarded: a context is opaque text that names its key and cluster and checks itself: another key's is refused by name, so a
  * client that mixes contexts up deletes nothing.
  */
-import { HearsayError } from '../base/errors.js';
+import { HearsayError, wrongType } from '../base/errors.js';
 import { recordType, TYPE_PUT, TYPE_SIBLINGS } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
@@ -14,7 +14,7 @@ import { SiblingsChange } from '../types/siblings-change.js';
 import { decodeContext, encodeContext } from '../types/siblings-codec.js';
 import { takeSet } from '../types/siblings-record.js';
 import type { Command, CommandContext } from './command.js';
-import { READ, READ_FIRST, requireValueFits, syntaxError, WRITE, wrongType } from './command.js';
+import { READ, READ_FIRST, requireValueFits, syntaxError, WRITE } from './command.js';
 import { expiryAfter, expiryAt } from './expiry-time.js';
 
 const NOTHING = Buffer.alloc(0);

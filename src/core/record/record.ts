@@ -53,13 +53,12 @@ export const TYPE_RING = 17;
 export const TYPE_LOSSY = 18;
 /** Local to one node's log and images: what it has seen of a partition, actor by actor; no key. */
 export const TYPE_FRONTIER = 19;
-/** Local to one node's log and images: the sketch of distinct keys; no key, value = stamp of its reset, registers. */
-export const TYPE_SKETCH = 24;
-
 /** Local to one node's log and images: floors; no key, value = per floor the partition as u16 and its stamp in 8 bytes. */
 export const TYPE_FLOOR = 21;
 /** Local to one node's log: this version of the key, or an older one, was deleted elsewhere and forgotten; it is not here any more. */
 export const TYPE_GONE = 22;
+/** Local to one node's log and images: the sketch of distinct keys; no key, value = stamp of its reset, registers. */
+export const TYPE_SKETCH = 24;
 
 /** Times this, rounded down: the high word of an integer below 2^53. A power of two, so the product is exact. */
 const HIGH_WORD = 1 / 0x100000000;

@@ -4,10 +4,9 @@
  * Guarded: what cannot be logged or stored is refused before anything changes; every stamp is above everything seen.
  */
 
-import { HearsayError } from '../base/errors.js';
+import { HearsayError, wrongType } from '../base/errors.js';
 import type { Hasher } from '../base/hash.js';
 import type { HybridClock } from '../base/hlc.js';
-import { wrongType } from '../commands/command.js';
 import type { EntryView, Keyspace } from '../commands/keyspace.js';
 import { slotOf } from '../partitions/slots.js';
 import { type DotVisitor, forEachDot } from '../record/dots.js';

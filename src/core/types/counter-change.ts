@@ -4,7 +4,7 @@
  * for numbers beyond 2^53; otherwise the counter is taken apart, and parts that nobody adds to any more are folded.
  * Guarded: a part of another actor never changes; a total past 64 bits is refused before anything does.
  */
-import { HearsayError } from '../base/errors.js';
+import { HearsayError, wrongType } from '../base/errors.js';
 import { hlcFromMs } from '../base/hlc.js';
 import {
   copyBytes,
@@ -19,8 +19,6 @@ import {
   recordVersionStart,
   sealRecord,
   TYPE_COUNTER,
-  TYPE_PUT,
-  TYPE_TOMBSTONE,
   writeHlc,
   writeWord,
 } from '../record/record.js';
@@ -52,7 +50,7 @@ import {
   takeApart,
   totalOf,
 } from './counter-state.js';
-import { type Base, endOf, forgottenThrough } from './ended.js';
+import { type Base, endOf, forgottenThrough, isOtherType } from './ended.js';
 import type { Made } from './made.js';
 import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 
@@ -139,11 +137,11 @@ export class CounterChange implements StateChange {
     limits: ChangeLimits,
     made: Made,
   ): boolean {
-    const type = stored === null ? 0 : recordType(stored, offset);
-    const isOther = type !== 0 && type !== TYPE_PUT && type !== TYPE_COUNTER && type !== TYPE_TOMBSTONE;
-    const end = stored === null || !isOther ? null : endOf(stored, offset, stamp.hlc);
+    const isOther = stored !== null && isOtherType(stored, offset, TYPE_COUNTER);
+    const end = isOther ? endOf(stored, offset, stamp.hlc) : null;
     if (isOther && end === null) {
-      return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
+      this.refusal = wrongType();
+      return false;
     }
     const base = stored === null ? forgottenThrough(limits, stamp.hlc) : end;
     const state = base !== null ? begun(base) : stored === null ? emptyState() : takeApart(stored, offset);
@@ -183,7 +181,7 @@ export class CounterChange implements StateChange {
     return true;
   }
 
-  private refuse(code: 'ERR' | 'BUSY' | 'WRONGTYPE', message: string): boolean {
+  private refuse(code: 'ERR' | 'BUSY', message: string): boolean {
     this.refusal = new HearsayError(code, message);
     return false;
   }

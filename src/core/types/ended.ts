@@ -4,7 +4,15 @@
  * of it, whoever still holds it, stands again.
  */
 import { hlcFromMs } from '../base/hlc.js';
-import { recordActor, recordExpireAtMs, recordExpiryHlc, recordHlc } from '../record/record.js';
+import {
+  recordActor,
+  recordExpireAtMs,
+  recordExpiryHlc,
+  recordHlc,
+  recordType,
+  TYPE_PUT,
+  TYPE_TOMBSTONE,
+} from '../record/record.js';
 import type { ChangeLimits } from './merge-type.js';
 
 export interface Base {
@@ -22,6 +30,12 @@ export function endOf(bytes: Buffer, offset: number, stampHlc: number): Base | n
   const lastHlc = Math.max(hlc, recordExpiryHlc(bytes, offset));
   if (endHlc > lastHlc) return { hlc: endHlc, actor: 0 };
   return { hlc: lastHlc, actor: lastHlc === hlc ? recordActor(bytes, offset) : 0 };
+}
+
+/** Whether a record is of another type than this, which a plain value and a tombstone can become. */
+export function isOtherType(bytes: Buffer, offset: number, type: number): boolean {
+  const found = recordType(bytes, offset);
+  return found !== type && found !== TYPE_PUT && found !== TYPE_TOMBSTONE;
 }
 
 /**

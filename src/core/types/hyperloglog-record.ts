@@ -10,7 +10,7 @@
  * whatever an owner still holds of its former life.
  */
 import { assert } from '../base/assert.js';
-import { HearsayError } from '../base/errors.js';
+import { HearsayError, wrongType } from '../base/errors.js';
 import { hlcFromMs } from '../base/hlc.js';
 import type { DotVisitor } from '../record/dots.js';
 import { compareVersions } from '../record/merge.js';
@@ -110,7 +110,7 @@ export class SketchChange implements StateChange {
     this.refusal = null;
     const before = stored === null ? begun(0, 0, stamp.hlc) : standing(stored, offset, stamp, limits);
     if (before === null) {
-      this.refusal = new HearsayError('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
+      this.refusal = wrongType();
       return false;
     }
     const cover = foldCover(before, Math.min(limits.floorHlc, stamp.hlc - 1), limits.isPartial);

@@ -3,10 +3,10 @@
  * make one change, the keyspace applies it. Guarded: past the bounds on values, bytes and chains a write is refused by
  * name before anything changes; chains that the floor has passed are folded before they count.
  */
-import { HearsayError } from '../base/errors.js';
-import { recordType, TYPE_PUT, TYPE_SIBLINGS, TYPE_TOMBSTONE } from '../record/record.js';
+import { HearsayError, wrongType } from '../base/errors.js';
+import { TYPE_SIBLINGS } from '../record/record.js';
 import type { Cover } from './cover.js';
-import { type Base, endOf, forgottenThrough } from './ended.js';
+import { type Base, endOf, forgottenThrough, isOtherType } from './ended.js';
 import type { Made } from './made.js';
 import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 import {
@@ -69,11 +69,11 @@ export class SiblingsChange implements StateChange {
     made: Made,
   ): boolean {
     this.refusal = null;
-    const type = stored === null ? 0 : recordType(stored, offset);
-    const isOther = type !== 0 && type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_SIBLINGS;
-    const end = stored === null || !isOther ? null : endOf(stored, offset, stamp.hlc);
+    const isOther = stored !== null && isOtherType(stored, offset, TYPE_SIBLINGS);
+    const end = isOther ? endOf(stored, offset, stamp.hlc) : null;
     if (isOther && end === null) {
-      return this.refuse('WRONGTYPE', 'Operation against a key holding the wrong kind of value');
+      this.refusal = wrongType();
+      return false;
     }
     const base = stored === null ? forgottenThrough(limits, stamp.hlc) : end;
     const known = base !== null ? begun(base) : stored === null ? EMPTY_SET : takeSet(stored, offset);
@@ -110,7 +110,7 @@ export class SiblingsChange implements StateChange {
     return this.refuse('SIBLINGS', 'the values of this key would take more than 8 MiB together');
   }
 
-  private refuse(code: 'SIBLINGS' | 'BUSY' | 'WRONGTYPE', message: string): boolean {
+  private refuse(code: 'SIBLINGS' | 'BUSY', message: string): boolean {
     this.refusal = new HearsayError(code, message);
     return false;
   }
