@@ -9,6 +9,8 @@ import type { Trial } from './trial.js';
 const RATE = 2000;
 const COMPLETE_SECONDS = 60;
 const FOREGROUND_RATIO = 1.5;
+/** Digests of all nodes cost what a client would notice. */
+const DIGEST_PAUSE_MS = 1000;
 /** Counts comparisons that came down to the trie. */
 const TRIE_COUNTER = 'repair_leaves_compared';
 
@@ -56,7 +58,7 @@ export const away: Trial = {
       await stage.loseKeys(victim, 'away', 20_000);
     }
     const limitMs = context.sabotage ? 30_000 : 120_000;
-    const completeMs = await stage.untilEachAgreed(limitMs);
+    const completeMs = await stage.untilEachAgreed(limitMs, DIGEST_PAUSE_MS);
     const after = load.latenciesMs(returnedMs, Math.max(performance.now(), returnedMs + 5000));
     const trie = (await stage.total(TRIE_COUNTER)) - trieBefore;
     const tally = await load.stop();

@@ -107,8 +107,11 @@ export class Stage {
     return Promise.all(indexes.map(async (index) => digestsOf(await this.cluster.ask(index, 'HEARSAY.DIGEST'))));
   }
 
-  /** Ms until every partition was seen equal at all its owners at least once; NaN past the bound. For use under load. */
-  async untilEachAgreed(limitMs: number): Promise<number> {
+  /**
+   * Ms until every partition was seen equal at all its owners at least once, asked every `pauseMs`; NaN past the bound. For use under
+   * load, which asking disturbs.
+   */
+  async untilEachAgreed(limitMs: number, pauseMs = 50): Promise<number> {
     const startedAtMs = performance.now();
     let left: number[] | null = null;
     while (performance.now() - startedAtMs < limitMs) {
@@ -123,7 +126,7 @@ export class Stage {
       } catch {
         // A node that does not answer now agrees with nobody.
       }
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     return Number.NaN;
   }

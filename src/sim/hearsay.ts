@@ -14,8 +14,8 @@ import type { Plan } from './schedule.js';
 const SMALL = { walFileBytes: 32 * 1024, maxMemory: 2 * 1024 * 1024, segmentBytes: 16 * 1024 };
 /** Every eighth run has room for a few hints only, so that some overflow into repair. */
 const FEW_HINTS = { hintBytesPerPeerMax: 1_024, hintBytesMax: 1_536 };
-/** A walk over a handful of records takes several slices, and own writes are soon forgotten. */
-const SMALL_CATCH_UP = { sliceRecords: 2, recentWrites: 8 };
+/** A walk over a handful of records takes several slices, of which some wait for a tick; own writes are soon forgotten. */
+const SMALL_CATCH_UP = { sliceRecords: 2, recentWrites: 8, mergedBytesBegin: 2048 };
 
 /** `settings` take the place of those of a run, on every node or by the node's number. */
 export function hearsayFactories(

@@ -231,6 +231,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     ...options,
     ...bounds,
     intervalMs: config.antiEntropyIntervalMs,
+    tickIntervalMs: config.tickIntervalMs,
     random: random,
   });
   return {

@@ -34,6 +34,7 @@ import {
 } from './anti-entropy-messages.js';
 import { CatchUp } from './catch-up.js';
 import { decodeVector, VECTOR_ASKS } from './catch-up-messages.js';
+import { CatchUpPace } from './catch-up-pace.js';
 import { CatchUpSource } from './catch-up-source.js';
 import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
@@ -77,6 +78,9 @@ interface Round {
 export interface AntiEntropyOptions {
   partitions: number;
   intervalMs: number;
+  tickIntervalMs: number;
+  /** Bytes merged per tick, to begin with. */
+  mergedBytesBegin?: number;
   /** Records that one slice of a walk looks at. */
   sliceRecords: number;
   random: Random;
@@ -110,7 +114,8 @@ export class AntiEntropy {
     private readonly options: AntiEntropyOptions,
   ) {
     this.queues = new RepairQueues(store, replicator);
-    this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, options);
+    const pace = new CatchUpPace(options.tickIntervalMs, options.mergedBytesBegin);
+    this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, pace, options);
     this.source = new CatchUpSource(store, frontiers, peers, options);
     this.trie = new Trie(store, ownership, peers, this.queues, floorDesk, options);
     this.foreign = new Foreign(store, frontiers, ownership, replicator, this.queues, floorDesk);
@@ -139,7 +144,7 @@ export class AntiEntropy {
     this.queues.drain(this.peers);
     if (this.options.mutations.has('no-anti-entropy')) return;
     this.source.tick();
-    this.catchUp.tick();
+    this.catchUp.tick(this.wasCaughtUp);
     if (this.now >= this.nextMarkAtMs) this.mark();
     if (this.round !== null && this.now >= this.round.endsAtMs) this.endRound(EAGER_MS);
     if (this.round === null && this.now >= this.nextRoundAtMs) this.beginRound();
@@ -363,6 +368,10 @@ export class AntiEntropy {
     this.ownership.markReady(partition);
   }
 
+  private readonly wasCaughtUp = (peer: Peer, partition: number): void => {
+    if (this.ownership.owns(partition)) this.caughtUp(peer, partition);
+  };
+
   /** Whether a peer is a source for a partition, and has said how high its floors are. */
   private isHeardSource(peer: Peer, partition: number): boolean {
     return peer.saidWallMs > 0 && this.ownership.isSource(peer, partition);
@@ -428,7 +437,7 @@ export class AntiEntropy {
   /** SLICE from a peer that this node pulls from. */
   slice(peer: Peer, body: Buffer): void {
     const partition = this.catchUp.slice(peer, body);
-    if (partition >= 0 && this.ownership.owns(partition)) this.caughtUp(peer, partition);
+    if (partition >= 0) this.wasCaughtUp(peer, partition);
   }
 
   private endIfOver(round: Round): void {

@@ -32,15 +32,17 @@ const RECENT_MIN = 64;
 /** Records of one slice, bytes; a single greater one goes alone. */
 const SLICE_BYTES = 256 * 1024;
 const STEP = 128;
-/** What is sent per tick to all askers, bytes: 50 MB/s at a tick of 25 ms. The rest waits for the next. */
-const TICK_BYTES = 1280 * 1024;
-const TICK_LOOKS = 65_536;
+/** What is sent per tick to all askers, bytes: 20 MB/s at a tick of 25 ms; and looked at for it, some two ms. The rest waits for the next. */
+const TICK_BYTES = 512 * 1024;
+const TICK_LOOKS = 8_192;
 
 export interface CatchUpBounds {
   /** Records that one slice looks at. */
   sliceRecords: number;
   /** Own writes remembered per partition: a power of two. */
   recentWrites: number;
+  /** Bytes merged per tick, to begin with (catch-up-pace.ts). */
+  mergedBytesBegin?: number;
 }
 
 /** Bounds for so many partitions: 1 MiB for the writes that are remembered, within 64 and 1024 a partition. */

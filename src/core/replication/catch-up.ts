@@ -11,7 +11,8 @@
  * each in its turn: the next slice is asked for when the last is in, an answer to any other cursor is ignored, and a record that could
  * not be kept stops the walk at its cursor. The note stands in the log behind those records, so no torn tail leaves it without them. A peer that
  * started anew, or dropped the partition meanwhile, ends the walk without a join: its vector spoke of what it held before.
- * Bounded: one slice under way per peer, one pull per partition.
+ * Bounded: one slice under way per peer, one pull per partition; what is merged per tick is as catch-up-pace.ts has it, the rest of a
+ * slice waits.
  */
 import { FRAME_PULL } from '../gossip/frames.js';
 import { recordBytes } from '../record/record.js';
@@ -26,6 +27,7 @@ import {
   SLICE_LOSSY,
   type SliceHead,
 } from './catch-up-messages.js';
+import type { CatchUpPace } from './catch-up-pace.js';
 import type { Frontiers } from './frontier.js';
 import type { Peer, Peers } from './peers.js';
 import type { Replicator } from './replicator.js';
@@ -36,6 +38,13 @@ const PATIENCE_MS = 3000;
 /** What could not be kept is asked for again after this time. */
 const RETRY_MS = 500;
 const TRIES_MAX = 6;
+
+/** A slice, merged up to `at`. */
+interface Arrived {
+  readonly head: SliceHead;
+  body: Buffer;
+  at: number;
+}
 
 interface Pull {
   readonly peer: Peer;
@@ -56,6 +65,8 @@ interface Pull {
   readonly beganAtMs: number;
   records: number;
   bytes: number;
+  /** The slice that has come, while not all of it is merged. */
+  arrived: Arrived | null;
 }
 
 /** How far a partition is that is being fetched. */
@@ -87,6 +98,7 @@ export class CatchUp {
     private readonly frontiers: Frontiers,
     private readonly peers: Peers,
     private readonly replicator: Replicator,
+    private readonly pace: CatchUpPace,
     private readonly options: { mutations: ReadonlySet<string> },
   ) {}
 
@@ -131,16 +143,24 @@ export class CatchUp {
       beganAtMs: this.nowMs,
       records: 0,
       bytes: 0,
+      arrived: null,
     });
     this.nextToken = (this.nextToken + 1) >>> 0 || 1;
     this.askNext(peer);
   }
 
-  /** Asks for what is due, and again for what has not come. */
-  tick(): void {
+  /**
+   * Goes on with the slices that have come, asks for what is due, and again for what has not come. `caughtUp`: told as `slice` does.
+   */
+  tick(caughtUp: (peer: Peer, partition: number) => void): void {
+    this.pace.tick(this.nowMs, this.active.size > 0);
     for (const pull of this.pulls.values()) {
       if (pull.peer.actor !== pull.actor || pull.peer.state === 'dead' || pull.peer.state === 'left')
         this.abandon(pull);
+    }
+    for (const pull of [...this.active.values()]) {
+      const partition = pull.arrived === null ? -1 : this.goOn(pull, pull.arrived);
+      if (partition >= 0) caughtUp(pull.peer, partition);
     }
     for (const pull of this.active.values()) if (this.nowMs >= pull.askAtMs) this.ask(pull);
     for (const { peer } of this.pulls.values()) if (!this.active.has(peer.id)) this.askNext(peer);
@@ -161,7 +181,7 @@ export class CatchUp {
     const { head, recordsStart } = decoded;
     const pull = this.active.get(peer.id);
     const expected = pull !== undefined && head.token === pull.token && head.cursor === pull.cursor;
-    if (!expected || head.partition !== pull.partition || pull.actor !== peer.actor) {
+    if (!expected || head.partition !== pull.partition || pull.actor !== peer.actor || pull.arrived !== null) {
       this.stats.stray++;
       return -1;
     }
@@ -171,7 +191,22 @@ export class CatchUp {
       this.abandon(pull);
       return -1;
     }
-    if (!this.takeAll(pull, body, recordsStart)) {
+    pull.askAtMs = Number.POSITIVE_INFINITY;
+    const arrived = { head, body, at: recordsStart };
+    pull.arrived = arrived;
+    const partition = this.goOn(pull, arrived);
+    // The frame was lent.
+    if (pull.arrived === arrived) arrived.body = Buffer.from(body);
+    return partition;
+  }
+
+  /** Merges what the pace allows of a slice; at its end the next is asked for. Returns the partition as `slice` does. */
+  private goOn(pull: Pull, arrived: Arrived): number {
+    const { head } = arrived;
+    const kept = this.takeSome(pull, arrived);
+    if (kept && arrived.at < arrived.body.length) return -1;
+    pull.arrived = null;
+    if (!kept) {
       this.stats.unkept++;
       pull.askAtMs = this.nowMs + RETRY_MS;
       return -1;
@@ -198,10 +233,14 @@ export class CatchUp {
     return pull.cover !== null && pull.epoch === head.epoch && pull.recent === ((head.flags & PULL_RECENT) !== 0);
   }
 
-  /** Merges and logs every record of a slice; false at the first that could not be kept. */
-  private takeAll(pull: Pull, body: Buffer, start: number): boolean {
-    for (let at = start; at < body.length; at += recordBytes(body, at)) {
-      if (!this.replicator.adopt(pull.peer, body, at, body.length)) return false;
+  /** Merges and logs records of a slice as long as the pace allows; false at the first that could not be kept. */
+  private takeSome(pull: Pull, arrived: Arrived): boolean {
+    const { body } = arrived;
+    while (arrived.at < body.length && !this.pace.isSpent) {
+      if (!this.replicator.adopt(pull.peer, body, arrived.at, body.length)) return false;
+      const length = recordBytes(body, arrived.at);
+      arrived.at += length;
+      this.pace.spent(length);
       this.stats.records++;
       pull.records++;
     }

@@ -1,7 +1,7 @@
 /**
  * How fast hints are handed to one peer: a rate in bytes a second that halves while what clients feel grows, and grows back
- * otherwise (additive increase would take minutes to use an idle link; a quarter more each tick takes a second). The replicator
- * asks it once a tick.
+ * otherwise, by a constant factor (additive increase would take minutes to use an idle link). It begins low: who is owed hints has
+ * mostly just begun, and runs slowly. The replicator asks it once a tick.
  *
  * What it goes by is the link's slow round trip (mean and three deviations, about the p99): it holds the wait in both event
  * loops, here and there, as a client's write at quorum does, and it is measured on the datagrams that carry the hints
@@ -12,9 +12,10 @@
 
 /** Bytes a second. A peer that was away for ten minutes of 10 MB a second is handed all of it in twice that at 5 MB. */
 const RATE_MIN = 64 * 1024;
-const RATE_BEGIN = 4 * 1024 * 1024;
+const RATE_BEGIN = 128 * 1024;
 const RATE_MAX = 64 * 1024 * 1024;
-const GROWTH = 1.25;
+/** Per tick: to double takes 24. */
+const GROWTH = 1.03;
 /** However long ago it was asked last, no more than this time's worth may be sent at once. */
 const SAVED_MS_MAX = 100;
 /** Half as slow again as usual, and by more than scheduling alone explains. */

@@ -4,6 +4,7 @@ import { FRAME_PULL } from '../../../src/core/gossip/frames.js';
 import { recordBytes, recordKeyEnd, recordKeyStart, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { CatchUp } from '../../../src/core/replication/catch-up.js';
 import { decodeSlice, encodePull, encodeSlice, SLICE_END } from '../../../src/core/replication/catch-up-messages.js';
+import { CatchUpPace } from '../../../src/core/replication/catch-up-pace.js';
 import { CatchUpSource } from '../../../src/core/replication/catch-up-source.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peer, Peers } from '../../../src/core/replication/peers.js';
@@ -63,7 +64,7 @@ class Holder {
   }
 }
 
-function bench(mutations: string[] = [], sliceRecords = 2) {
+function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 20) {
   const ahead = new Holder(AHEAD);
   const behind = new Holder(BEHIND);
   const pulls: Buffer[] = [];
@@ -82,6 +83,7 @@ function bench(mutations: string[] = [], sliceRecords = 2) {
     behind.frontiers,
     send(pulls) as unknown as Peers,
     replicator,
+    new CatchUpPace(25, mergedBytes),
     options,
   );
   const peer = { id: 'ahead', actor: AHEAD, connected: true, state: 'alive' } as unknown as Peer;
@@ -216,7 +218,7 @@ describe('a node that is behind', () => {
     expect(lacked(two)).toBeGreaterThan(0);
     two.behind.keeps = true;
     two.catchUp.nowMs += 600;
-    two.catchUp.tick();
+    two.catchUp.tick(() => {});
     expect(two.exchange()).toEqual([0]);
     expect(two.behind.keys).toBe(10);
     expect(two.source.stats.walks).toBe(1);
@@ -229,11 +231,11 @@ describe('a node that is behind', () => {
     two.exchange(2);
     const asked = two.pulls.shift() as Buffer;
     two.catchUp.nowMs += 3100;
-    two.catchUp.tick();
+    two.catchUp.tick(() => {});
     expect(two.pulls).toEqual([asked]);
     for (let patience = 0; patience < 10; patience++) {
       two.catchUp.nowMs += 3100;
-      two.catchUp.tick();
+      two.catchUp.tick(() => {});
     }
     expect(two.catchUp.size).toBe(0);
     expect(two.catchUp.stats.abandoned).toBe(1);
@@ -254,7 +256,7 @@ describe('a node that is behind', () => {
     expect(claimed).toBeLessThan(10);
     two.catchUp.want(two.peer, 0, false);
     (two.peer as { actor: number }).actor = AHEAD + 1;
-    two.catchUp.tick();
+    two.catchUp.tick(() => {});
     expect(two.catchUp.size).toBe(0);
   });
 
@@ -307,6 +309,84 @@ describe('a node that is behind', () => {
   });
 });
 
+describe('the pace of catching up', () => {
+  const TICK_MS = 25;
+
+  /** Records of 100 bytes that are merged in a tick after so many, of which some were late. */
+  function recordsAfter(ticks: number, isLate: (tick: number) => boolean = () => false): number {
+    const pace = new CatchUpPace(TICK_MS);
+    let nowMs = 0;
+    let records = 0;
+    for (let tick = 0; tick < ticks; tick++) {
+      nowMs += TICK_MS * (isLate(tick) ? 2 : 1);
+      pace.tick(nowMs, true);
+      for (records = 0; !pace.isSpent; records++) pace.spent(100);
+    }
+    return records;
+  }
+
+  it('begins with little, doubles in half a second while ticks come in time, and has a most', () => {
+    const first = recordsAfter(1);
+    expect(first).toBeLessThan(40);
+    expect(recordsAfter(25) / first).toBeCloseTo(2, 0);
+    expect(recordsAfter(1000)).toBe(recordsAfter(2000));
+    expect(recordsAfter(1000)).toBeGreaterThan(50 * first);
+  });
+
+  it('falls with every tick that comes late, never below what it begins with', () => {
+    expect(recordsAfter(201, (tick) => tick === 200)).toBeLessThan(recordsAfter(200));
+    const first = recordsAfter(1);
+    for (let late = 1; late < 100; late += 10) expect(recordsAfter(late, () => true)).toBeGreaterThanOrEqual(first - 1);
+  });
+
+  it('does not rise while it is not used up, and begins anew with the next work', () => {
+    const pace = new CatchUpPace(TICK_MS, 10_000);
+    let nowMs = 0;
+    const recordsIn = (ticks: number, most: number): number => {
+      let records = 0;
+      for (let tick = 0; tick < ticks; tick++) {
+        nowMs += TICK_MS;
+        pace.tick(nowMs, true);
+        for (records = 0; records < most && !pace.isSpent; records++) pace.spent(0);
+      }
+      return records;
+    };
+    const first = recordsIn(1, 1000);
+    recordsIn(50, 2);
+    expect(recordsIn(1, 1000)).toBeLessThan(first + 2);
+    expect(recordsIn(50, 1000)).toBeGreaterThan(2 * first);
+    nowMs += TICK_MS;
+    pace.tick(nowMs, false);
+    expect(recordsIn(1, 1000)).toBe(first);
+  });
+
+  it('merges a slice over several ticks, asks for no other meanwhile, and claims nothing before its end', () => {
+    const two = bench([], 100, 1000);
+    for (let each = 1; each <= 12; each++) two.ahead.hear(THIRD, each, `key${each}`);
+    two.catchUp.want(two.peer, 0, false);
+    two.source.pulled(two.asker, two.pulls.shift() as Buffer);
+    const slice = two.slices.shift() as Buffer;
+    const again = Buffer.from(slice);
+    expect(two.catchUp.slice(two.peer, slice)).toBe(-1);
+    // The bytes were lent.
+    slice.fill(0);
+    expect(two.catchUp.slice(two.peer, again)).toBe(-1);
+    expect(two.catchUp.stats.stray).toBe(1);
+    expect(two.behind.keys).toBe(2);
+    const done: number[] = [];
+    for (let tick = 0; done.length === 0 && tick < 20; tick++) {
+      expect(two.behind.frontiers.of(0).lacked(two.ahead.frontiers.of(0), false)).toBeGreaterThan(0);
+      two.catchUp.nowMs += 25;
+      two.catchUp.tick((_peer, partition) => done.push(partition));
+    }
+    expect(done).toEqual([0]);
+    expect(two.behind.keys).toBe(12);
+    expect(lacked(two)).toBe(0);
+    expect(two.pulls).toEqual([]);
+    expect(two.catchUp.size).toBe(0);
+  });
+});
+
 describe('a node that is ahead', () => {
   it('sends no more per tick than its budget; who asks beyond waits for the next', () => {
     const two = bench([], 100);
@@ -320,8 +400,12 @@ describe('a node that is ahead', () => {
     expect(two.slices.length).toBeLessThan(9);
     const waiting = 12 - two.slices.length;
     expect(two.source.size).toBe(waiting);
-    two.source.tick();
-    expect(two.source.size).toBe(0);
+    while (two.source.size > 0) {
+      const before = two.slices.length;
+      two.source.tick();
+      expect(two.slices.length - before).toBeGreaterThan(0);
+      expect(two.slices.length - before).toBeLessThan(4);
+    }
     expect(two.slices.length).toBe(12);
     for (const slice of two.slices)
       expect(recordBytes(slice, decodeSlice(slice)?.recordsStart ?? 0)).toBeGreaterThan(200_000);
@@ -339,6 +423,7 @@ describe('a node that is ahead', () => {
       two.behind.frontiers,
       peers,
       {} as unknown as Replicator,
+      new CatchUpPace(25),
       options,
     );
     catchUp.want(two.peer, 0, false);
