@@ -12,14 +12,13 @@
 import type { StreamId } from '../ports/streams.js';
 import type { Machine, Ports } from '../ports/world.js';
 import { HearsayError } from './base/errors.js';
-import { HLC_TICKS, hlcToMs } from './base/hlc.js';
 import { Random } from './base/random.js';
 import { WallClock } from './base/wall-clock.js';
 import type { Keyspace } from './commands/keyspace.js';
 import { CommandStats } from './commands/stats.js';
 import { commandTable } from './commands/table.js';
 import type { NodeConfig } from './config.js';
-import { decodeControl, encodeControl } from './gossip/codec.js';
+import { decodeControl } from './gossip/codec.js';
 import {
   FRAME_ACKS,
   FRAME_CONTROL,
@@ -42,20 +41,13 @@ import {
 } from './gossip/frames.js';
 import { versionsDiffer } from './gossip/hello.js';
 import { KeyRing } from './gossip/key-ring.js';
-import {
-  PacketReader,
-  SECTION_ACKS,
-  SECTION_BYTES_MAX,
-  SECTION_CONTROL,
-  SECTION_PADDING,
-  SECTION_RECORDS,
-} from './gossip/packet.js';
+import { PacketReader, SECTION_ACKS, SECTION_CONTROL, SECTION_PADDING, SECTION_RECORDS } from './gossip/packet.js';
 import type { Refusal } from './gossip/refusals.js';
-import { PING } from './membership/messages.js';
-import type { MemberChange } from './membership/view.js';
 import { Checkpointer } from './node/checkpointer.js';
+import { ClockWatch } from './node/clock-watch.js';
 import { NodeHost } from './node/host.js';
 import { type ClusterIdentity, clusterIdentity } from './node/identity.js';
+import { MemberChanges } from './node/member-changes.js';
 import { MembershipDesk } from './node/membership-desk.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
@@ -77,8 +69,6 @@ const SKETCH_INTERVAL_MS = 5_000;
 /** How long a node waits for a contact point before it says so, and how often it says it. */
 const JOIN_PATIENCE_MS = 3000;
 const JOIN_WARNING_MS = 30_000;
-/** A ping's packet is as long as any answer to it, for whoever does not know us yet gives no more than it got. */
-const PING_PACKET_BYTES = 400;
 
 export interface NodeParts {
   /** Seed of every random draw of this node. */
@@ -103,8 +93,6 @@ export class HearsayNode implements Machine {
   private readonly distinctKeys: DistinctKeys;
   private readonly wallClock: WallClock;
   private systemWallMs = 0;
-  /** Whether a jump of the clock can be checked with peers. */
-  private hasClockPeers = false;
   private readonly commandStats = new CommandStats(commandTable.commands.length);
   private readonly identity: ClusterIdentity;
   private readonly keys: KeyRing | null;
@@ -114,6 +102,8 @@ export class HearsayNode implements Machine {
   private host!: NodeHost;
   private desk!: RequestDesk;
   private members!: MembershipDesk;
+  private changes!: MemberChanges;
+  private clockWatch!: ClockWatch;
   private secrets!: SecretDesk;
   private sessions!: Sessions;
   private checkpointer!: Checkpointer;
@@ -213,6 +203,8 @@ export class HearsayNode implements Machine {
       wallClock: this.wallClock,
       startedAtMs: this.monotonicMs,
     });
+    this.changes = new MemberChanges(ports, this.rooms, this.host, this.members, wal, state, config);
+    this.clockWatch = new ClockWatch(ports, this.rooms, this.wallClock, config);
     this.syncTime();
     this.desk = new RequestDesk(
       this.store,
@@ -279,7 +271,7 @@ export class HearsayNode implements Machine {
     const { unfinished } = this.members;
     if (unfinished !== null) this.ports.log.warn('stopped while leaving', { why: unfinished });
     this.rooms.membership.leave(this.monotonicMs);
-    this.sendMembership();
+    this.changes.send();
     this.rooms.replicator.flush();
     this.rooms.peers.flush(this.wal.durableBatch);
     this.wal.turnEnded(this.monotonicMs);
@@ -295,12 +287,12 @@ export class HearsayNode implements Machine {
   turnStarted(monotonicMs: number, wallMs: number): void {
     this.monotonicMs = monotonicMs;
     this.systemWallMs = wallMs;
-    this.wallMs = Math.floor(this.wallClock.read(monotonicMs, wallMs, this.hasClockPeers));
+    this.wallMs = Math.floor(this.wallClock.read(monotonicMs, wallMs, this.clockWatch?.hasPeers ?? false));
     this.stats.turns++;
     if (this.rooms === undefined) return;
     this.syncTime();
     // Before anything of this turn is stamped.
-    if (this.wallClock.inDoubt && !this.rooms.coordinator.drifted) this.watchClock();
+    if (this.wallClock.inDoubt && !this.rooms.coordinator.drifted) this.clockWatch.judge(this.wallMs);
     this.sessions.turn();
   }
 
@@ -313,7 +305,7 @@ export class HearsayNode implements Machine {
     this.rooms.coordinator.runFollowers(this.host);
     this.rooms.reads.hedge(this.host);
     this.rooms.forwarding.hedge();
-    this.sendMembership();
+    this.changes.send();
     this.wal.turnEnded(this.monotonicMs);
     const released = this.releasedBatch();
     this.rooms.replicator.releaseAcks(released);
@@ -321,7 +313,7 @@ export class HearsayNode implements Machine {
     this.rooms.operations.settle(released, this.wal.durableBatch);
     this.host.waiters.settle(this.monotonicMs, false);
     this.desk.release(released);
-    this.piggyback();
+    this.changes.piggyback();
     this.rooms.peers.flush(this.wal.durableBatch);
     this.sessions.flush(released);
     this.checkpointer.turnEnded();
@@ -341,14 +333,14 @@ export class HearsayNode implements Machine {
     // A machine that slept shows it by the system's clock.
     this.rooms.membership.tick(now, this.systemWallMs);
     this.watchJoin();
-    this.applyMembership();
+    this.applyChanges();
     this.resolveNames();
     this.rooms.ownership.tick(now, this.rooms.floors.floor);
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);
     this.refreshRing();
     this.rooms.ownership.readiness.tick(this.rooms.ownership, this.rooms.peers, now);
-    this.watchClock();
+    this.clockWatch.judge(this.wallMs);
     this.rooms.peers.tick(now);
     this.rooms.replicator.tick();
     this.rooms.forwarding.tick();
@@ -359,7 +351,7 @@ export class HearsayNode implements Machine {
     this.rooms.antiEntropy.tick();
     this.stats.repairMs += this.ports.vitals.workClockMs() - begunMs;
     this.sessions.tick();
-    this.noteActors();
+    this.changes.noteActors();
     this.host.snapshots.tick(now);
     this.store.sweep(SWEEP_PER_TICK);
     this.rooms.floors.drifted = this.rooms.coordinator.drifted;
@@ -412,7 +404,7 @@ export class HearsayNode implements Machine {
         this.acksArrived(peer, reader.bytes, bodyStart, bodyEnd);
       }
     }
-    this.applyMembership();
+    this.applyChanges();
   }
 
   streamAccepted(stream: StreamId, kind: 'client' | 'peer', peerAddress: string, localAddress: string): void {
@@ -443,7 +435,7 @@ export class HearsayNode implements Machine {
       this.frameArrived(frame.kind, frame.body, frame.actor, frame.keyId);
       if (isRepair) this.stats.repairMs += this.ports.vitals.workClockMs() - begunMs;
     }
-    this.applyMembership();
+    this.applyChanges();
   }
 
   streamDrained(stream: StreamId): void {
@@ -458,7 +450,7 @@ export class HearsayNode implements Machine {
     const peer = this.rooms.peers.closed(stream, this.monotonicMs);
     if (peer === null || this.stopped) return;
     this.rooms.membership.probeSoon(peer.id, this.monotonicMs);
-    this.peerLost(peer);
+    this.changes.peerLost(peer);
   }
 
   bufferReleased(bytes: Buffer): void {
@@ -589,104 +581,10 @@ export class HearsayNode implements Machine {
     else if (acks.actor === this.state.actor) this.rooms.replicator.acknowledged(peer, acks, bytes);
   }
 
-  // --- Membership and ring --------------------------------------------------------------------------------------------
+  // --- Ring, names, clock, log -----------------------------------------------------------------------------------------
 
-  /** Takes what the failure detector has concluded into peers, routes and the ring. */
-  private applyMembership(): void {
-    // Who was here first may be the one that yields: nothing else need change when it hears of the other.
-    if (this.rooms.membership.duplicateId !== null) {
-      this.fatal = new HearsayError('CONFIG', `another node with the id ${this.id} is a member of this cluster`);
-    }
-    const changes = this.rooms.membership.drainChanges();
-    if (changes.length === 0) return;
-    for (const change of changes) if (change.member.id !== this.id) this.applyChange(change);
-    // The cluster remembers a later life of this id than the disk does: the next start counts on from there.
-    const { boot } = this.rooms.membership.self;
-    if (boot > this.state.boot) {
-      this.state.boot = boot;
-      this.saveBoot(boot);
-    }
-    this.rooms.ownership.refresh(this.monotonicMs, false);
-    this.rooms.antiEntropy.hasten();
-    this.host.forgetView();
-  }
-
-  private saveBoot(boot: number): void {
-    try {
-      this.wal.setState({ boot });
-    } catch (error) {
-      if (!(error instanceof HearsayError)) throw error;
-      this.ports.log.warn('the count of starts is not saved', { why: error.message });
-    }
-  }
-
-  private applyChange({ member, to, restarted }: MemberChange): void {
-    if (to === null) {
-      this.rooms.actors.noteEnd(this.rooms.peers.get(member.id)?.actor ?? 0, this.endHlc());
-      const forgotten = this.rooms.peers.ensure(member.id);
-      this.rooms.replicator.forgive(forgotten);
-      this.rooms.antiEntropy.peerForgotten(forgotten);
-      this.rooms.peers.remove(member.id);
-      this.rooms.ownership.forget(member.id);
-      return;
-    }
-    const peer = this.rooms.peers.ensure(member.id);
-    const { actor, address } = peer;
-    const owed = this.rooms.peers.rebind(peer, member.actor, member.host, member.port);
-    if (actor !== peer.actor) this.rooms.actors.noteEnd(actor, this.endHlc());
-    peer.state = to;
-    peer.udpBlocked = member.udpBlocked;
-    this.rooms.replicator.owe(peer, owed);
-    if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);
-    if (restarted) {
-      this.rooms.antiEntropy.peerRestarted(peer);
-      this.rooms.floorDesk.peerRestarted(peer);
-    }
-    if (to === 'dead') this.members.died(member.id, this.monotonicMs);
-    if (to === 'dead' || to === 'left') {
-      this.rooms.replicator.abandon(peer, Number.POSITIVE_INFINITY);
-      this.peerLost(peer);
-    }
-    this.rooms.ring.remember(member);
-  }
-
-  /** Whatever waits for this peer's answer is decided without it. */
-  private peerLost(peer: Peer): void {
-    this.rooms.forwarding.peerLost(peer);
-    this.rooms.reads.peerLost(this.host, peer);
-    this.rooms.antiEntropy.peerLost(peer);
-  }
-
-  /** Messages of the failure detector share a datagram per member; what is left of it carries rumors. */
-  private sendMembership(): void {
-    for (const { host, port, message, viaStream, memberId } of this.rooms.membership.drainOutgoing()) {
-      const body = encodeControl(message);
-      const peer = memberId === null ? undefined : this.rooms.peers.get(memberId);
-      // What is too large for a datagram, or would not arrive in one, never waits for one.
-      if (viaStream || body.length > SECTION_BYTES_MAX) {
-        if (peer !== undefined && peer.stream !== 0) this.rooms.peers.sendFrame(peer, FRAME_CONTROL, body);
-        else this.rooms.peers.contact(host, port, FRAME_CONTROL, body, this.monotonicMs);
-      } else if (peer !== undefined && peer.host === host && peer.port === port) {
-        const packet = this.rooms.peers.packetFor(peer, body.length);
-        packet.add(SECTION_CONTROL, body, 0, body.length);
-        if (message[0] === PING) packet.bytesMin = PING_PACKET_BYTES;
-      } else {
-        this.rooms.peers.sendTo(host, port, SECTION_CONTROL, body, message[0] === PING ? PING_PACKET_BYTES : 0);
-      }
-    }
-  }
-
-  /** Rumors ride on whatever datagrams leave in this turn anyway. */
-  private piggyback(): void {
-    if (!this.rooms.membership.hasRumors) return;
-    for (const peer of this.rooms.peers.all()) {
-      const packet = peer.packet;
-      if (packet === null || peer.udpBlocked || this.rooms.peers.strangers.has(peer.host, peer.port)) continue;
-      for (const update of this.rooms.membership.takeUpdates(packet.room)) {
-        const body = encodeControl(update);
-        if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);
-      }
-    }
+  private applyChanges(): void {
+    this.fatal = this.changes.apply() ?? this.fatal;
   }
 
   private refreshRing(): void {
@@ -716,29 +614,6 @@ export class HearsayNode implements Machine {
       this.ports.log.warn('no contact point answers: alone so far', { join: this.config.join.join(',') });
     }
     this.nextJoinWarningMs = this.monotonicMs + (this.nextJoinWarningMs > 0 ? JOIN_WARNING_MS : JOIN_PATIENCE_MS);
-  }
-
-  /** A clock beyond the drift allowed stops coordinating, and says so, until it agrees with its peers again. */
-  private watchClock(): void {
-    const offset = this.rooms.membership.clockOffsetMedianMs();
-    this.hasClockPeers = offset !== null;
-    this.wallClock.judge(offset);
-    // Stamps far ahead of the clock, from a time when it was wrong, are as bad: peers refuse what carries them.
-    const aheadMs = hlcToMs(this.rooms.clock.last) - this.wallMs;
-    const most = this.config.maxClockDriftMs;
-    const drifted =
-      this.wallClock.inDoubt ||
-      (offset !== null && Math.abs(offset) > most) ||
-      (aheadMs > most && this.rooms.membership.aliveCount > 1);
-    if (drifted === this.rooms.coordinator.drifted) return;
-    this.rooms.coordinator.drifted = drifted;
-    if (drifted)
-      this.ports.log.error('clock differs from the median of the peers: not coordinating', {
-        offsetMs: offset,
-        jumpedMs: Math.round(this.wallClock.jumpedMs),
-        aheadMs,
-      });
-    else this.ports.log.info('clock agrees with the peers again');
   }
 
   /** At the end of a turn: a batch that the disk does not take. After a while who waits for it is let go, outcome unknown. */
@@ -780,18 +655,6 @@ export class HearsayNode implements Machine {
   /** The highest log batch whose writes may be answered. */
   private releasedBatch(): number {
     return this.wal.releasedBatch;
-  }
-
-  /** Whether the actor of every member that has a say is known, so that any other has ended. */
-  private noteActors(): void {
-    const { actors, peers, ring } = this.rooms;
-    const areKnown = ring.idsWithSay().every((id) => id === this.id || (peers.get(id)?.actor ?? 0) !== 0);
-    actors.noteMembers(areKnown, this.endHlc());
-  }
-
-  /** Above every stamp that anybody gave by now. */
-  private endHlc(): number {
-    return (this.wallMs + 2 * this.config.maxClockDriftMs) * HLC_TICKS;
   }
 }
 
