@@ -9,9 +9,9 @@
 /** Per tick: about 25 small records. A thousand of them a second are merged whatever else goes on. */
 const BYTES_BEGIN = 16 * 1024;
 const BYTES_MAX = 1536 * 1024;
-/** To double takes 24 ticks. */
-const GROWTH = 1.03;
-const DECREASE = 0.8;
+/** To double takes 47 ticks. */
+const GROWTH = 1.015;
+const DECREASE = 0.7;
 /** What merging a record costs beyond its length, in the time that a byte takes. */
 const RECORD_COST_BYTES = 512;
 /** Of the tick interval: what lies between two ticks is more than this when the process does not keep up. */

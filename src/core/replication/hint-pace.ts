@@ -14,8 +14,8 @@
 const RATE_MIN = 64 * 1024;
 const RATE_BEGIN = 128 * 1024;
 const RATE_MAX = 64 * 1024 * 1024;
-/** Per tick: to double takes 24. */
-const GROWTH = 1.03;
+/** Per tick: to double takes 47. */
+const GROWTH = 1.015;
 /** However long ago it was asked last, no more than this time's worth may be sent at once. */
 const SAVED_MS_MAX = 100;
 /** Half as slow again as usual, and by more than scheduling alone explains. */

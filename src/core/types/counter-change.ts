@@ -8,7 +8,11 @@ import { HearsayError, wrongType } from '../base/errors.js';
 import { hlcFromMs } from '../base/hlc.js';
 import {
   copyBytes,
+  extensionBytes,
   FLAG_EXPIRY,
+  FLAG_MERGE,
+  RECORD_HEADER_BYTES,
+  type RecordFields,
   recordBaseActor,
   recordBaseHlc,
   recordEnd,
@@ -20,11 +24,13 @@ import {
   sealRecord,
   TYPE_COUNTER,
   writeHlc,
+  writeRecord,
   writeWord,
 } from '../record/record.js';
 import { readInteger, writeInteger } from '../resp/integer.js';
 import {
-  COUNTER_HEAD_BYTES,
+  type CounterHead,
+  HEAD_BYTES,
   isOpaque,
   LAST_AT,
   PART_BYTES,
@@ -32,8 +38,11 @@ import {
   partActor,
   partCount,
   partSequence,
+  partsStart,
   readSum,
   SUM_AT,
+  writeFirstPart,
+  writeHead,
   writePartDot,
   writeSum,
 } from './counter-layout.js';
@@ -58,6 +67,20 @@ import type { ChangeLimits, Stamp, StateChange } from './merge-type.js';
 const OWN_PARTS_MAX = 16;
 /** Bytes of decimal text that a safe integer may take. */
 const TEXT_BYTES_MAX = 17;
+
+/** What a first part is made in: used up before the call returns. */
+const head: CounterHead = { baseHlc: 0, baseActor: 0, baseSequence: 0, base: 0n, foldedHlc: 0, foldedActor: 0 };
+const version = Buffer.alloc(HEAD_BYTES + PART_BYTES);
+const text = Buffer.alloc(TEXT_BYTES_MAX);
+const first: RecordFields = {
+  type: TYPE_COUNTER,
+  hlc: 0,
+  actor: 0,
+  sequence: 0,
+  expireAtMs: 0,
+  expiryHlc: 0,
+  expiryActor: 0,
+};
 
 export class CounterChange implements StateChange {
   refusal: HearsayError | null = null;
@@ -91,13 +114,18 @@ export class CounterChange implements StateChange {
     made: Made,
   ): boolean {
     this.refusal = null;
-    if (stored !== null && this.grows(stored, offset, stamp, limits, made)) return true;
+    const isDone =
+      this.bigAmount === null &&
+      (stored === null
+        ? this.begins(key, keyStart, keyEnd, stamp, limits, made)
+        : this.grows(stored, offset, stamp, limits, made));
+    if (isDone) return true;
     return this.applyApart(stored, offset, key, keyStart, keyEnd, stamp, limits, made);
   }
 
   /** The straight path: this node's part of the stored counter grows. False, and nothing made, where that is not all. */
   private grows(stored: Buffer, offset: number, stamp: Stamp, limits: ChangeLimits, made: Made): boolean {
-    if (this.bigAmount !== null || recordType(stored, offset) !== TYPE_COUNTER) return false;
+    if (recordType(stored, offset) !== TYPE_COUNTER) return false;
     if ((recordFlags(stored, offset) & FLAG_EXPIRY) !== 0) {
       const expireAtMs = recordExpireAtMs(stored, offset);
       if (expireAtMs !== 0 && stamp.hlc >= hlcFromMs(expireAtMs)) return false;
@@ -124,6 +152,34 @@ export class CounterChange implements StateChange {
     sealRecord(bytes, 0, length);
     made.length = length;
     this.total = total;
+    return true;
+  }
+
+  /** The same for a key of which nothing is known: a counter of one part. False where a flush is known that this is not later than. */
+  private begins(
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    stamp: Stamp,
+    limits: ChangeLimits,
+    made: Made,
+  ): boolean {
+    const { flushedHlc, flushedActor } = limits;
+    const forgotten = forgottenThrough(limits, stamp.hlc);
+    const isFlushed = flushedHlc >= (forgotten?.hlc ?? 0);
+    head.baseHlc = isFlushed ? flushedHlc : (forgotten?.hlc ?? 0);
+    head.baseActor = isFlushed ? flushedActor : (forgotten?.actor ?? 0);
+    if (stamp.hlc <= head.baseHlc) return false;
+    first.hlc = stamp.hlc;
+    first.actor = stamp.actor;
+    first.sequence = stamp.sequence;
+    writeFirstPart(version, writeHead(version, head, 1, false), stamp, this.amount);
+    const end = writeInteger(text, 0, this.amount);
+    const bytes = made.begin(
+      RECORD_HEADER_BYTES + extensionBytes(FLAG_MERGE) + version.length + keyEnd - keyStart + end,
+    );
+    made.length = writeRecord(bytes, 0, first, key, keyStart, keyEnd, text, 0, end, version, version.length);
+    this.total = this.amount;
     return true;
   }
 
@@ -196,8 +252,8 @@ function isOlder(bytes: Buffer, offset: number, { flushedHlc, flushedActor }: Ch
 
 /** Where the newest part of an actor stands; 0 if it has none. */
 function ownPart(bytes: Buffer, at: number, actor: number): number {
-  for (let index = partCount(bytes, at) - 1; index >= 0; index--) {
-    const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
+  const start = partsStart(bytes, at);
+  for (let part = start + (partCount(bytes, at) - 1) * PART_BYTES; part >= start; part -= PART_BYTES) {
     if (partActor(bytes, part) === actor) return part;
   }
   return 0;

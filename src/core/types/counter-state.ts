@@ -31,15 +31,11 @@ import {
   TYPE_PUT,
   writeHlc,
   writeRecord,
-  writeWord,
 } from '../record/record.js';
 import { readBigInteger, readInteger } from '../resp/integer.js';
 import {
-  BASE_AT,
-  baseSequence,
-  COUNTER_HEAD_BYTES,
-  FOLDED_AT,
-  foldedActor,
+  type CounterHead,
+  HEAD_BYTES_MAX,
   isOpaque,
   LAST_AT,
   PART_BYTES,
@@ -47,11 +43,11 @@ import {
   partCount,
   partSequence,
   readBigSum,
+  readHead,
   START_AT,
   SUM_AT,
-  writeBaseSequence,
   writeBigSum,
-  writeFolded,
+  writeHead,
   writePartDot,
 } from './counter-layout.js';
 import type { Made } from './made.js';
@@ -68,19 +64,12 @@ export interface CounterPart {
   sum: bigint;
 }
 
-export interface CounterState {
-  baseHlc: number;
-  baseActor: number;
-  /** Of the base's dot; 0 when no write of the key is the base. */
-  baseSequence: number;
-  base: bigint;
+export interface CounterState extends CounterHead {
   /** The value of a base that is no number: its bytes. */
   opaque: { bytes: Buffer; start: number; end: number } | null;
   expireAtMs: number;
   expiryHlc: number;
   expiryActor: number;
-  foldedHlc: number;
-  foldedActor: number;
   /** Ascending by (actor, start). */
   parts: CounterPart[];
 }
@@ -120,12 +109,8 @@ export function takeApart(bytes: Buffer, offset: number): CounterState {
   }
   const at = recordVersionStart(bytes, offset);
   if (isOpaque(bytes, at)) state.opaque = value;
-  state.base = readBigSum(bytes, at + BASE_AT, at + BASE_AT + 8);
-  state.baseSequence = baseSequence(bytes, at);
-  state.foldedHlc = readHlc(bytes, at + FOLDED_AT);
-  state.foldedActor = foldedActor(bytes, at);
-  for (let index = 0; index < partCount(bytes, at); index++) {
-    const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
+  const start = readHead(bytes, at, state);
+  for (let part = start, end = start + partCount(bytes, at) * PART_BYTES; part < end; part += PART_BYTES) {
     state.parts.push({
       actor: partActor(bytes, part),
       startHlc: readHlc(bytes, part + START_AT),
@@ -252,23 +237,16 @@ export function putTogether(
 
 function versionData(state: CounterState): Buffer {
   const { parts } = state;
-  const bytes = Buffer.alloc(COUNTER_HEAD_BYTES + parts.length * PART_BYTES);
-  writeHlc(bytes, 0, state.baseHlc);
-  writeWord(bytes, 8, state.baseActor % 0x100000000);
-  writeWord(bytes, 12, Math.floor(state.baseActor / 0x100000000));
-  writeBigSum(bytes, BASE_AT, BASE_AT + 8, state.base);
-  bytes.writeUInt16LE(parts.length, 28);
-  bytes[30] = state.opaque === null ? 0 : 1;
-  writeBaseSequence(bytes, 0, state.baseSequence);
-  writeFolded(bytes, 0, state.foldedHlc, state.foldedActor);
-  for (const [index, part] of parts.entries()) {
-    const at = COUNTER_HEAD_BYTES + index * PART_BYTES;
+  const bytes = Buffer.alloc(HEAD_BYTES_MAX + parts.length * PART_BYTES);
+  let at = writeHead(bytes, state, parts.length, state.opaque !== null);
+  for (const part of parts) {
     writePartDot(bytes, at, part.actor, part.sequence);
     writeHlc(bytes, at + START_AT, part.startHlc);
     writeHlc(bytes, at + LAST_AT, part.lastHlc);
     writeBigSum(bytes, at + SUM_AT, at + 12, part.sum);
+    at += PART_BYTES;
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
 /** Parts of both, of two copies the one written last; one that the further fold of an equal base accounts for is left out. */

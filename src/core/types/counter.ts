@@ -29,15 +29,16 @@ import {
 } from '../record/record.js';
 import {
   baseSequence,
-  COUNTER_HEAD_BYTES,
   compareParts,
   isCounterFormed,
+  isSameHead,
   LAST_AT,
   PART_BYTES,
   PARTS_MERGED_MAX,
   partActor,
   partCount,
   partSequence,
+  partsStart,
   START_AT,
 } from './counter-layout.js';
 import { joinStates, putTogether, settle, takeApart } from './counter-state.js';
@@ -79,14 +80,14 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
 function compareCounters(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flushed: Flushed): number {
   const one = recordVersionStart(left, leftAt);
   const other = recordVersionStart(right, rightAt);
-  if (!isSameHead(left, leftAt, one, right, rightAt, other)) return CONCURRENT;
+  if (!standsOnSame(left, leftAt, one, right, rightAt, other)) return CONCURRENT;
   if (flushed.flushedHlc > 0 && (isTrimmed(left, one, flushed) || isTrimmed(right, other, flushed))) return CONCURRENT;
-  const leftEnd = one + COUNTER_HEAD_BYTES + partCount(left, one) * PART_BYTES;
-  const rightEnd = other + COUNTER_HEAD_BYTES + partCount(right, other) * PART_BYTES;
+  let from = partsStart(left, one);
+  let to = partsStart(right, other);
+  const leftEnd = from + partCount(left, one) * PART_BYTES;
+  const rightEnd = to + partCount(right, other) * PART_BYTES;
   let leftHas = false;
   let rightHas = false;
-  let from = one + COUNTER_HEAD_BYTES;
-  let to = other + COUNTER_HEAD_BYTES;
   while (from < leftEnd || to < rightEnd) {
     const order = from === leftEnd ? 1 : to === rightEnd ? -1 : compareParts(left, from, right, to);
     const lastOrder = order === 0 ? readHlc(left, from + LAST_AT) - readHlc(right, to + LAST_AT) : -order;
@@ -101,12 +102,17 @@ function compareCounters(left: Buffer, leftAt: number, right: Buffer, rightAt: n
   return leftHas ? LEFT_STANDS : RIGHT_STANDS;
 }
 
-/** Base, fold and expiry are the same: bytes of the extensions and of the version data ahead of the parts. */
-function isSameHead(left: Buffer, leftAt: number, one: number, right: Buffer, rightAt: number, other: number): boolean {
+/** Base, fold and expiry are the same. */
+function standsOnSame(
+  left: Buffer,
+  leftAt: number,
+  one: number,
+  right: Buffer,
+  rightAt: number,
+  other: number,
+): boolean {
   if (recordFlags(left, leftAt) !== recordFlags(right, rightAt)) return false;
-  for (let at = 0; at < 7; at++) if (readWord(left, one + at * 4) !== readWord(right, other + at * 4)) return false;
-  for (let at = 8; at < 14; at++) if (readWord(left, one + at * 4) !== readWord(right, other + at * 4)) return false;
-  if (left[one + 30] !== right[other + 30]) return false;
+  if (!isSameHead(left, one, right, other)) return false;
   if ((recordFlags(left, leftAt) & FLAG_EXPIRY) === 0) return true;
   return (
     recordExpiryHlc(left, leftAt) === recordExpiryHlc(right, rightAt) &&
@@ -187,9 +193,9 @@ function isSameExpiry(bytes: Buffer, offset: number, made: Made): boolean {
 /** A flush leaves nothing: the base and every part are from before it. */
 function isCovered(bytes: Buffer, offset: number, hlc: number, actor: number): boolean {
   const at = recordVersionStart(bytes, offset);
+  const start = partsStart(bytes, at);
   if (compareVersions(recordBaseHlc(bytes, offset), recordBaseActor(bytes, offset), hlc, actor) > 0) return false;
-  for (let index = 0; index < partCount(bytes, at); index++) {
-    const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
+  for (let part = start, end = start + partCount(bytes, at) * PART_BYTES; part < end; part += PART_BYTES) {
     if (compareVersions(readHlc(bytes, part + START_AT), partActor(bytes, part), hlc, actor) > 0) return false;
   }
   return true;
@@ -199,8 +205,8 @@ function forEachDot(bytes: Buffer, offset: number, visit: DotVisitor): void {
   const at = recordVersionStart(bytes, offset);
   const sequence = baseSequence(bytes, at);
   if (sequence !== 0) visit(recordBaseActor(bytes, offset), sequence, recordBaseHlc(bytes, offset));
-  for (let index = 0; index < partCount(bytes, at); index++) {
-    const part = at + COUNTER_HEAD_BYTES + index * PART_BYTES;
+  const start = partsStart(bytes, at);
+  for (let part = start, end = start + partCount(bytes, at) * PART_BYTES; part < end; part += PART_BYTES) {
     visit(partActor(bytes, part), partSequence(bytes, part), readHlc(bytes, part + LAST_AT));
   }
 }

@@ -427,41 +427,81 @@ describe('the bytes of a counter', () => {
     expect(must(one.stored).toString('hex').slice(8)).toBe(GOLDEN.replaceAll(/\s/g, ''));
   });
 
+  it('are the same whether the counter began by the straight path or by the long one', () => {
+    const amounts = fc.integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER });
+    const stamps = fc.nat({ max: 30 });
+    fc.assert(
+      fc.property(amounts, stamps, stamps, stamps, (amount, stamp, floor, flush) => {
+        const [short, long] = [amount, BigInt(amount)].map((added) => {
+          const replica = new Replica(11);
+          replica.floorHlc = floor;
+          replica.flushed = { flushedHlc: flush, flushedActor: flush === 0 ? 0 : 7 };
+          expect(replica.add(stamp + 10, added)).toBe(BigInt(amount));
+          return must(replica.stored).toString('hex');
+        });
+        expect(short).toBe(long);
+      }),
+    );
+  });
+
   it('are refused in any other form', () => {
     const one = new Replica(11);
     one.add(at(1), 1);
     one.actor = 12;
     one.add(at(2), 1);
-    const whole = must(one.stored);
-    expect(isMergeable(whole, 0)).toBe(true);
+    const plain = must(one.stored);
     const versionAt = 40;
-    const spoil = (change: (bytes: Buffer) => void) => {
+    const spoil = (whole: Buffer, change: (bytes: Buffer) => void) => {
       const bytes = Buffer.from(whole);
       change(bytes);
       sealRecord(bytes, 0, bytes.length);
       return verifyRecord(bytes, 0, bytes.length) !== 0 && isMergeable(bytes, 0);
     };
-    expect(spoil(() => undefined)).toBe(true);
+    const partAt = versionAt + 20;
     const spoilt: ((bytes: Buffer) => void)[] = [
-      (bytes) => bytes.writeUInt16LE(1, versionAt + 28),
-      (bytes) => bytes.writeUInt16LE(0, versionAt + 28),
-      (bytes) => bytes.writeUInt8(2, versionAt + 30),
-      (bytes) => bytes.writeUInt8(1, versionAt + 31),
-      (bytes) => bytes.writeUInt16LE(1, versionAt + 46),
-      (bytes) => bytes.writeUInt16LE(1, versionAt + 54),
+      (bytes) => bytes.writeUInt16LE(1, versionAt + 16),
+      (bytes) => bytes.writeUInt16LE(0, versionAt + 16),
+      (bytes) => bytes.writeUInt8(1, versionAt + 19),
       (bytes) => bytes.writeUInt32LE(0x200000, versionAt + 4),
       (bytes) => bytes.writeUInt16LE(1, versionAt + 14),
-      (bytes) => bytes.writeUInt32LE(0x200000, versionAt + 56 + 20),
-      (bytes) => bytes.writeUInt32LE(13, versionAt + 56),
-      (bytes) => bytes.writeUInt32LE(0, versionAt + 56 + 4),
-      (bytes) => bytes.fill(0, versionAt + 56 + 24, versionAt + 56 + 32),
+      (bytes) => bytes.writeUInt32LE(0x200000, partAt + 20),
+      (bytes) => bytes.writeUInt32LE(13, partAt),
+      (bytes) => bytes.writeUInt32LE(0, partAt + 4),
+      (bytes) => bytes.fill(0, partAt + 24, partAt + 32),
       (bytes) => bytes.writeUInt32LE(8, versionAt - 8),
       (bytes) => bytes.writeUInt32LE(0xffffffff, versionAt - 8),
       (bytes) => bytes.writeUInt32LE(1, versionAt - 4),
       (bytes) => bytes.writeUInt8(1, 9),
       (bytes) => bytes.writeUInt8(TYPE_PUT, 8),
     ];
-    for (const change of spoilt) expect([spoil(change), change.toString()]).toEqual([false, change.toString()]);
+    expect(spoil(plain, () => undefined)).toBe(true);
+    for (const change of spoilt) expect([spoil(plain, change), change.toString()]).toEqual([false, change.toString()]);
+
+    // A base that a SET gave, and a part of an actor that has ended folded into it.
+    one.set(at(1), '5');
+    one.actor = 13;
+    one.add(at(2), 1);
+    one.ended.set(13, at(3));
+    one.floorHlc = at(3);
+    one.actor = 14;
+    one.add(at(4), 1);
+    const full = must(one.stored);
+    expect(full[versionAt + 18]).toBe(2 | 4 | 8);
+    const spoiltHeads: ((bytes: Buffer) => void)[] = [
+      (bytes) => bytes.fill(0, versionAt + 20, versionAt + 32),
+      (bytes) => bytes.fill(0, versionAt + 32, versionAt + 40),
+      (bytes) => bytes.writeUInt16LE(1, versionAt + 38),
+      (bytes) => bytes.fill(0, versionAt + 40, versionAt + 48),
+      (bytes) => bytes.writeUInt32LE(0x200000, versionAt + 44),
+      (bytes) => bytes.writeUInt16LE(1, versionAt + 54),
+    ];
+    expect(spoil(full, () => undefined)).toBe(true);
+    for (const change of spoiltHeads) expect([spoil(full, change), change.toString()]).toEqual([false, change.toString()]);
+    for (let bits = 0; bits < 256; bits++) {
+      // Whether the base is a number does not show in its bytes.
+      const isKnown = (bits | 1) === (full[versionAt + 18] | 1);
+      expect([bits, spoil(full, (bytes) => bytes.writeUInt8(bits, versionAt + 18))]).toEqual([bits, isKnown]);
+    }
     expect(verifyRecord(record({ type: TYPE_COUNTER }, KEY, '5'), 0, 100)).toBe(0);
     expect(UNFLUSHED.flushedHlc).toBe(0);
   });
@@ -469,12 +509,11 @@ describe('the bytes of a counter', () => {
 
 /** Behind the checksum. */
 const GOLDEN = `
-    a5000000 050b0300 0010000000000000 0f0e0d0c 02000000 0b0a0000
+    95000000 050b0300 0010000000000000 0f0e0d0c 02000000 0b0a0000
     204e000000000000 0008000000000000 0f0e0d0c0b0a0000
-    60000000 00000000
-    0008000000000000 0f0e0d0c0b0a0000
-    0500000000000000 00000000 0100 00 00
-    0000000000000000 000000000000 0000
+    50000000 00000000
+    0008000000000000 0f0e0d0c0b0a0000 0100 06 00
+    0500000000000000 00000000
     010000000000 0000
     0f0e0d0c 02000000 0b0a 0000 ffffffff
     0010000000000000 0010000000000000 f9ffffffffffffff
