@@ -120,7 +120,7 @@ describe('the pace of hints', () => {
 
   it('rises while the round trip is as usual', () => {
     const first = paceAfter(1, () => 3).bytesPerSecond;
-    expect(paceAfter(49, () => 3).bytesPerSecond).toBeGreaterThan(4 * first);
+    expect(paceAfter(100, () => 3).bytesPerSecond).toBeGreaterThan(4 * first);
   });
 
   it('halves at every tick while the round trip is slow, down to a floor above nothing', () => {
