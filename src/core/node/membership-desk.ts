@@ -3,6 +3,7 @@
  * (HEARSAY.FORGET). The commands call it through the host; the spine ticks it and ends the process when it says so.
  *
  *     staying -> handing: the place is given up; the new owners are handed what lies here, commands go to them
+ *             -> staying: everybody gave their place up at once, so nobody is left to take anything
  *             -> lingering: everybody is told, probes are answered until the news has spread -> gone
  *
  * Guarded: a node leaves only when others hold what it held, so far as that can be compared; a member that is alive, or may be for all
@@ -14,7 +15,7 @@ import { lingerMs } from '../membership/formulas.js';
 import type { Store } from '../store/store.js';
 import type { Rooms } from './rooms.js';
 
-/** A partition that has evicted cannot be compared to the end: it is waited for while records move, and this long after. */
+/** A partition that has evicted cannot be compared to the end: it is waited for while it is fetched or sent, and this long after. */
 const LOSSY_PATIENCE_MS = 5_000;
 const REPORT_INTERVAL_MS = 10_000;
 /** Whom a node has not met so long after its start is taken for dead; before that, it may only not have met it yet. */
@@ -24,7 +25,7 @@ type Phase = 'staying' | 'handing' | 'lingering' | 'gone';
 
 export class MembershipDesk {
   phase: Phase = 'staying';
-  private sentBefore = 0;
+  private movedBefore = 0;
   private movedAtMs = 0;
   private endsAtMs = 0;
   private nextReportMs = 0;
@@ -41,10 +42,11 @@ export class MembershipDesk {
     if (this.phase !== 'staying') return;
     const { membership, ownership, ring } = this.rooms;
     if (!membership.hasJoined || !ownership.met) throw new HearsayError('LOADING', 'this node is joining its cluster');
-    if (membership.aliveCount < 2) {
+    const others = membership.aliveCount < 2 ? 'is alive' : ring.hasOthers ? null : 'keeps its place';
+    if (others !== null) {
       throw new HearsayError(
         'ERR',
-        'no other member is alive to take what this node holds; to stop it and keep its place, send SIGTERM',
+        `no other member ${others} to take what this node holds; to stop it and keep its place, send SIGTERM`,
       );
     }
     this.phase = 'handing';
@@ -105,21 +107,39 @@ export class MembershipDesk {
   }
 
   private watchHanding(nowMs: number): void {
+    if (!this.rooms.ring.hasOthers) {
+      this.phase = 'staying';
+      this.rooms.ring.stay(nowMs);
+      this.ports.log.warn('not leaving: every other member leaves as well, and nobody is there to hand over to');
+      return;
+    }
     const left = this.partitionsLeft();
     const { antiEntropy, peers } = this.rooms;
-    const sent = antiEntropy.queues.sent;
+    const moved = antiEntropy.queues.sent + antiEntropy.source.stats.slices;
     const unacked = peers.all().some((peer) => peer.state === 'alive' && peer.link.unackedMessages > 0);
-    if (sent !== this.sentBefore || antiEntropy.queues.size > 0 || unacked) {
-      this.sentBefore = sent;
+    if (moved !== this.movedBefore || antiEntropy.queues.size > 0 || unacked) {
+      this.movedBefore = moved;
       this.movedAtMs = nowMs;
     }
     const rested = nowMs - this.movedAtMs >= LOSSY_PATIENCE_MS;
-    if (!unacked && (left.length === 0 || (rested && left.every((partition) => this.store.isLossy(partition))))) {
+    const isOver = (partition: number) => this.store.isLossy(partition) && this.hasBeenFetched(partition);
+    if (!unacked && (left.length === 0 || (rested && left.every(isOver)))) {
       this.goLingering(nowMs);
     } else if (nowMs >= this.nextReportMs) {
       this.nextReportMs = nowMs + REPORT_INTERVAL_MS;
       this.ports.log.info('leaving for good: handing over', { partitions: left.length });
     }
+  }
+
+  /** Whether every owner that is there says, by the ring in force, that it has caught up: a node that fetches is sent nothing besides. */
+  private hasBeenFetched(partition: number): boolean {
+    const { ownership } = this.rooms;
+    for (const peer of ownership.otherOwners(partition)) {
+      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
+      const report = ownership.readiness.of(peer.id);
+      if (report?.ringHash !== ownership.ringHash || report.unready.has(partition)) return false;
+    }
+    return true;
   }
 
   private goLingering(nowMs: number): void {

@@ -95,6 +95,12 @@ export class RingBook {
     this.join({ ...this.self, state: 'left', version });
   }
 
+  /** Takes back the place that this node was giving up. */
+  stay(nowMs: number): void {
+    this.leaving = false;
+    this.joinSelf(nowMs);
+  }
+
   /** Ends a dead member's place and its say. False if that is so already. */
   forget(id: string, zone: string): boolean {
     const held = this.ring.get(id);

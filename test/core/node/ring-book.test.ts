@@ -59,6 +59,18 @@ describe('the ring book', () => {
     expect(book.idsWithSay()).toEqual(['a']);
   });
 
+  it('takes the place back that it was giving up, and may give it up again', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.leaveSelf();
+    expect(book.hasOthers).toBe(false);
+    book.stay(1_000);
+    expect(book.isLeaving).toBe(false);
+    expect(book.ring.get('self')).toMatchObject({ state: 'in', version: 3 });
+    book.leaveSelf();
+    expect(book.ring.get('self')).toMatchObject({ state: 'left', version: 4 });
+  });
+
   it('comes back after a leave as one without a place, and takes one', () => {
     const book = bookFrom([]);
     book.joinSelf(0);
