@@ -496,7 +496,8 @@ describe('the bytes of a counter', () => {
       (bytes) => bytes.writeUInt16LE(1, versionAt + 54),
     ];
     expect(spoil(full, () => undefined)).toBe(true);
-    for (const change of spoiltHeads) expect([spoil(full, change), change.toString()]).toEqual([false, change.toString()]);
+    for (const change of spoiltHeads)
+      expect([spoil(full, change), change.toString()]).toEqual([false, change.toString()]);
     for (let bits = 0; bits < 256; bits++) {
       // Whether the base is a number does not show in its bytes.
       const isKnown = (bits | 1) === (full[versionAt + 18] | 1);
