@@ -195,6 +195,11 @@ export class Scenario {
     return () => this.cluster.network.unblockDatagrams(node);
   }
 
+  /** One more connection to a node: its number is given to `ask` and `send` in place of the node's. */
+  connect(node: number): number {
+    return this.clients.push(this.clientOf(node)) - 1;
+  }
+
   private clientOf(node: number): SimClient {
     const { cluster } = this;
     const index = cluster.network.hosts.length;

@@ -161,12 +161,13 @@ export class Forwarding {
     this.order.end(waiting.caller.origin, waiting.partition);
   }
 
-  /** WAIT or WAITAOF for writes that another node coordinated. */
-  forwardWait(peer: Peer, mark: WriteMark, wish: WaitWish, caller: Caller): void {
+  /** WAIT or WAITAOF for writes that another node coordinated; false if it could not begin: the caller's reply says why. */
+  forwardWait(peer: Peer, mark: WriteMark, wish: WaitWish, caller: Caller): boolean {
     const body = encodeWait(this.head(REQUEST_WAIT, NO_PARTITION, caller, 0), mark, wish);
-    if (this.refuses(peer, body, caller)) return;
+    if (this.refuses(peer, body, caller)) return false;
     const timeoutMs = wish.timeoutMs === 0 ? WAIT_FOR_EVER_MS : wish.timeoutMs + this.options.operationTimeoutMs;
     this.begin(peer, -1, false, false, body, caller, timeoutMs);
+    return true;
   }
 
   /** The answer to one of ours. */

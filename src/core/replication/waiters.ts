@@ -77,11 +77,8 @@ export class Waiters {
       const peer = this.peers.withActor(mark.coordinator);
       const part = new RemoteWait(caller, () => this.answers++);
       remote.push(part);
-      if (peer !== undefined) this.forwarding.forwardWait(peer, mark, wish, part);
-      else {
-        gone.add(mark.coordinator);
-        part.done();
-      }
+      if (peer === undefined) gone.add(mark.coordinator);
+      if (peer === undefined || !this.forwarding.forwardWait(peer, mark, wish, part)) part.done();
     }
     this.add({ caller, deferred, wish, own: own.map((mark) => mark.copy()), remote, gone, marks }, nowMs);
   }
