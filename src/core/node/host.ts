@@ -188,7 +188,7 @@ export class NodeHost implements CommandHost {
 
   flushAll(caller: Caller): void {
     const receipt = caller.beginReceipt(caller.writeLevel);
-    const operation = caller.writeLevel === 'one' ? null : this.rooms.coordinator.beginOperation(0, caller);
+    const operation = caller.writeLevel === 'one' ? null : this.rooms.coordinator.beginFlush(caller);
     if (caller.writeLevel !== 'one' && operation === null) return;
     const reply = operation === null ? caller.reply : operation.deferred.reply;
     if (!this.rooms.replicator.flushAll(this.rooms.clock.stamp(this.wallMs), this.parts.state.actor, operation)) {

@@ -244,47 +244,89 @@ export class Coordinator {
 
   /** Opens an operation for a write above level one; null if it was refused with a reply. */
   beginOperation(partition: number, caller: Caller): Operation | null {
-    if (!this.pending.hasRoom(0)) {
-      caller.reply.error('BUSY', this.pending.refuse(OTHER_NODES));
-      return null;
-    }
+    if (this.refuses(caller)) return null;
+    const { ownership } = this;
     const all = caller.writeLevel === 'all';
     const strict = caller.strict || all;
-    const owns = this.ownership.owns(partition);
-    const owners = this.ownership.ownerCount(partition);
-    const formers = this.ownership.formers(partition);
-    const wanted = (all ? Math.max(owners, 1) : quorumOf(this.options.replicas)) + formers.length;
+    const owns = ownership.owns(partition);
+    const formers = ownership.formers(partition);
+    const quorum = quorumOf(this.options.replicas);
+    const wanted = (all ? Math.max(ownership.ownerCount(partition), 1) : quorum) + formers.length;
     // A stand-in counts as one of the quorum, unless the caller is strict.
     const self = owns || !strict ? 1 : 0;
-    let reachable = self;
-    let crowded: Peer | null = null;
-    for (const peer of [...this.ownership.otherOwners(partition), ...formers]) {
-      if (peer.state !== 'alive') continue;
-      if (peer.pending.hasRoom(0)) reachable++;
-      else crowded = peer;
-    }
-    if (reachable < wanted && crowded !== null) {
-      caller.reply.error('BUSY', crowded.pending.refuse(crowded.id));
-      return null;
-    }
-    const standIns: Peer[] =
-      strict || reachable >= wanted ? [] : this.ownership.fallbacks(partition, wanted - reachable);
+    let reachable = this.countReachable([...ownership.otherOwners(partition), ...formers], self, wanted, caller);
+    if (reachable < 0) return null;
+    const standIns: Peer[] = strict || reachable >= wanted ? [] : ownership.fallbacks(partition, wanted - reachable);
     reachable += standIns.length;
     if (reachable < wanted) {
       const what = strict && !all ? 'owners that a strict quorum' : 'nodes that this level';
       caller.reply.error('NOQUORUM', `${reachable} of the ${wanted} ${what} asks for can be reached`);
       return null;
     }
+    const operation = this.openOperation(caller, owns, wanted - self);
+    if (standIns.length > 0) operation.standIns = new Set(standIns.map((peer) => peer.id));
+    return operation;
+  }
+
+  /**
+   * Opens an operation for a flush above level one; null if it was refused with a reply. It concerns every partition, so at quorum no
+   * more of all that hold any may lack it than of the owners of one: whichever a read at quorum asks, one of them has it.
+   */
+  beginFlush(caller: Caller): Operation | null {
+    if (this.refuses(caller)) return null;
+    const { ownership } = this;
+    if (!ownership.met || ownership.isUnaware) {
+      caller.reply.error(
+        'LOADING',
+        'this node is joining its cluster, and does not know yet who holds what is to be flushed',
+      );
+      return null;
+    }
+    const holders = ownership.holders();
+    const members = holders.size + 1;
+    const { replicas } = this.options;
+    const quorum = quorumOf(replicas);
+    const wanted = caller.writeLevel === 'all' ? members : Math.max(members - (replicas - quorum), quorum);
+    const reachable = this.countReachable(holders, 1, wanted, caller);
+    if (reachable < 0) return null;
+    if (reachable < wanted) {
+      caller.reply.error(
+        'NOQUORUM',
+        `${reachable} of the ${wanted} nodes that a flush at this level asks for can be reached`,
+      );
+      return null;
+    }
+    return this.openOperation(caller, true, wanted - 1);
+  }
+
+  private refuses(caller: Caller): boolean {
+    if (this.pending.hasRoom(0)) return false;
+    caller.reply.error('BUSY', this.pending.refuse(OTHER_NODES));
+    return true;
+  }
+
+  /** How many nodes can be reached, `self` included; -1 if that is too few because of those for which too much waits, and was answered. */
+  private countReachable(peers: Iterable<Peer>, self: number, wanted: number, caller: Caller): number {
+    let reachable = self;
+    let crowded: Peer | null = null;
+    for (const peer of peers) {
+      if (peer.state !== 'alive') continue;
+      if (peer.pending.hasRoom(0)) reachable++;
+      else crowded = peer;
+    }
+    if (reachable >= wanted || crowded === null) return reachable;
+    caller.reply.error('BUSY', crowded.pending.refuse(crowded.id));
+    return -1;
+  }
+
+  private openOperation(caller: Caller, owns: boolean, needed: number): Operation {
     const deferred = caller.defer();
     const { receipt } = caller;
     receipt.kept = true;
     if (owns) receipt.owners = 1;
     else receipt.fallbacks = 1;
-    const needed = wanted - self;
     const expiresAtMs = this.nowMs + this.options.operationTimeoutMs;
-    const operation = this.operations.begin(deferred, receipt, needed, this.wal.batch, expiresAtMs);
-    if (standIns.length > 0) operation.standIns = new Set(standIns.map((peer) => peer.id));
-    return operation;
+    return this.operations.begin(deferred, receipt, needed, this.wal.batch, expiresAtMs);
   }
 
   /** `partition` -1: a write that concerns all of them. */

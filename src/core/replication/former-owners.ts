@@ -51,6 +51,11 @@ export class FormerOwners {
     return this.byPartition.get(partition) ?? NOBODY;
   }
 
+  /** Those of any partition. */
+  all(): Set<Peer> {
+    return new Set([...this.byPartition.values()].flat());
+  }
+
   /** Partitions that are moving, as far as this node knows. */
   get size(): number {
     return this.byPartition.size;

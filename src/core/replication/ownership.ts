@@ -139,6 +139,13 @@ export class Ownership {
     return this.former.of(partition);
   }
 
+  /** Other nodes that count for what concerns every partition: members of the ring, and former owners of any. */
+  holders(): Set<Peer> {
+    const holders = this.former.all();
+    for (const id of this.placement.members) if (id !== this.options.selfId) holders.add(this.peers.ensure(id));
+    return holders;
+  }
+
   /** Partitions with former owners that count still. */
   get moving(): number {
     return this.former.size;

@@ -140,12 +140,12 @@ export class Replicator {
     this.send(peer, bytes, offset, recordBytes(bytes, offset), null);
   }
 
-  /** Sends a record to every live member: a flush. */
+  /** Sends a record to every live member: a flush. `operation` counts those that may hold what it flushes. */
   broadcast(bytes: Buffer, offset: number, operation: Operation | null): void {
+    const holders = operation === null ? null : this.ownership.holders();
     for (const peer of this.peers.all()) {
-      if (peer.state === 'alive' || peer.state === 'suspect') {
-        this.send(peer, bytes, offset, recordBytes(bytes, offset), operation);
-      }
+      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
+      this.send(peer, bytes, offset, recordBytes(bytes, offset), holders?.has(peer) ? operation : null);
     }
   }
 
