@@ -29,6 +29,7 @@ export class MembershipDesk {
   private movedAtMs = 0;
   private endsAtMs = 0;
   private nextReportMs = 0;
+  private unplaced = 0;
 
   constructor(
     private readonly ports: { log: Log },
@@ -82,6 +83,15 @@ export class MembershipDesk {
 
   /** The ring changed: who was forgotten in it is owed nothing any more, and not asked for. */
   ringChanged(nowMs: number): void {
+    const { unplaced } = this.rooms.ring.ring;
+    if (unplaced > this.unplaced) {
+      const { partitions } = this.options;
+      this.ports.log.warn('more members than partitions can be placed on: the last ones by name own nothing', {
+        unplaced,
+        partitions,
+      });
+    }
+    this.unplaced = unplaced;
     for (const record of this.rooms.ring.ring.records())
       if (record.state === 'forgotten') this.settle(record.id, nowMs);
   }

@@ -19,7 +19,7 @@ const RECORDS_PER_FRAME_MAX = 4096;
 const NEWCOMER_MS = 60_000;
 
 export class RingBook {
-  readonly ring = new Ring();
+  readonly ring: Ring;
   private readonly addressOf = new Map<string, string>();
   private readonly owed = new Set<string>();
   /** Members of the ring that membership does not know: since when. */
@@ -36,7 +36,9 @@ export class RingBook {
     private readonly self: RingMember,
     recovered: readonly Buffer[],
     nowMs: number,
+    membersMax?: number,
   ) {
+    this.ring = new Ring(undefined, membersMax);
     for (const bytes of recovered) {
       const value = decodeControl(bytes, recordKeyEnd(bytes, 0), recordEnd(bytes, 0));
       const record = value === null ? null : decodeRingRecord(value[0]);
@@ -116,7 +118,8 @@ export class RingBook {
     if (value === null || value.length > RECORDS_PER_FRAME_MAX) return;
     for (const item of value) {
       const record = decodeRingRecord(item);
-      if (record !== null) this.join(record);
+      if (record === null) this.ring.refused++;
+      else this.join(record);
     }
     this.joinSelf(nowMs);
     for (const member of membership.members()) this.remember(member);

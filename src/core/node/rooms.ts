@@ -12,6 +12,7 @@ import { PacketSender } from '../gossip/packet.js';
 import { Refusals } from '../gossip/refusals.js';
 import { Membership } from '../membership/membership.js';
 import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
+import { membersMax } from '../partitions/placement.js';
 import { ActorBook } from '../replication/actor-book.js';
 import { AntiEntropy } from '../replication/anti-entropy.js';
 import { CallerOrder } from '../replication/caller-order.js';
@@ -112,7 +113,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     random: random,
   });
   const self = { id: nodeId, zone: config.zone, weight: config.weight };
-  const ring = new RingBook(wal, self, state.ring, parts.nowMs);
+  const ring = new RingBook(wal, self, state.ring, parts.nowMs, membersMax(config.partitions));
   const membership = new Membership(
     { log: ports.log },
     {

@@ -139,6 +139,7 @@ export function nodeStatus(parts: StatusParts): Status {
     members_known: membership.members().length,
     udp_blocked: membership.isUdpBlocked,
     ring_members: parts.ring.members().length,
+    ring_members_unplaced: parts.ring.unplaced,
     ring_records_refused: parts.ring.refused,
     ring_records_forgotten: parts.ring.forgotten,
     ring_hash: parts.ring.hash().toString(16).padStart(8, '0'),

@@ -28,6 +28,11 @@ export interface Placement {
 const SLACK = 0.05;
 const PAIRS_MAX = 2 ** 21;
 
+/** How many members so many partitions can be placed on. */
+export function membersMax(partitions: number): number {
+  return Math.floor(PAIRS_MAX / partitions);
+}
+
 /**
  * Owners of `partitions` partitions, `replicas` each, among `ring`. Ids are unique. Weight scales a member's share, up to
  * owning every partition. At most 2^21 pairs of member and partition.

@@ -3,7 +3,8 @@
  * changes of its own with a higher version, and hands the members that are in to placement.ts; messages about entries carry
  * `hash()`, so that two nodes with different rings notice and exchange records.
  * Guarded: join is the maximum of one total order (version, state, zone, weight), so rings that saw the same records in any
- * order, any number of times, are equal. Suspicion and death are no business of the ring; a slow node keeps its place.
+ * order, any number of times, are equal. Suspicion and death are no business of the ring; a slow node keeps its place. Of more
+ * members than partitions can be placed on, those that come first by id are placed: every node leaves the same ones out.
  *
  *     state       place   say over what may be forgotten   comes from
  *     in          yes     yes                              the member itself
@@ -41,6 +42,8 @@ export interface RingMember {
 export const RING_NAME_LENGTH_MAX = 128;
 export const RING_WEIGHT_MAX = 1024;
 const RECORDS_MAX = 4096;
+/** Versions are below this: whoever answers a record about itself by the next higher version has to be understood by everybody. */
+const VERSION_MAX = 2 ** 40;
 
 /** Order of two records of one id: negative, 0 or positive as left is before, equal to or after right. */
 export function compareRingRecords(left: RingRecord, right: RingRecord): number {
@@ -63,23 +66,27 @@ export function decodeRingRecord(value: unknown): RingRecord | null {
   if (typeof zone !== 'string' || zone.length > RING_NAME_LENGTH_MAX) return null;
   if (typeof weight !== 'number' || !(weight > 0) || weight > RING_WEIGHT_MAX) return null;
   if (typeof state !== 'number' || RING_STATES[state] === undefined) return null;
-  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 0) return null;
+  if (typeof version !== 'number' || !Number.isInteger(version)) return null;
+  if (version < 0 || version >= VERSION_MAX) return null;
   return { id, zone, weight, state: RING_STATES[state], version };
 }
 
 export class Ring {
-  /** Records refused because the ring was full of members that are in. */
+  /** Records refused because the ring was full of members that are in, or because they were malformed. */
   refused = 0;
   /** Records of members without a place, let go to make room. */
   forgotten = 0;
   private readonly byId = new Map<string, RingRecord>();
   private readonly recordsMax: number;
+  private readonly membersMax: number;
   private sorted: readonly RingRecord[] | null = null;
   private cachedHash = -1;
   private withSay: readonly string[] | null = null;
 
-  constructor(recordsMax = RECORDS_MAX) {
+  /** `membersMax`: as many as can be placed. */
+  constructor(recordsMax = RECORDS_MAX, membersMax = recordsMax) {
     this.recordsMax = recordsMax;
+    this.membersMax = membersMax;
   }
 
   /** Takes a record over if it is later than the one held for its id; true if that changed anything. */
@@ -108,11 +115,18 @@ export class Ring {
     return this.sorted;
   }
 
-  /** The members that are in, sorted by id: what placement takes. */
+  /** The members that are in, sorted by id, as many as can be placed: what placement takes. */
   members(): RingMember[] {
     return this.records()
       .filter((record) => record.state === 'in')
+      .slice(0, this.membersMax)
       .map(({ id, zone, weight }) => ({ id, zone, weight }));
+  }
+
+  /** Members that are in and own nothing, because there are more than can be placed. */
+  get unplaced(): number {
+    const { length } = this.records().filter((record) => record.state === 'in');
+    return Math.max(0, length - this.membersMax);
   }
 
   /** Ids of those without whom nothing may be forgotten: everybody with a place, and who lost it by mere silence. */
@@ -123,7 +137,7 @@ export class Ring {
     return this.withSay;
   }
 
-  /** 32 bits over the members that are in: equal rings have equal hashes whatever their history. */
+  /** 32 bits over the members that are placed: equal rings have equal hashes whatever their history. */
   hash(): number {
     if (this.cachedHash < 0) {
       const text = JSON.stringify(this.members().map(({ id, zone, weight }) => [id, zone, weight]));

@@ -152,5 +152,17 @@ describe('the ring book', () => {
     const strange = [[...encodeRingRecord(record('a', 'in', 1)).slice(0, 3), 4, 1]];
     book.arrived(encodeControl(strange), nobody, 0);
     expect(book.ring.get('a')).toBeUndefined();
+    expect(book.ring.refused).toBe(1);
+  });
+
+  it('answers what others say of it by a record that all of them understand, whatever version they sent', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    for (const version of [7, Number.MAX_SAFE_INTEGER]) book.arrived(frame(record('self', 'out', version)), nobody, 0);
+    const mine = book.ring.get('self');
+    expect(mine).toMatchObject({ state: 'in', version: 8 });
+    const other = bookFrom([]);
+    other.arrived(frame(record('self', 'in', mine?.version ?? 0)), nobody, 0);
+    expect(other.ring.get('self')).toMatchObject({ state: 'in', version: 8 });
   });
 });

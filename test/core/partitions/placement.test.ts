@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
 import { firstOwners } from '../../../src/core/partitions/first-owners.js';
-import { evenShares, type Placement, place } from '../../../src/core/partitions/placement.js';
+import { evenShares, membersMax, type Placement, place } from '../../../src/core/partitions/placement.js';
 import type { RingMember } from '../../../src/core/partitions/ring.js';
 
 const PARTITIONS = 256;
@@ -194,6 +194,15 @@ describe('place', () => {
       expect(movedShare(before, after)).toBeLessThanOrEqual(least * 1.5);
       expect(movedShare(after, before)).toBeLessThanOrEqual(least * 1.5);
     }
+  });
+
+  it('says how many members it takes, and takes no more', () => {
+    for (const partitions of [64, PARTITIONS, 1000, 16_384]) {
+      const most = membersMax(partitions);
+      expect(most).toBeGreaterThanOrEqual(128);
+      expect(() => place(ringOf(most + 1), partitions, 3)).toThrow('score keys');
+    }
+    expect(membersMax(16_384)).toBe(128);
   });
 
   it('places 1,000 members', () => {

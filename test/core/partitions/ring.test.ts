@@ -83,6 +83,22 @@ describe('Ring', () => {
     expect(before).not.toBe(plain);
   });
 
+  it('places as many members as can be placed, the same ones whatever the order in which they came', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(names, { minLength: 5 }), (order) => {
+        const ring = new Ring(10, 3);
+        for (const id of order) ring.join(member(id));
+        expect(ring.members().map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+        expect([ring.records().length, ring.unplaced]).toEqual([5, 2]);
+        expect(ring.hash()).toBe(ringOf([member('c'), member('b'), member('a')]).hash());
+        ring.join(member('b', 2, 'left'));
+        expect(ring.members().map(({ id }) => id)).toEqual(['a', 'c', 'd']);
+        expect(ring.unplaced).toBe(1);
+      }),
+    );
+  });
+
   it('keeps its bound: forgets the oldest that is out, then refuses', () => {
     const ring = ringOf([member('a', 5, 'out'), member('b', 3, 'out'), member('c')], 3);
     expect(ring.join(member('d'))).toBe(true);
@@ -111,6 +127,8 @@ describe('Ring', () => {
       [3, 4],
       [4, -1],
       [4, 0.5],
+      [4, 2 ** 40],
+      [4, Number.MAX_SAFE_INTEGER],
       [4, '1'],
     ] as const) {
       expect(decodeRingRecord(good.with(at, bad as never))).toBeNull();
