@@ -233,18 +233,32 @@ export class LocalKeyspace implements Keyspace {
     const merges = isMergeType(recordType(buffer, offset));
     writeHlc(this.version, 0, merges ? 0 : recordHlc(buffer, offset));
     this.version.writeUIntLE(merges ? 0 : recordActor(buffer, offset), 8, 6);
-    this.stamp(TYPE_EXPIRY);
-    this.fields.expireAtMs = expireAtMs;
-    const length = writeRecord(this.scratch, 0, this.fields, key, keyStart, keyEnd, this.version, 0, 16);
-    if (!this.wal.hasRoom(length)) throw logRefusal(this.wal);
-    const outcome = this.store.merge(this.partition, this.hash, this.scratch, 0);
-    if (outcome !== MERGE_APPLIED && outcome !== MERGE_DERIVED) {
-      throw new HearsayError('OOM', 'memory is full and eviction is off');
+    const { fields } = this;
+    const { hlc, sequence } = fields;
+    fields.type = TYPE_EXPIRY;
+    fields.hlc = this.clock.stamp(this.wallMs);
+    fields.sequence = this.frontiers.sequences[this.partition] + 1;
+    fields.expireAtMs = expireAtMs;
+    const length = writeRecord(this.scratch, 0, fields, key, keyStart, keyEnd, this.version, 0, 16);
+    const refusal = this.mergeChange(length);
+    if (refusal !== null) {
+      fields.hlc = hlc;
+      fields.sequence = sequence;
+      throw refusal;
     }
+    this.count(fields.hlc);
     this.wal.append(this.scratch, 0, length);
     this.replicator.writes++;
     this.replicator.spread(this.scratch, 0, this.partition, this.operation);
     return true;
+  }
+
+  /** Merges the change of an expiry that `scratch` holds. What refuses it has changed nothing: its dot was not given. */
+  private mergeChange(length: number): HearsayError | null {
+    if (!this.wal.hasRoom(length)) return logRefusal(this.wal);
+    const outcome = this.store.merge(this.partition, this.hash, this.scratch, 0);
+    if (outcome === MERGE_APPLIED || outcome === MERGE_DERIVED) return null;
+    return new HearsayError('OOM', 'memory is full and eviction is off');
   }
 
   change(key: Buffer, keyStart: number, keyEnd: number, change: StateChange): void {

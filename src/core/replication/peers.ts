@@ -43,7 +43,7 @@ export class Peer {
   /** Writes up to this count were acknowledged by former runs of the peer that may have ended before they were on its disk. */
   doubtfulThrough = 0;
   readonly hints: Hints;
-  readonly pace = new HintPace();
+  pace = new HintPace();
   readonly answers = new AnswerTime();
   /** What waits for it. */
   readonly pending: Pending;
@@ -162,6 +162,7 @@ export class Peers {
       if (!peer.link.durable.settled) peer.doubtfulThrough = peer.link.lastCount;
       peer.link = new Link(peer.link.nextNumber);
       peer.acks = new AckBook();
+      peer.pace = new HintPace();
       peer.packet = null;
     }
     this.disconnect(peer, false);
