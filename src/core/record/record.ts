@@ -45,6 +45,8 @@ export const TYPE_FLUSH = 4;
 export const TYPE_COUNTER = 5;
 export const TYPE_SIBLINGS = 6;
 export const TYPE_HLL = 7;
+/** Types from here on are local to one node and never sent; those below are of data, whether or not this version knows them. */
+export const LOCAL_TYPES_BEGIN = 16;
 /** Local to one node's log, never sent: a hint; key = the entry's key, value = partition u16, 0 or 1 (owed, settled), id of the peer. */
 export const TYPE_HINT = 16;
 /** Local to one node's log: a member's place in the ring and its address; key = its id. */

@@ -2,7 +2,7 @@
  * The streams that other nodes open to this one: strangers until their greeting has been answered and confirmed (gossip/hello.ts),
  * then frames. Peers (peers.ts) owns them and hands the frames to the spine.
  * Guarded: nothing is said to whoever can not greet as a node of this cluster does, and to who can, never more than it said; strangers
- * are bounded in number, time and bytes; a stream ends when the key of its frames leaves the ring.
+ * are bounded in number, time and bytes, and so are the streams of one node; a stream ends when the key of its frames leaves the ring.
  */
 import type { StreamId } from '../../ports/streams.js';
 import type { Ports } from '../../ports/world.js';
@@ -23,6 +23,8 @@ import { readWord } from '../record/record.js';
 const INCOMING_MAX = 4096;
 /** Of these, who has not confirmed a greeting; past it the one that has been here longest goes. */
 const STRANGERS_MAX = 256;
+/** Of one node: its own to us, those that it has lost and we have not, and short ones from before it knew us. Past it the oldest goes. */
+const PROVEN_PER_ACTOR_MAX = 8;
 /** A stranger says who it is within this time. */
 const HELLO_WITHIN_MS = 2000;
 
@@ -59,6 +61,8 @@ export class IncomingStreams {
   refused = 0;
   /** Strangers closed for want of room, of time or of sense. */
   strangersClosed = 0;
+  /** Streams closed because their node had opened more. */
+  outnumbered = 0;
   private readonly streams = new Map<StreamId, Incoming>();
   private readonly strangers = new Set<StreamId>();
 
@@ -146,6 +150,7 @@ export class IncomingStreams {
       incoming.stage = 'proven';
       reader.bodyBytesMax = FRAME_BODY_BYTES_MAX;
       this.strangers.delete(stream);
+      this.makeRoomFor(incoming.actor);
       return true;
     }
     if (incoming.stage === 'proven' && this.rekey(incoming)) return true;
@@ -187,6 +192,19 @@ export class IncomingStreams {
     }
     this.ports.streams.write(stream, encodeFrame(FRAME_HELLO, answered.body), false);
     return true;
+  }
+
+  /** One more of this node has proven itself: the frames that each may have under way are memory. */
+  private makeRoomFor(actor: number): void {
+    let count = 0;
+    let oldest: StreamId = 0;
+    for (const [stream, other] of this.streams) {
+      if (other.stage !== 'proven' || other.actor !== actor) continue;
+      if (count++ === 0) oldest = stream;
+    }
+    if (count <= PROVEN_PER_ACTOR_MAX) return;
+    this.outnumbered++;
+    this.drop(oldest);
   }
 
   private rekey({ reader, salts }: Incoming): boolean {

@@ -13,6 +13,8 @@ import { slotOf } from '../partitions/slots.js';
 import { isExpiryRecord, namedHlc, recordIsExpired } from '../record/expiry.js';
 import {
   isMergeType,
+  LOCAL_TYPES_BEGIN,
+  RECORD_HEADER_BYTES,
   readHlc,
   recordActor,
   recordBytes,
@@ -90,6 +92,7 @@ export class Replicator {
     recordsMerged: 0,
     recordsStale: 0,
     recordsRefused: 0,
+    recordsUnknown: 0,
     recordsDrifted: 0,
     recordsMalformed: 0,
     messagesAbandoned: 0,
@@ -324,6 +327,11 @@ export class Replicator {
     if (type === TYPE_FLUSH) return this.takeFlush(source, at, length);
     const merges = isMergeType(type) && isMergeable(source, at);
     if (type !== TYPE_PUT && type !== TYPE_TOMBSTONE && type !== TYPE_EXPIRY && !merges) {
+      // Data of a later version: who sent it is not told that it was seen, so that it comes again to one that knows it.
+      if (type < LOCAL_TYPES_BEGIN && !isMergeType(type)) {
+        this.stats.recordsUnknown++;
+        return false;
+      }
       this.stats.recordsRefused++;
       return true;
     }
@@ -472,7 +480,9 @@ export class Replicator {
     const { hints, link, pace } = peer;
     let allowance = pace.allow(this.nowMs, link.slowRttMs);
     if (allowance <= 0) return;
-    for (const [key, { partition, count }] of hints.first(HINTS_PER_TICK)) {
+    // No more than the allowance takes of the smallest records.
+    const most = Math.min(HINTS_PER_TICK, Math.ceil(allowance / RECORD_HEADER_BYTES));
+    for (const [key, { partition, count }] of hints.first(most)) {
       if (link.unackedBytes > WINDOW_FOR_HINTS_BYTES || allowance <= 0) break;
       const bytes = Buffer.from(key, 'latin1');
       const hash = this.store.hasher.hash(bytes, 0, bytes.length);

@@ -117,6 +117,34 @@ describe.each([
   });
 });
 
+describe('the streams of one node', () => {
+  it('are as many as it can have use for: the oldest goes when it opens one more, and those of others stay', () => {
+    const host = endOf(null, { id: 'b', actor: 8 });
+    const open = (stream: number, actor: number): void => {
+      const dialler = endOf(null, { actor }, stream);
+      dialler.outgoing.contact('10.0.0.2', 17_000, dialler.outgoing.frame(FRAME_CONTROL, Buffer.from('news')), 0);
+      dialler.outgoing.connected(1, 0);
+      const hear = (bytes: Buffer) => {
+        host.incoming.bytes(stream, bytes, 0, bytes.length);
+        return host.incoming.next(stream, 0)?.body.toString();
+      };
+      host.incoming.accepted(stream, '10.0.0.1:5', 0);
+      expect(hear(dialler.take())).toBeUndefined();
+      const answer = host.take();
+      dialler.outgoing.bytes(1, answer, 0, answer.length, 0);
+      expect(hear(dialler.take())).toBe('news');
+    };
+    open(1, 9);
+    for (let stream = 2; stream < 10; stream++) open(stream, 7);
+    expect(host.closed).toEqual([]);
+    open(10, 7);
+    open(11, 7);
+    expect(host.closed).toEqual([2, 3]);
+    expect(host.incoming.outnumbered).toBe(2);
+    expect([1, 2, 4, 11].map((stream) => host.incoming.has(stream))).toEqual([true, false, true, true]);
+  });
+});
+
 describe('a greeting', () => {
   it.each([
     ['of another cluster', { clusterName: 'store' }, 'cluster name is "shop" here, "store" there'],

@@ -1,7 +1,7 @@
 /** What a peer sends, on its way in: which stamps are taken note of, and which are refused. */
 import { describe, expect, it } from 'vitest';
 import { HybridClock, hlcFromMs } from '../../../src/core/base/hlc.js';
-import { TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
+import { TYPE_COUNTER, TYPE_FRONTIER, TYPE_HINT, TYPE_HLL, TYPE_TOMBSTONE } from '../../../src/core/record/record.js';
 import { readAcks } from '../../../src/core/replication/acks.js';
 import type { DistinctKeys } from '../../../src/core/replication/distinct-keys.js';
 import { Floors } from '../../../src/core/replication/floors.js';
@@ -21,7 +21,7 @@ const NOW_MS = 1_700_000_000_000;
 const DRIFT_MS = 500;
 const DAY_MS = 86_400_000;
 
-function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Operations } = {}) {
+function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Operations; peers?: Peer[] } = {}) {
   const store = new Store({
     memoryBytesMax: 1 << 20,
     segmentBytes: 4096,
@@ -36,7 +36,7 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   const ownership = { owns: () => true } as unknown as Ownership;
   const settings = { partitions: 1, mutations: new Set<string>() };
   const operations = options.operations ?? new Operations(new Pending());
-  const peers = { all: () => [] } as unknown as Peers;
+  const peers = { all: () => options.peers ?? [], sendFrame: () => true } as unknown as Peers;
   const frontiers = new Frontiers(1);
   const ports = { log: silent };
   const distinctKeys = { count: () => {}, resetHlc: 0 } as unknown as DistinctKeys;
@@ -85,6 +85,74 @@ describe('a record from a peer', () => {
       expect(store.keys(0)).toBe(0);
       expect(clock.stamp(NOW_MS)).toBeLessThan(ahead);
     }
+  });
+});
+
+describe('a record of a type that this version does not know', () => {
+  it('is not said to be taken: whoever has it keeps it for those who come to know its type', () => {
+    for (const type of [TYPE_HLL + 1, TYPE_HINT - 1]) {
+      const { replicator, adopt } = bench();
+      expect(adopt(record({ hlc: hlcFromMs(NOW_MS), type }, 'key', 'value'))).toBe(false);
+      expect(replicator.stats).toMatchObject({ recordsUnknown: 1, recordsRefused: 0, recordsApplied: 0 });
+      const link = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1).link;
+      for (const [key, kind] of Object.entries({ known: 1, later: type })) {
+        const bytes = record({ hlc: hlcFromMs(NOW_MS), type: kind }, key, 'value');
+        link.add(bytes, 0, bytes.length, 1, 0, null);
+      }
+      const [message] = link.takeReady(0, 0);
+      const origin = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+      replicator.receive(origin, message.body, 0, message.body.length, false);
+      origin.acks.release(3);
+      const [body] = origin.acks.takeDatagrams(1, 0);
+      expect(readAcks(body, 0, body.length)?.refused.map(({ records }) => records)).toEqual([[1]]);
+    }
+  });
+
+  it('is counted and done with if its kind is never to be sent, or it is malformed: it would come for ever', () => {
+    for (const type of [TYPE_HINT, TYPE_FRONTIER, 200]) {
+      const { replicator, adopt } = bench();
+      expect(adopt(record({ hlc: hlcFromMs(NOW_MS), type }, 'key', 'value'))).toBe(true);
+      expect(replicator.stats).toMatchObject({ recordsUnknown: 0, recordsRefused: 1 });
+    }
+    const { replicator, adopt } = bench();
+    const version = Buffer.alloc(24, 0xff);
+    version.fill(0, 0, 16);
+    expect(adopt(record({ hlc: hlcFromMs(NOW_MS), type: TYPE_COUNTER }, 'key', '', version))).toBe(true);
+    expect(replicator.stats).toMatchObject({ recordsUnknown: 0, recordsRefused: 1 });
+  });
+});
+
+describe('hints of a peer that is back', () => {
+  it('are looked at as far as the pace lets them go, and go as far as it lets them', () => {
+    const peer = new Peer('back', 1 << 20, new HintRoom(1 << 20), 1);
+    peer.state = 'alive';
+    peer.connected = true;
+    const { replicator, store, adopt } = bench({ peers: [peer] });
+    let bytes = 0;
+    for (let key = 1000; key < 4000; key++) {
+      const one = record({ hlc: hlcFromMs(NOW_MS) }, `k${key}`);
+      bytes = one.length;
+      expect(adopt(one)).toBe(true);
+      peer.hints.add(`k${key}`, 0, 1, NOW_MS);
+    }
+    expect(store.keys(0)).toBe(3000);
+    const looked: number[] = [];
+    const first = peer.hints.first.bind(peer.hints);
+    peer.hints.first = (count) => {
+      looked.push(count);
+      return first(count);
+    };
+    for (let tick = 1; tick <= 2; tick++) {
+      const before = replicator.stats.recordsSent;
+      replicator.nowMs = tick * 25;
+      replicator.tick();
+      const sent = replicator.stats.recordsSent - before;
+      expect(sent).toBeGreaterThan(0);
+      // The last one may exceed what was allowed.
+      expect(sent * bytes).toBeLessThanOrEqual(looked[tick - 1] * 32 + bytes);
+      expect(looked[tick - 1]).toBeLessThan(sent * 2);
+    }
+    expect(replicator.stats.recordsSent * bytes).toBeGreaterThanOrEqual(128 * 1024 * 0.125);
   });
 });
 
