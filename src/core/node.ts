@@ -234,6 +234,7 @@ export class HearsayNode implements Machine {
       this.distinctKeys,
       this.rooms.clock,
       this.rooms.floors,
+      this.state.standings,
       config.partitions,
     );
     for (const hint of this.state.hints) this.rooms.replicator.recoverHint(hint, 0, this.rooms.ring.ring);
@@ -242,6 +243,7 @@ export class HearsayNode implements Machine {
     // Whoever gave its place up, and comes back, is a newcomer: what it held is with others.
     const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
     ownership.begin(knows, ring.hasOthers, nowMs);
+    if (!ring.hadPlace) this.state.standings.clear();
     // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
     if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
     ring.joinSelf(nowMs);
@@ -274,6 +276,7 @@ export class HearsayNode implements Machine {
     this.changes.send();
     this.rooms.replicator.flush();
     this.rooms.peers.flush(this.wal.durableBatch);
+    this.noteStandings(true);
     this.wal.turnEnded(this.monotonicMs);
     this.wal.close();
     for (const connection of this.sessions.all()) connection.closeAfterReplies();
@@ -306,6 +309,7 @@ export class HearsayNode implements Machine {
     this.rooms.reads.hedge(this.host);
     this.rooms.forwarding.hedge();
     this.changes.send();
+    this.noteStandings(false);
     this.wal.turnEnded(this.monotonicMs);
     const released = this.releasedBatch();
     this.rooms.replicator.releaseAcks(released);
@@ -622,6 +626,14 @@ export class HearsayNode implements Machine {
     if (!stuck) this.stuckSinceMs = Number.POSITIVE_INFINITY;
     else if (this.stuckSinceMs === Number.POSITIVE_INFINITY) this.stuckSinceMs = this.monotonicMs;
     else if (this.monotonicMs - this.stuckSinceMs > this.config.operationTimeoutMs) this.sessions.closeHeld();
+  }
+
+  /** What became of partitions in this turn goes into the log with what was written in it. */
+  private noteStandings(isLast: boolean): void {
+    const { standings } = this.state;
+    if (!standings.isDue(this.monotonicMs, isLast)) return;
+    const note = standings.encode();
+    if (this.wal.append(note, 0, note.length)) standings.noted(this.monotonicMs);
   }
 
   private sendSketch(): void {

@@ -13,6 +13,7 @@ import type { Floors } from '../replication/floors.js';
 import type { Frontiers } from '../replication/frontier.js';
 import type { Peers } from '../replication/peers.js';
 import type { Replicator } from '../replication/replicator.js';
+import type { Standings } from '../replication/standings.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { encodeLossy } from './lossy-note.js';
@@ -51,6 +52,7 @@ export class Checkpointer {
     private readonly distinctKeys: DistinctKeys,
     private readonly clock: HybridClock,
     private readonly floors: Floors,
+    private readonly standings: Standings,
     private readonly partitions: number,
   ) {}
 
@@ -125,6 +127,10 @@ export class Checkpointer {
         if (lossy !== null) wal.checkpointRecord(lossy, 0, lossy.length);
         const floors = encodeAllFloors(this.floors.floor);
         if (floors !== null) wal.checkpointRecord(floors, 0, floors.length);
+        if (!this.standings.isEmpty) {
+          const standings = this.standings.encode();
+          wal.checkpointRecord(standings, 0, standings.length);
+        }
         wal.endCheckpoint();
         return;
       }

@@ -33,11 +33,13 @@ import {
   TYPE_RING,
   TYPE_SIBLINGS,
   TYPE_SKETCH,
+  TYPE_STANDINGS,
   TYPE_TOMBSTONE,
 } from '../record/record.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { recoverFloors, recoverGone } from '../replication/floor-note.js';
 import { Frontiers } from '../replication/frontier.js';
+import { Standings } from '../replication/standings.js';
 import { formatBytes } from '../setting.js';
 import { MERGE_APPLIED, MERGE_DERIVED, MERGE_MISSING, MERGE_REFUSED } from '../store/merging.js';
 import type { Store } from '../store/store.js';
@@ -62,6 +64,8 @@ export interface NodeState {
   frontiers: Frontiers;
   /** Per partition, its floor; all 0 when something of the log was lost from its middle. */
   floors: Float64Array;
+  /** Which partitions were whole here, and which were being fetched. */
+  standings: Standings;
   /** TYPE_HINT records in order, one a buffer. */
   hints: Buffer[];
   /** TYPE_RING records in order, one a buffer. */
@@ -79,6 +83,7 @@ export function recoverNode(
   const hints: Buffer[] = [];
   const ring: Buffer[] = [];
   const floors = new Float64Array(config.partitions);
+  const standings = new Standings(config.partitions);
   const unknown = { records: 0 };
   const frontiers = new Frontiers(config.partitions, options.recentWrites);
   const loader = new Loader(store, frontiers, distinctKeys, config);
@@ -108,6 +113,9 @@ export function recoverNode(
         break;
       case TYPE_FLOOR:
         recoverFloors(floors, bytes, offset);
+        break;
+      case TYPE_STANDINGS:
+        standings.recover(bytes, offset);
         break;
       case TYPE_GONE:
         store.endLoad();
@@ -157,7 +165,8 @@ export function recoverNode(
   // What a floor stands for may be what was lost.
   if (recovery.rotFrames > 0) floors.fill(0);
   for (const note of recovery.notes) log.warn('recovery', { note });
-  return { nodeId, actor, boot, maxHlc: recovery.maxHlc, restarted: boot > 1, frontiers, floors, hints, ring };
+  const { maxHlc } = recovery;
+  return { nodeId, actor, boot, maxHlc, restarted: boot > 1, frontiers, floors, standings, hints, ring };
 }
 
 /** Brings records into the store, and answers for those that do not fit. */

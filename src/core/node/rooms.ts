@@ -144,6 +144,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     selfId: nodeId,
     partitions: config.partitions,
     replicas: config.replicas,
+    standings: state.standings,
+    holdsAny: (partition) => store.holdsAny(partition),
     mutations,
   });
   const floors = new Floors({ ...options, marginMs: config.floorMarginMs, graceMs: config.tombstoneGraceMs });

@@ -59,6 +59,8 @@ export const TYPE_FRONTIER = 19;
 export const TYPE_FLOOR = 21;
 /** Local to one node's log: this version of the key, or an older one, was deleted elsewhere and forgotten; it is not here any more. */
 export const TYPE_GONE = 22;
+/** Local to one node's log and images: which partitions are whole here, which are being fetched; no key, value = two bits each. */
+export const TYPE_STANDINGS = 23;
 /** Local to one node's log and images: the sketch of distinct keys; no key, value = stamp of its reset, registers. */
 export const TYPE_SKETCH = 24;
 

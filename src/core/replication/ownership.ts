@@ -5,7 +5,8 @@
  *
  * A partition that this node comes to own is not ready until it was caught up from an owner that was: until then writes land
  * here, and reads ask others first. After a restart that lasts until the first exchange with an owner that is ready, or for a second
- * if there is none; and whoever has a lower floor than another owner waits for that one.
+ * if there is none; and whoever has a lower floor than another owner waits for that one. A move goes on over restarts: what was a part
+ * before is fetched on (standings.ts), and what a node finds and does not own it hands over.
  */
 import { mix32 } from '../base/hash.js';
 import type { Flaps } from '../membership/flaps.js';
@@ -15,6 +16,7 @@ import { slotMap } from '../partitions/slot-map.js';
 import { FormerOwners } from './former-owners.js';
 import type { Peer, Peers } from './peers.js';
 import { Readiness } from './readiness.js';
+import { STANDING_FETCHING, STANDING_NONE, STANDING_WHOLE, type Standings } from './standings.js';
 
 /** After a restart an owner answers from what it recovered, at the latest after this time. */
 export const CATCH_UP_MS = 1000;
@@ -27,6 +29,9 @@ export interface OwnershipOptions {
   selfId: string;
   partitions: number;
   replicas: number;
+  /** What the copies here are, as recovered. */
+  standings: Standings;
+  holdsAny: (partition: number) => boolean;
   mutations: ReadonlySet<string>;
 }
 
@@ -52,12 +57,14 @@ export class Ownership {
   private readonly former: FormerOwners;
   /** Raised whenever this node has something else to say of its partitions. */
   changes = 0;
-  /** Partitions owned until the ring changed, ready then, and still held here. */
+  /** Partitions held here for their owners: owned until the ring changed, or found here at the start. */
   private readonly handing = new Set<number>();
   private ringChangedAtMs = 0;
   private notReady = 0;
   /** Whether this node knows its cluster: it founded it, knew it before its restart, or has heard its ring. */
   met = false;
+  /** Some of what this node held when it ended was a part only, and nobody has been heard since. */
+  private wasFetching = false;
   private asksUntilMs = 0;
   private meetsByMs = Number.POSITIVE_INFINITY;
   /** Raised whenever the slot map changes. */
@@ -95,7 +102,7 @@ export class Ownership {
 
   /**
    * Recomputes routes after the ring or a member changed. `recovered`: what is owned from now on was recovered from disk, so it
-   * becomes ready by time; otherwise a partition newly owned waits for a source, unless nobody else could have it.
+   * becomes ready by time, as far as it was whole; otherwise a partition newly owned waits for a source, unless nobody else could have it.
    * A node that has just met its cluster owns nothing that it need not fetch.
    */
   refresh(nowMs: number, recovered: boolean): void {
@@ -110,9 +117,11 @@ export class Ownership {
       this.placement = place(this.members, this.options.partitions, this.options.replicas);
     }
     const self = this.placement.members.indexOf(this.options.selfId);
+    let isFirst = this.others.length === 0;
     if (!this.met && this.placement.members.length > 1) {
       this.met = true;
       this.place.fill(-1);
+      isFirst = true;
       // The ring is heard before its members are known to be alive.
       this.asksUntilMs = nowMs + MEET_MS;
     }
@@ -121,7 +130,7 @@ export class Ownership {
       const owners = this.placement.owners(partition);
       const mine = owners.indexOf(self);
       if (mine >= 0 && this.place[partition] < 0) this.beginOwning(partition, nowMs, recovered);
-      if (mine < 0 && this.place[partition] >= 0 && this.ready[partition] === 1) this.handing.add(partition);
+      if (mine < 0 && (isFirst || this.place[partition] >= 0)) this.giveUp(partition, isFirst);
       this.place[partition] = mine;
       const others: Peer[] = [];
       for (const index of owners) if (index !== self) others.push(this.peers.ensure(this.placement.members[index]));
@@ -161,12 +170,13 @@ export class Ownership {
     return this.former.isUnaware;
   }
 
-  /** Partitions that this node owns and is not ready for. */
+  /** Partitions that this node owns and is not ready for, and those that it hands over a part of: comparing with it proves nothing. */
   unreadyPartitions(): Set<number> {
     const unready = new Set<number>();
     for (let partition = 0; this.notReady > 0 && partition < this.options.partitions; partition++) {
       if (this.place[partition] >= 0 && this.ready[partition] === 0) unready.add(partition);
     }
+    for (const partition of this.handing) if (!this.options.standings.isWhole(partition)) unready.add(partition);
     return unready;
   }
 
@@ -208,6 +218,7 @@ export class Ownership {
     if (this.ready[partition] === 1) return;
     this.ready[partition] = 1;
     this.fetching[partition] = 0;
+    this.options.standings.set(partition, STANDING_WHOLE);
     this.changes++;
     this.notReady--;
     if (this.notReady === 0) this.previous = null;
@@ -216,12 +227,16 @@ export class Ownership {
   /** Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. */
   tick(nowMs: number, floors: Float64Array): void {
     if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
+    if (this.wasFetching && this.peers.all().some(isReachable)) {
+      this.wasFetching = false;
+      this.asksUntilMs = nowMs + MEET_MS;
+    }
     if (this.notReady > 0) {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
         const isOver = nowMs >= this.readyAtMs[partition] && !this.awaitsOwner(partition, nowMs, floors[partition]);
-        const isAlone = byTime ? isOver : nowMs >= this.asksUntilMs && !this.hasSource(partition);
+        const isAlone = byTime ? isOver : this.goesOnAlone(nowMs) && !this.hasSource(partition);
         if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition))) {
           this.markReady(partition);
           this.unsourced[partition] = 1;
@@ -307,19 +322,29 @@ export class Ownership {
     if (!same) this.slotMapVersion++;
   }
 
+  /** A part of a partition is handed over as well: what was acknowledged with it counts. */
+  private giveUp(partition: number, isFound: boolean): void {
+    const wasWhole = !isFound && this.options.standings.isWhole(partition);
+    if (wasWhole || this.options.holdsAny(partition)) this.handing.add(partition);
+  }
+
   private beginOwning(partition: number, nowMs: number, recovered: boolean): void {
     this.handing.delete(partition);
     this.ready[partition] = 0;
-    this.fetching[partition] = recovered ? 0 : 1;
+    // What was being fetched before a restart is fetched on.
+    const isWhole = recovered && this.options.standings.isWhole(partition);
+    if (recovered && !isWhole) this.wasFetching = true;
+    if (!isWhole) this.options.standings.set(partition, STANDING_FETCHING);
+    this.fetching[partition] = isWhole ? 0 : 1;
     this.unsourced[partition] = 0;
-    this.readyAtMs[partition] = recovered ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
+    this.readyAtMs[partition] = isWhole ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
   }
 
   /** Whether comparing with this peer tells what a partition holds: a ready owner, or one that was and hands it over. */
   isSource(peer: Peer, partition: number): boolean {
     const report = this.readiness.of(peer.id);
     if (report === undefined) return false;
-    if (report.handing.has(partition)) return true;
+    if (report.handing.has(partition)) return !report.unready.has(partition);
     // By another ring it may own none of it yet.
     return (
       this.others[partition].includes(peer) && report.ringHash === this.placedHash && !report.unready.has(partition)
@@ -338,18 +363,21 @@ export class Ownership {
 
   /** A partition that this node held for its new owners is gone from here. */
   handedOff(partition: number): void {
+    this.options.standings.set(partition, STANDING_NONE);
     if (this.handing.delete(partition)) this.changes++;
   }
 
   /** Every live member has said, since the ring changed, that it cannot be a source: a cluster that begins. */
   private nobodyHas(partition: number): boolean {
+    let isAnybodyThere = false;
     for (const peer of this.peers.all()) {
       if (!isReachable(peer)) continue;
+      isAnybodyThere = true;
       const report = this.readiness.of(peer.id);
       if (report?.ringHash !== this.placedHash || report.atMs < this.ringChangedAtMs) return false;
       if (this.isSource(peer, partition)) return false;
     }
-    return true;
+    return isAnybodyThere;
   }
 
   /** Whether this node has just started and reaches no other owner: what it holds may be old, and there is nobody to ask yet. */
@@ -376,13 +404,18 @@ export class Ownership {
     return false;
   }
 
+  /** Whether what cannot be fetched is done without: not before a node has heard somebody to whom it may be known, if there is anybody. */
+  private goesOnAlone(nowMs: number): boolean {
+    return nowMs >= this.asksUntilMs && (!this.wasFetching || this.placement.members.length < 2);
+  }
+
   /** Whether some live member may hold the partition: an owner now or before. */
   private hasSource(partition: number): boolean {
-    for (const peer of this.others[partition]) if (peer.state === 'alive' || peer.state === 'suspect') return true;
+    if (this.others[partition].some(isReachable) || this.formers(partition).length > 0) return true;
     if (this.previous === null) return false;
     for (const index of this.previous.owners(partition)) {
       const peer = this.peers.get(this.previous.members[index]);
-      if (peer !== undefined && (peer.state === 'alive' || peer.state === 'suspect')) return true;
+      if (peer !== undefined && isReachable(peer)) return true;
     }
     return false;
   }

@@ -8,6 +8,7 @@ import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
+import { Standings } from '../../../src/core/replication/standings.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
 import { PARTITIONS, Shelf } from '../store/harness.js';
 
@@ -39,6 +40,7 @@ function imageOf(shelf: Shelf): string[] {
     { isEmpty: true } as unknown as DistinctKeys,
     new HybridClock(0, 500),
     new Floors({ partitions: PARTITIONS, marginMs: 0, graceMs: 0, mutations: new Set() }),
+    new Standings(PARTITIONS),
     PARTITIONS,
   );
   do checkpointer.tick();

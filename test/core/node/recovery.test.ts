@@ -14,6 +14,7 @@ import { Floors } from '../../../src/core/replication/floors.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
+import { Standings } from '../../../src/core/replication/standings.js';
 import { Store } from '../../../src/core/store/store.js';
 import { Wal } from '../../../src/core/wal/wal.js';
 import { SimDisk } from '../../../src/sim/disk.js';
@@ -102,6 +103,7 @@ class Machine {
       this.distinctKeys,
       clock,
       floors,
+      new Standings(PARTITIONS),
       PARTITIONS,
     );
     const { checkpoints } = this.wal.stats();
