@@ -27,3 +27,13 @@ it('a connection that says nothing reads and writes at the levels that its node 
   scenario.cutOff(1, 2);
   expect(scenario.ask(0, 'SET', 'k', 'w').reply).toMatchObject({ type: 'error' });
 });
+
+it('a command keeps the levels that it came with, whatever its connection asks for while it waits', () => {
+  const scenario = new Scenario();
+  scenario.text(0, 'HEARSAY.CONSISTENCY', 'READ', 'ALL', 'WRITE', 'ALL');
+  scenario.text(0, 'SET', 'k', 'v');
+  scenario.cutOff(1, 2);
+  const waiting = scenario.send(0, 'GET', 'k');
+  scenario.send(0, 'HEARSAY.CONSISTENCY', 'READ', 'ONE', 'WRITE', 'ONE');
+  expect(scenario.outcome(waiting).reply).toMatchObject({ type: 'error', text: expect.stringMatching(/^NOQUORUM/) });
+});

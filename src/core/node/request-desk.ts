@@ -41,6 +41,7 @@ import {
   readVersionResponse,
   readWait,
   requestRingHash,
+  STATUS_BEHIND,
   STATUS_NEWER,
   STATUS_OLDER,
   STATUS_RING_DIFFERS,
@@ -235,7 +236,7 @@ export class RequestDesk {
     }
     const version = found ? versionOf(buffer, offset) : NO_VERSION;
     const newer = found && mayAdd(version, asked.version);
-    const status = newer ? STATUS_NEWER : found || this.reads.isDefinite(partition) ? STATUS_OLDER : STATUS_UNKNOWN;
+    const status = newer ? STATUS_NEWER : found ? STATUS_OLDER : this.absent(partition);
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;
     const said = { id: head.id, status, hlc: clock.last };
@@ -244,6 +245,12 @@ export class RequestDesk {
     const floor = found || this.store.isLossy(partition) ? 0 : this.floors.floor[partition];
     const answer = encodeVersionResponse(said, version, type, floor, record, offset, covers);
     this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
+  }
+
+  /** What this node says of a key that is not here. */
+  private absent(partition: number): number {
+    if (this.reads.isDefinite(partition)) return STATUS_OLDER;
+    return this.reads.isBehind(partition) ? STATUS_BEHIND : STATUS_UNKNOWN;
   }
 
   private caller(

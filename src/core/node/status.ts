@@ -227,6 +227,7 @@ export function nodeStatus(parts: StatusParts): Status {
     reads_begun: parts.reads.stats.begun,
     reads_timed_out: parts.reads.stats.timeouts,
     reads_ring_differed: parts.reads.stats.ringDiffered,
+    reads_begun_anew: parts.reads.stats.begunAnew,
     reads_repaired: parts.reads.repair.repaired,
     reads_widened: parts.reads.stats.widened,
     sessions_behind: parts.reads.stats.sessionsBehind,

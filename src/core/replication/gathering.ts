@@ -4,21 +4,25 @@
  * Guarded: an owner has at most one leg, whose vote is given once.
  */
 import type { Command } from '../commands/command.js';
-import type { Caller, Deferred } from '../commands/host.js';
+import type { Deferred } from '../commands/host.js';
 import type { Receipt } from '../commands/receipt.js';
 import type { SessionToken } from '../commands/session-token.js';
+import type { Placement } from '../partitions/placement.js';
 import type { Args } from '../resp/args.js';
 import type { Peer } from './peers.js';
+import type { PlacedCaller } from './placed-caller.js';
 import type { Cover, Version } from './requests.js';
 
 export interface Gathering {
-  readonly id: number;
+  /** Another one when it begins anew, so that an answer to what was asked before is known for one. */
+  id: number;
   readonly partition: number;
   readonly key: Buffer;
   /** Null: an EXPLAIN. */
   readonly command: Command | null;
   readonly args: Args | null;
-  readonly caller: Caller;
+  /** At the levels that it asked with, whatever its connection has changed them to meanwhile. */
+  readonly caller: PlacedCaller;
   readonly deferred: Deferred;
   readonly receipt: Receipt;
   readonly asked: Map<Peer, Leg>;
@@ -40,7 +44,12 @@ export interface Gathering {
   /** When owners that have not seen it are asked again. */
   retryAtMs: number;
   /** Definite votes wanted, this node's included; Infinity for EXPLAIN: everyone. */
-  readonly wanted: number;
+  wanted: number;
+  /** Whom it counts on: a change of either makes what was answered so far void. */
+  placement: Placement;
+  formers: readonly Peer[];
+  /** That has happened: it waits for more to be there, rather than give up at once. */
+  isAnew: boolean;
   readonly expiresAtMs: number;
 }
 
@@ -52,6 +61,8 @@ export interface Leg {
 
 export interface Vote {
   definite: boolean;
+  /** It has none and is catching up: it may lack what it, or whom it takes the place of, has acknowledged. */
+  isBehind: boolean;
   version: Version;
   type: number;
   /** The owner's floor of the partition, if it has nothing of the key: older versions were deleted. Otherwise 0. */
@@ -66,4 +77,43 @@ export interface Vote {
 export interface Held {
   readonly version: Version;
   readonly type: number;
+}
+
+/** What the answers to a read amount to. */
+export interface Tally {
+  /** Those that know whether there is a record. */
+  votes: number;
+  /** Votes, and answers of owners that have evicted. */
+  answers: number;
+  /** Asked, and not answered yet. */
+  open: number;
+  /** Answers that count for nothing: of who is catching up. */
+  behind: number;
+}
+
+/**
+ * Counts the answers, and this node's own where it counts. While a partition moves former owners are asked, too: an owner that catches
+ * up knows what it has acknowledged since, and they know what went before.
+ */
+export function tally(
+  asked: Gathering['asked'],
+  own: Pick<Vote, 'definite' | 'isBehind'> | null,
+  isMoving: boolean,
+): Tally {
+  const sum: Tally = { votes: 0, answers: 0, open: 0, behind: 0 };
+  if (own !== null) count(sum, own, isMoving);
+  for (const { vote } of asked.values()) {
+    if (vote === null) sum.open++;
+    else count(sum, vote, isMoving);
+  }
+  return sum;
+}
+
+function count(sum: Tally, { definite, isBehind }: Pick<Vote, 'definite' | 'isBehind'>, isMoving: boolean): void {
+  if (isBehind && !isMoving) {
+    sum.behind++;
+    return;
+  }
+  sum.answers++;
+  if (definite || isMoving) sum.votes++;
 }

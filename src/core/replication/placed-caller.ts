@@ -11,6 +11,10 @@ import type { Reply } from '../resp/reply.js';
 export class PlacedCaller implements Caller {
   /** The log batch that the reply waits for; 0 for none. */
   batch = 0;
+  /** As they were when the command came: its connection may change them before it runs. */
+  readonly readLevel: Caller['readLevel'];
+  readonly writeLevel: Caller['writeLevel'];
+  readonly strict: boolean;
   private deferrals = 0;
   private finished = false;
 
@@ -20,6 +24,9 @@ export class PlacedCaller implements Caller {
     readonly receipt: Receipt = caller.receipt,
   ) {
     receipt.kept = true;
+    this.readLevel = caller.readLevel;
+    this.writeLevel = caller.writeLevel;
+    this.strict = caller.strict;
   }
 
   get origin(): object {
@@ -34,20 +41,8 @@ export class PlacedCaller implements Caller {
     return this.caller.protocol;
   }
 
-  get readLevel(): Caller['readLevel'] {
-    return this.caller.readLevel;
-  }
-
-  get writeLevel(): Caller['writeLevel'] {
-    return this.caller.writeLevel;
-  }
-
   get session(): Caller['session'] {
     return this.caller.session;
-  }
-
-  get strict(): boolean {
-    return this.caller.strict;
   }
 
   beginReceipt(level: Caller['readLevel']): Receipt {

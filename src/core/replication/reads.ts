@@ -4,7 +4,9 @@
  * No more owners are asked than the level needs, those first that answer soonest; another one when an answer is no vote, when
  * one can not be reached, and, within the budget of hedges, when one is late. At half of its time a read asks all that are left.
  * Enough (after riak_kv_get_core): R definite votes; or all reachable owners have answered and at least R of them did.
- * An owner that evicted from the partition, or is catching up, and has no record, says "unknown": an answer, not a vote.
+ * An owner that evicted from the partition and has no record says "unknown": an answer, not a vote. One that is catching up and has
+ * none says that: not even an answer, unless the partition moves and its former owners are asked, too. A read whose ring or former
+ * owners change while it waits begins anew: what was enough before may not be.
  * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
  */
 
@@ -22,7 +24,7 @@ import type { Store } from '../store/store.js';
 import type { CallerOrder } from './caller-order.js';
 import { type Coordinator, quorumOf } from './coordinator.js';
 import { writeExplanation } from './explain.js';
-import type { Gathering } from './gathering.js';
+import { type Gathering, type Tally, tally } from './gathering.js';
 import type { HedgeBudget } from './hedges.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
@@ -36,6 +38,7 @@ import {
   NO_VERSION,
   REQUEST_READ,
   REQUEST_VERSION,
+  STATUS_BEHIND,
   STATUS_NEWER,
   STATUS_UNKNOWN,
   stampRing,
@@ -61,7 +64,7 @@ export class QuorumReads {
   private nextId: number;
   private readonly open = new Map<number, Gathering>();
   private coordinator: Coordinator | null = null;
-  readonly stats = { begun: 0, timeouts: 0, widened: 0, sessionsBehind: 0, ringDiffered: 0 };
+  readonly stats = { begun: 0, timeouts: 0, widened: 0, sessionsBehind: 0, ringDiffered: 0, begunAnew: 0 };
   /** No read that may be asked of one more owner is late before this. */
   private lateAtMs = Number.POSITIVE_INFINITY;
 
@@ -142,9 +145,10 @@ export class QuorumReads {
     peer.answers.answered(this.nowMs - leg.sentAtMs, this.nowMs);
     peer.pending.leave(0);
     const { version, type, floor, covers } = answer;
-    const definite = status !== STATUS_UNKNOWN;
+    const isBehind = status === STATUS_BEHIND;
+    const definite = status !== STATUS_UNKNOWN && !isBehind;
     const newer = status === STATUS_NEWER;
-    leg.vote = { definite, version, type, covers, absentBelow: floor, newer, adopted };
+    leg.vote = { definite, isBehind, version, type, covers, absentBelow: floor, newer, adopted };
     this.conclude(host, gathering);
   }
 
@@ -160,7 +164,7 @@ export class QuorumReads {
     const apart = [...gathering.apart];
     gathering.apart.clear();
     for (const peer of apart) this.send(peer, gathering.body);
-    for (const peer of this.ownership.sources(gathering.partition)) {
+    for (const peer of this.candidates(gathering)) {
       if (!gathering.asked.has(peer) && !gathering.spare.includes(peer)) gathering.spare.push(peer);
     }
     while (this.askNext(gathering));
@@ -185,7 +189,8 @@ export class QuorumReads {
   tick(host: CommandHost): void {
     for (const gathering of this.open.values()) {
       if (gathering.expiresAtMs > this.nowMs) {
-        if (gathering.apart.size > 0) this.askApart(gathering);
+        if (gathering.apart.size > 0 || gathering.isAnew) this.askApart(gathering);
+        if (gathering.isAnew || this.isVoid(gathering)) this.conclude(host, gathering);
         continue;
       }
       this.stats.timeouts++;
@@ -222,22 +227,64 @@ export class QuorumReads {
   private askAgain(host: CommandHost, gathering: Gathering): void {
     gathering.retryAtMs = Number.POSITIVE_INFINITY;
     gathering.asked.clear();
-    for (const peer of this.ownership.sources(gathering.partition)) gathering.spare.push(peer);
+    gathering.spare.push(...this.candidates(gathering));
     this.conclude(host, gathering);
+  }
+
+  /**
+   * Whom a read may ask, the soonest last, as they are taken from the end. Above level one those alone that count for it: who owned the
+   * partition longer ago has given it up.
+   */
+  private candidates({ partition, command, caller, formers }: Gathering): Peer[] {
+    let candidates = this.ownership.sources(partition);
+    if (command !== null && caller.readLevel !== 'one') {
+      const owners = this.ownership.otherOwners(partition);
+      candidates = candidates.filter((peer) => owners.includes(peer) || formers.includes(peer));
+    }
+    return candidates.sort((left, right) => right.answers.expectedMs(this.nowMs) - left.answers.expectedMs(this.nowMs));
+  }
+
+  /** Whether others count for it now than did when it asked. */
+  private isVoid({ command, caller, partition, placement, formers }: Gathering): boolean {
+    if (command === null || caller.readLevel === 'one') return false;
+    const now = this.ownership.formers(partition);
+    if (placement !== this.ownership.placement || now.length !== formers.length) return true;
+    return now !== formers && !now.every((peer) => formers.includes(peer));
+  }
+
+  /** What was answered so far counts for nothing: those that count now are asked under another id. */
+  private beginAnew(gathering: Gathering): void {
+    this.stats.begunAnew++;
+    gathering.isAnew = true;
+    this.giveUpOpen(gathering, true);
+    gathering.asked.clear();
+    gathering.apart.clear();
+    gathering.hedge = null;
+    this.open.delete(gathering.id);
+    gathering.id = this.takeId();
+    gathering.body.writeUInt32LE(gathering.id, 0);
+    this.open.set(gathering.id, gathering);
+    gathering.placement = this.ownership.placement;
+    gathering.formers = this.ownership.formers(gathering.partition);
+    gathering.wanted = this.wanted(gathering.partition, gathering.caller);
+    gathering.spare.length = 0;
+    if (this.nowMs < gathering.expiresAtMs) gathering.spare.push(...this.candidates(gathering));
+  }
+
+  private takeId(): number {
+    const id = this.nextId;
+    this.nextId = id === 0xffffffff ? READ_ID_MIN : id + 1;
+    return id;
   }
 
   /** Whether this node, or one that has answered, has seen all that the session has. */
   private isCovered(gathering: Gathering, session: SessionToken): boolean {
-    let best = this.cover.cover(gathering.partition, session);
-    let answers = 0;
-    for (const { vote } of gathering.asked.values()) {
-      if (vote === null) continue;
-      answers++;
-      if (vote.covers > best) best = vote.covers;
-    }
+    const { asked, partition } = gathering;
+    let best = this.cover.cover(partition, session);
+    for (const { vote } of asked.values()) if (vote !== null && vote.covers > best) best = vote.covers;
     if (best === COVERS_ALL) return true;
     // What lies below the watermark is with some owner: if all have answered, nothing of it is missing.
-    return best === COVERS_DOTS && answers >= this.ownership.otherOwners(gathering.partition).length;
+    return best === COVERS_DOTS && this.ownership.otherOwners(partition).every((peer) => asked.get(peer)?.vote);
   }
 
   private isLate(gathering: Gathering): boolean {
@@ -288,8 +335,7 @@ export class QuorumReads {
     wanted: number,
     only: Peer | null,
   ): Gathering {
-    const id = this.nextId;
-    this.nextId = this.nextId === 0xffffffff ? READ_ID_MIN : this.nextId + 1;
+    const id = this.takeId();
     this.stats.begun++;
     const mine = this.repair.held(partition, key);
     const seen = command === null ? null : caller.session;
@@ -308,33 +354,34 @@ export class QuorumReads {
       partition,
     };
     const atOne = caller.readLevel === 'one';
-    const sources = only !== null && atOne ? [only] : this.ownership.sources(partition);
-    // Soonest last, as they are taken from the end.
-    sources.sort((left, right) => right.answers.expectedMs(this.nowMs) - left.answers.expectedMs(this.nowMs));
     const bytes = (args?.buffer.length ?? 0) + key.length;
+    const deferred = caller.defer();
     const gathering: Gathering = {
       id,
       partition,
       key,
       command,
       args,
-      caller,
-      deferred: caller.defer(),
+      caller: new PlacedCaller(caller, deferred),
+      deferred,
       receipt: caller.receipt,
       asked: new Map(),
       apart: new Set(),
       crowded: null,
       bytes,
-      spare: sources,
+      spare: [],
       body: encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length, session),
       hedge: null,
       denied: false,
       session,
       retryAtMs: Number.POSITIVE_INFINITY,
       wanted,
+      placement: this.ownership.placement,
+      formers: this.ownership.formers(partition),
+      isAnew: false,
       expiresAtMs: this.nowMs + this.options.operationTimeoutMs,
     };
-    gathering.receipt.kept = true;
+    gathering.spare.push(...(only !== null && atOne ? [only] : this.candidates(gathering)));
     this.open.set(id, gathering);
     this.pending.enter(bytes);
     // At level one this node is catching up, and asks whoever may know more.
@@ -345,31 +392,22 @@ export class QuorumReads {
 
   /** Answers when enough is known. */
   private conclude(host: CommandHost, gathering: Gathering): void {
+    if (this.isVoid(gathering)) this.beginAnew(gathering);
     this.repair.heedAbsence(gathering);
     const mine = this.repair.held(gathering.partition, gathering.key);
     const { caller, partition, wanted } = gathering;
-    // At level one another's vote is asked for: this node's own record may be an old one.
     const atOne = gathering.command !== null && caller.readLevel === 'one';
-    const counts = this.ownership.owns(partition) && !atOne;
-    let votes = counts && (mine !== null || this.isDefinite(partition)) ? 1 : 0;
-    let answers = counts ? 1 : 0;
-    const isMoving = !atOne && this.ownership.formers(partition).length > 0;
-    let open = 0;
-    for (const { vote } of gathering.asked.values()) {
-      if (vote === null) open++;
-      else {
-        answers++;
-        if (vote.definite) votes++;
-      }
-    }
-    // An owner that is catching up knows what it has acknowledged, and its former owners what went before.
-    if (isMoving) votes = answers;
+    const count = this.count(gathering, mine !== null, atOne);
+    const { votes, answers, behind: catchingUp } = count;
+    let { open } = count;
     while (votes + open < wanted && this.askNext(gathering) !== null) open++;
     if (votes < wanted && open > 0) {
       if (gathering.spare.length > 0 && gathering.hedge === null && !gathering.denied) this.watch(gathering);
       return;
     }
     const isOver = this.nowMs >= gathering.expiresAtMs;
+    // Those that count since the ring has changed may not be known to be there yet.
+    if (votes < wanted && gathering.isAnew && !isOver) return;
     const behind = gathering.session !== null && !this.isCovered(gathering, gathering.session);
     if (behind && !isOver) {
       if (open > 0 || this.askNext(gathering) !== null) {
@@ -395,7 +433,12 @@ export class QuorumReads {
     if (crowded !== null && answers < wanted) {
       this.refuse(gathering, 'BUSY', crowded.pending.refuse(crowded.id));
     } else if (votes < wanted && answers < wanted && !atOne) {
-      this.refuse(gathering, 'NOQUORUM', `${answers} of the ${wanted} owners that this level asks for answered`);
+      const others = catchingUp > 0 ? `; ${catchingUp} more are catching up` : '';
+      this.refuse(
+        gathering,
+        'NOQUORUM',
+        `${answers} of the ${wanted} owners that this level asks for answered${others}`,
+      );
     } else if (behind) {
       this.stats.sessionsBehind++;
       this.refuse(gathering, 'SESSION', 'no owner that can be reached has caught up with this session; try again');
@@ -409,15 +452,24 @@ export class QuorumReads {
     }
   }
 
+  private count({ partition, asked, formers }: Gathering, found: boolean, atOne: boolean): Tally {
+    // At level one another's vote is asked for: this node's own record may be an old one.
+    const counts = this.ownership.owns(partition) && !atOne;
+    const definite = found || this.isDefinite(partition);
+    const own = counts ? { definite, isBehind: !found && this.isBehind(partition) } : null;
+    const sum = tally(asked, own, formers.length > 0 && !atOne);
+    if (atOne) sum.answers += sum.behind;
+    return sum;
+  }
+
   private refuse({ deferred }: Gathering, code: ErrorCode, text: string): void {
     deferred.reply.error(code, text);
     deferred.done();
   }
 
   private runGathered(host: CommandHost, gathering: Gathering, answers: number): void {
-    const { command, args, partition, receipt } = gathering;
+    const { command, args, partition, caller, receipt } = gathering;
     if (this.coordinator === null || command === null || args === null) return;
-    const caller = new PlacedCaller(gathering.caller, gathering.deferred, receipt);
     this.coordinator.runHere(host, partition, command, args, caller);
     // A write rests on who has taken it, a read on who has answered.
     if ((command.flags & WRITE) === 0) {
@@ -430,6 +482,11 @@ export class QuorumReads {
   /** Whether this node would know if there were a record. */
   isDefinite(partition: number): boolean {
     return this.ownership.owns(partition) && this.ownership.isReady(partition) && !this.store.isLossy(partition);
+  }
+
+  /** Whether this node owns a partition and may lack what it should have of it. */
+  isBehind(partition: number): boolean {
+    return this.ownership.owns(partition) && !this.ownership.isReady(partition);
   }
 
   private writeExplanation(gathering: Gathering): void {

@@ -35,12 +35,14 @@ export const STATUS_OK = 0;
 export const STATUS_NEWER = 1;
 /** READ: the answering node's record is older, or it has none and would know (definite). */
 export const STATUS_OLDER = 2;
-/** READ: the answering node has none and cannot say that there is none: it evicted, or is catching up. */
+/** READ: the answering node has none and cannot say that there is none: it evicted, or owns the partition no more. */
 export const STATUS_UNKNOWN = 3;
 /** The request could not be carried out there. */
 export const STATUS_REFUSED = 4;
 /** The answering node goes by another ring, and has done nothing. */
 export const STATUS_RING_DIFFERS = 5;
+/** READ: the answering node has none and is catching up: it may lack what it should have. */
+export const STATUS_BEHIND = 6;
 
 /** Whether an owner has seen what a session has: not, its dots only, or all that is below the watermark as well. */
 export const COVERS_NOTHING = 0;

@@ -1,0 +1,232 @@
+/** Reads above level one, owner by owner: which answers are enough, and that they are enough for those who count when it ends. */
+import { describe, expect, it } from 'vitest';
+import { HybridClock } from '../../../src/core/base/hlc.js';
+import { Random } from '../../../src/core/base/random.js';
+import { type Command, READ } from '../../../src/core/commands/command.js';
+import type { Caller, CommandHost } from '../../../src/core/commands/host.js';
+import { Receipt } from '../../../src/core/commands/receipt.js';
+import { CallerOrder } from '../../../src/core/replication/caller-order.js';
+import type { Coordinator } from '../../../src/core/replication/coordinator.js';
+import { tally } from '../../../src/core/replication/gathering.js';
+import { HedgeBudget } from '../../../src/core/replication/hedges.js';
+import { HintRoom } from '../../../src/core/replication/hints.js';
+import type { Ownership } from '../../../src/core/replication/ownership.js';
+import { Peer, type Peers } from '../../../src/core/replication/peers.js';
+import { Pending } from '../../../src/core/replication/pending.js';
+import type { ReadRepair } from '../../../src/core/replication/read-repair.js';
+import { QuorumReads } from '../../../src/core/replication/reads.js';
+import {
+  NO_VERSION,
+  STATUS_BEHIND,
+  STATUS_OLDER,
+  STATUS_UNKNOWN,
+  type VersionAnswer,
+} from '../../../src/core/replication/requests.js';
+import type { SessionCover } from '../../../src/core/replication/session-cover.js';
+import { Args } from '../../../src/core/resp/args.js';
+import { Reply } from '../../../src/core/resp/reply.js';
+import type { Store } from '../../../src/core/store/store.js';
+
+const PARTITION = 0;
+const host = {} as CommandHost;
+const get = { name: 'get', flags: READ, firstKey: 1 } as Command;
+const ANSWER: VersionAnswer = { version: NO_VERSION, type: 0, floor: 0, covers: 0, recordStart: 0 };
+
+/** A node that owns the partition, and what it reads: `owners` and `formers` are the others, as it knows them at the moment. */
+class Reader {
+  readonly peers = new Map<string, Peer>();
+  /** The id of the question that each was asked last. */
+  readonly asked = new Map<string, number>();
+  readonly reply = new Reply(2, null);
+  readonly receipt = new Receipt();
+  readonly reads: QuorumReads;
+  private owners: string[] = [];
+  private formers: Peer[] = [];
+  private former: string[] = [];
+  private placement = {};
+
+  constructor(
+    private readonly found: boolean,
+    private readonly isReady = true,
+  ) {
+    const ownership = {
+      ringHash: 1,
+      owns: () => true,
+      isReady: () => this.isReady,
+      ownerCount: () => this.owners.length + 1,
+      otherOwners: () => this.owners.map((name) => this.peer(name)),
+      formers: () => this.formers,
+      // Those of the ring before, too: this node may be catching up.
+      sources: () => [...new Set([...this.owners, ...this.former])].map((name) => this.peer(name)),
+    };
+    Object.defineProperty(ownership, 'placement', { get: () => this.placement });
+    const peers = {
+      sendFrame: (peer: Peer, _kind: number, body: Buffer) => {
+        this.asked.set(peer.id, body.readUInt32LE(0));
+        return true;
+      },
+    };
+    const repair = {
+      held: () => (this.found ? { version: { ...NO_VERSION, hlc: 1 }, type: 1 } : null),
+      heedAbsence: () => {},
+      isBehind: () => false,
+      mend: () => {},
+    };
+    this.reads = new QuorumReads(
+      { isLossy: () => false } as unknown as Store,
+      ownership as unknown as Ownership,
+      peers as unknown as Peers,
+      repair as unknown as ReadRepair,
+      new HybridClock(0, 500),
+      new CallerOrder(),
+      new HedgeBudget(),
+      new Pending(),
+      {} as SessionCover,
+      { selfId: 'self', replicas: 3, partitions: 1, operationTimeoutMs: 1000 },
+      new Random(1, 1),
+    );
+    const coordinator = { runHere: () => {}, finishPlaced: () => this.reply.ok() };
+    this.reads.attach(coordinator as unknown as Coordinator);
+  }
+
+  /** The ring is another from now on; `former`: who owned the partition before, and counts if `counts`. */
+  goBy(owners: string[], former: string[] = [], counts = true): void {
+    this.owners = owners;
+    this.former = former;
+    this.formers = counts ? former.filter((name) => !owners.includes(name)).map((name) => this.peer(name)) : [];
+    this.placement = {};
+  }
+
+  read(readLevel: Caller['readLevel'] = 'quorum'): void {
+    const { reply, receipt } = this;
+    const deferred = { reply, done: () => {} };
+    const caller = { origin: this, readLevel, protocol: 2, session: null, receipt, reply, defer: () => deferred };
+    this.reads.begin(host, PARTITION, get, Args.of('GET', 'k'), caller as unknown as Caller, null);
+  }
+
+  answer(name: string, status: number, id = this.asked.get(name) ?? 0): void {
+    this.reads.answered(host, this.peer(name), id, status, ANSWER, false);
+  }
+
+  tick(): void {
+    this.reads.nowMs += 100;
+    this.reads.tick(host);
+  }
+
+  /** `+OK`, the error, or nothing yet. */
+  get text(): string {
+    return this.reply.buffer.latin1Slice(0, this.reply.length).trim();
+  }
+
+  peer(name: string): Peer {
+    let peer = this.peers.get(name);
+    if (peer === undefined) {
+      peer = new Peer(name, 1024, new HintRoom(1024), 1);
+      this.peers.set(name, peer);
+    }
+    return peer;
+  }
+}
+
+describe('a read at quorum', () => {
+  it('begins anew when the ring changes while it waits: as many are wanted then as if it had begun then', () => {
+    const reader = new Reader(true);
+    reader.goBy(['B', 'C']);
+    reader.read();
+    const first = [...reader.asked.keys()];
+    expect(first.length).toBe(1);
+    reader.reads.ringDiffers(reader.peer(first[0]), reader.asked.get(first[0]) ?? 0);
+    reader.goBy(['D', 'E'], ['B', 'C']);
+    reader.tick();
+    expect(reader.asked.has('D') && reader.asked.has('E')).toBe(true);
+    reader.answer('D', STATUS_BEHIND);
+    expect(reader.text).toBe('');
+    reader.answer('E', STATUS_BEHIND);
+    expect(reader.text).toBe('');
+    for (const name of ['B', 'C']) if (reader.asked.has(name)) reader.answer(name, STATUS_OLDER);
+    expect(reader.text).toBe('+OK');
+    expect(reader.receipt.owners).toBeGreaterThanOrEqual(4);
+    expect(reader.reads.stats.begunAnew).toBe(1);
+  });
+
+  it('takes no answer to what it asked before for one to what it asks now', () => {
+    const reader = new Reader(true);
+    reader.goBy(['B', 'C']);
+    reader.read('all');
+    const before = new Map(reader.asked);
+    reader.goBy(['B', 'D'], ['B', 'C']);
+    reader.tick();
+    for (const [name, id] of before) reader.answer(name, STATUS_OLDER, id);
+    expect(reader.text).toBe('');
+    for (const name of ['B', 'C', 'D']) reader.answer(name, STATUS_OLDER);
+    expect(reader.text).toBe('+OK');
+  });
+
+  it('counts nobody who owned the partition longer ago and has given it up', () => {
+    const reader = new Reader(true, false);
+    reader.goBy(['D', 'E'], ['B', 'C'], false);
+    reader.read();
+    expect(reader.asked.has('B') || reader.asked.has('C')).toBe(false);
+    for (const name of [...reader.asked.keys()]) reader.answer(name, STATUS_OLDER);
+    expect(reader.text).toBe('+OK');
+  });
+
+  it('takes an owner that is catching up and has nothing for no answer, itself neither', () => {
+    const lagging = new Reader(true);
+    lagging.goBy(['B', 'C']);
+    lagging.read();
+    for (let step = 0; step < 2; step++)
+      for (const name of [...lagging.asked.keys()]) lagging.answer(name, STATUS_BEHIND);
+    expect(lagging.text).toMatch(
+      /^-NOQUORUM 1 of the 2 owners that this level asks for answered; 2 more are catching up/,
+    );
+
+    const restarted = new Reader(false, false);
+    restarted.goBy(['B', 'C']);
+    restarted.read();
+    restarted.answer('B', STATUS_OLDER);
+    expect(restarted.text).toBe('');
+    restarted.answer('C', STATUS_UNKNOWN);
+    // One vote, and one owner that has evicted: both have answered, and two are a quorum.
+    expect(restarted.text).toBe('+OK');
+    expect(restarted.receipt.owners).toBe(2);
+  });
+
+  it('waits for those that count since the ring has changed, and says at its time that they were too few', () => {
+    const reader = new Reader(true);
+    reader.goBy(['B', 'C']);
+    reader.read();
+    reader.goBy(['D'], ['B']);
+    reader.tick();
+    for (const name of ['B', 'D']) reader.answer(name, STATUS_OLDER);
+    expect(reader.text).toBe('+OK');
+
+    const alone = new Reader(true);
+    alone.goBy(['B', 'C']);
+    alone.read();
+    alone.goBy([], []);
+    alone.tick();
+    expect(alone.text).toBe('');
+    for (let step = 0; step < 11; step++) alone.tick();
+    expect(alone.text).toMatch(/^-NOQUORUM 1 of the 2/);
+  });
+});
+
+describe('the tally of a read', () => {
+  const vote = { version: NO_VERSION, type: 0, absentBelow: 0, newer: false, adopted: false, covers: 0 } as const;
+  const legs = (...votes: [definite: boolean, isBehind: boolean][]) =>
+    new Map(
+      votes.map(([definite, isBehind], at) => [
+        new Peer(`p${at}`, 1, new HintRoom(1), 1),
+        { sentAtMs: 0, vote: { ...vote, definite, isBehind } },
+      ]),
+    );
+
+  it('tells votes from answers, and answers from those that are none', () => {
+    const asked = legs([true, false], [false, false], [false, true]);
+    expect(tally(asked, null, false)).toEqual({ votes: 1, answers: 2, open: 0, behind: 1 });
+    expect(tally(asked, { definite: false, isBehind: true }, false)).toMatchObject({ votes: 1, answers: 2, behind: 2 });
+    // Former owners are among those asked: whoever owns it now knows what it has acknowledged since.
+    expect(tally(asked, { definite: true, isBehind: false }, true)).toMatchObject({ votes: 4, answers: 4, behind: 0 });
+  });
+});
