@@ -93,6 +93,8 @@ export class AntiEntropy {
   private round: Round | null = null;
   private nextRoundAtMs = 0;
   private nextMarkAtMs = 0;
+  /** The partition with which the next search for gaps begins. */
+  private gapsFrom = 0;
   readonly queues: RepairQueues;
   readonly catchUp: CatchUp;
   readonly source: CatchUpSource;
@@ -188,11 +190,14 @@ export class AntiEntropy {
     }
     this.frontiers.mark((actor) => this.peers.withActor(actor) !== undefined);
     let left = GAPS_PER_MARK;
-    for (let partition = 0; partition < this.options.partitions && left > 0; partition++) {
+    const { partitions } = this.options;
+    for (let step = 0, from = this.gapsFrom; step < partitions && left > 0; step++) {
+      const partition = (from + step) % partitions;
       if (!this.ownership.owns(partition) || this.catchUp.isPulling(partition)) continue;
       const peer = this.gapIn(this.frontiers.of(partition));
       if (peer === null) continue;
-      left--;
+      // Where the next mark begins: gaps that do not close are not in the way of the others.
+      if (--left === 0) this.gapsFrom = partition + 1;
       this.stats.gaps++;
       this.catchUp.want(peer, partition, true);
     }
@@ -243,6 +248,7 @@ export class AntiEntropy {
       at += ROOT_BYTES;
     }
     body.writeUInt16LE(asked.size, 20);
+    this.lags.keep(peer.id, asked);
     this.stats.rounds++;
     const sent = this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at));
     this.round = {

@@ -1,6 +1,7 @@
 /**
  * How far each peer is behind this node: the writes that it had not seen of each partition when the two last compared. Anti-entropy notes
- * it, STATUS shows it. Guarded: one number a partition and peer at most; a peer that is forgotten takes its own along.
+ * it, STATUS shows it. Guarded: one number a partition and peer at most, and only of what the two share; a peer that is forgotten takes
+ * its own along.
  */
 export class Lags {
   /** By peer, by partition. */
@@ -18,6 +19,13 @@ export class Lags {
       this.byPeer.set(id, lags);
     }
     lags.set(partition, records);
+  }
+
+  /** A peer and this node compare these partitions and no others: of any other, neither is behind the other. */
+  keep(id: string, shared: ReadonlySet<number>): void {
+    const lags = this.byPeer.get(id);
+    if (lags === undefined) return;
+    for (const partition of lags.keys()) if (!shared.has(partition)) lags.delete(partition);
   }
 
   /** Writes, and partitions with any, that a peer lacked when it last said what it had seen. */

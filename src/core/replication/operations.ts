@@ -18,7 +18,7 @@ export interface Operation {
   readonly deferred: Deferred;
   /** Told at the end what the answer rests on: it begins with what this node is, an owner or a stand-in. Null: nobody asks. */
   receipt: Receipt | null;
-  /** Owners other than this node that must have it. */
+  /** Other nodes that must have it: owners, former owners while the partition moves, stand-ins where they count. */
   needed: number;
   acked: number;
   /** The log batch that holds the local part: known once the command has run. */

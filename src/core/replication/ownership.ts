@@ -5,8 +5,9 @@
  *
  * A partition that this node comes to own is not ready until it was caught up from an owner that was: until then writes land
  * here, and reads ask others first. After a restart that lasts until the first exchange with an owner that is ready, or for a second
- * if there is none; and whoever has a lower floor than another owner waits for that one. A move goes on over restarts: what was a part
- * before is fetched on (standings.ts), and what a node finds and does not own it hands over.
+ * if there is none; an owner whose floor is higher is waited for too, as long as it talks and not everybody has said that nobody is
+ * ready. A move goes on over restarts: what was a part before is fetched on (standings.ts), and what a node finds and does not own it
+ * hands over.
  */
 import { mix32 } from '../base/hash.js';
 import type { Flaps } from '../membership/flaps.js';
@@ -356,7 +357,7 @@ export class Ownership {
     return this.readiness.of(peer.id)?.unready.has(partition) ?? false;
   }
 
-  /** Former owners that still hold a partition for us to fetch. */
+  /** Partitions that this node has ceased to own and still holds, for their new owners to fetch. */
   get handedPartitions(): ReadonlySet<number> {
     return this.handing;
   }

@@ -404,7 +404,7 @@ export function encodeVersionResponse(
 export interface VersionAnswer {
   version: Version;
   type: number;
-  /** The answering node's floor of the partition, if it owns that and has nothing of the key. */
+  /** The answering node's floor of the partition, if it has nothing of the key and has evicted nothing; 0 of what it does not hold. */
   floor: number;
   /** Whether it has seen what the session that asks has. */
   covers: Cover;

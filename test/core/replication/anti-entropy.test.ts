@@ -1,0 +1,62 @@
+/** What anti-entropy does between rounds: gaps in what was seen of a live peer. */
+import { expect, it } from 'vitest';
+import { Random } from '../../../src/core/base/random.js';
+import { AntiEntropy } from '../../../src/core/replication/anti-entropy.js';
+import type { FloorDesk } from '../../../src/core/replication/floor-desk.js';
+import type { Floors } from '../../../src/core/replication/floors.js';
+import { Frontiers } from '../../../src/core/replication/frontier.js';
+import type { Ownership } from '../../../src/core/replication/ownership.js';
+import type { Peer, Peers } from '../../../src/core/replication/peers.js';
+import type { Replicator } from '../../../src/core/replication/replicator.js';
+import type { Store } from '../../../src/core/store/store.js';
+import type { Wal } from '../../../src/core/wal/wal.js';
+
+const PARTITIONS = 200;
+const OTHER = 8;
+
+it('comes to the gaps of every partition, though those of others do not close', () => {
+  const frontiers = new Frontiers(PARTITIONS);
+  frontiers.begin(7);
+  const peer = { id: 'other', actor: OTHER, state: 'alive', connected: true } as unknown as Peer;
+  // No rounds: there is nobody to choose. What is pulled is asked for in vain.
+  const peers = { all: () => [], withActor: () => peer, sendFrame: () => true } as unknown as Peers;
+  const owned = { owns: () => true, ownings: new Uint32Array(PARTITIONS) } as unknown as Ownership;
+  const antiEntropy = new AntiEntropy(
+    {} as unknown as Store,
+    { refusal: null } as unknown as Wal,
+    owned,
+    peers,
+    {} as unknown as Replicator,
+    frontiers,
+    { alone: true } as unknown as Floors,
+    {} as unknown as FloorDesk,
+    {
+      partitions: PARTITIONS,
+      intervalMs: 1_000,
+      tickIntervalMs: 25,
+      sliceRecords: 10,
+      random: new Random(1, 1),
+      mutations: new Set(),
+    },
+  );
+  for (let partition = 0; partition < PARTITIONS; partition++) frontiers.of(partition).add(OTHER, 5, 5_000);
+  const tried = new Set<number>();
+  let nowMs = 0;
+  for (let mark = 0; mark < 10; mark++) {
+    nowMs += 60_000;
+    antiEntropy.setTime(nowMs, nowMs);
+    antiEntropy.tick();
+    const before = tried.size;
+    let pulled = 0;
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      if (!antiEntropy.catchUp.isPulling(partition)) continue;
+      pulled++;
+      tried.add(partition);
+    }
+    // As many at a time as ever; whatever was not tried comes first.
+    expect(pulled).toBeLessThanOrEqual(64);
+    if (pulled > 0 && tried.size < PARTITIONS) expect(tried.size - before).toBe(pulled);
+    antiEntropy.catchUp.forget(peer);
+  }
+  expect(tried.size).toBe(PARTITIONS);
+});
