@@ -108,6 +108,7 @@ export class HearsayNode implements Machine {
   private sessions!: Sessions;
   private checkpointer!: Checkpointer;
   private readonly resolving = new Map<number, string>();
+  private readonly isPulling = (partition: number): boolean => this.rooms.antiEntropy.catchUp.isPulling(partition);
   private nextResolveToken = 1;
   private nextSketchAtMs = 0;
   private nextJoinWarningMs = 0;
@@ -245,7 +246,7 @@ export class HearsayNode implements Machine {
     ownership.begin(knows, ring.hasOthers, nowMs);
     if (!ring.hadPlace) this.state.standings.clear();
     // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
-    if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
+    if (this.state.restarted && ring.hadPlace && !this.state.damaged) ownership.refresh(nowMs, true);
     ring.joinSelf(nowMs);
     if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
     ownership.refresh(nowMs, false);
@@ -339,7 +340,7 @@ export class HearsayNode implements Machine {
     this.watchJoin();
     this.applyChanges();
     this.resolveNames();
-    this.rooms.ownership.tick(now, this.rooms.floors.floor);
+    this.rooms.ownership.tick(now, this.rooms.floors.floor, this.isPulling);
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);
     this.refreshRing();

@@ -11,9 +11,9 @@ function write(scenario: Scenario, node: number, prefix: string, count = KEYS): 
   for (let each = 0; each < count; each++) scenario.text(node, 'SET', `${prefix}${each}`, `${prefix}-${node}-${each}`);
 }
 
-function sumOf(scenario: Scenario, fact: string): number {
+function sumOf(scenario: Scenario, fact: string, nodes = scenario.nodes): number {
   let sum = 0;
-  for (let node = 0; node < scenario.nodes; node++) sum += Number(scenario.fact(node, fact));
+  for (let node = 0; node < nodes; node++) sum += Number(scenario.fact(node, fact));
   return sum;
 }
 
@@ -98,4 +98,49 @@ it('restarts leave nothing behind: what is remembered of ended starts goes with 
     return actors < 8 ? null : `${actors} actors a partition`;
   });
   expectNoLeaves(scenario);
+});
+
+it('a node that joins after all others were restarted is given what they wrote before, though nobody remembers those starts any more', () => {
+  for (const replicas of [1, 2]) {
+    const scenario = new Scenario({ seed: 8, nodes: replicas + 2, started: replicas + 1, plan: { replicas } });
+    write(scenario, 0, 'old', 200);
+    scenario.rest(2_000);
+    for (let node = 0; node <= replicas; node++) {
+      scenario.kill(node);
+      scenario.start(node);
+      scenario.untilReady();
+    }
+    scenario.until(60_000, () => (sumOf(scenario, 'frontier_actors', replicas + 1) === 0 ? null : 'remembered still'));
+    scenario.start(replicas + 1);
+    scenario.untilReady();
+    scenario.rest(5_000);
+    for (let node = 0; node < scenario.nodes; node++) {
+      const lost = Array.from({ length: 200 }, (_, each) => each).filter(
+        (each) => scenario.text(node, 'GET', `old${each}`) !== `old-0-${each}`,
+      );
+      expect([replicas, node, lost]).toEqual([replicas, node, []]);
+    }
+    expect(Number(scenario.fact(replicas + 1, 'keys'))).toBeGreaterThan(20);
+  }
+});
+
+it('what a node wrote alone before it died is had by the others soon after its return, though it lay still meanwhile', () => {
+  for (let seed = 30; seed < 36; seed++) {
+    const scenario = new Scenario({ seed, nodes: 3, settings: NO_HINTS });
+    write(scenario, 0, 'old', 60);
+    scenario.rest(3_000);
+    const heal = scenario.cutOff(2);
+    write(scenario, 2, 'alone', 60);
+    scenario.kill(2);
+    heal();
+    scenario.rest(60_000);
+    scenario.start(2);
+    scenario.untilReady();
+    scenario.untilEqual(CONVERGE_MS);
+    expectNoLeaves(scenario);
+    scenario.kill(2);
+    scenario.rest(3_000);
+    const had = Array.from({ length: 60 }, (_, each) => scenario.text(0, 'GET', `alone${each}`));
+    expect([seed, had.filter((value) => value === 'null').length]).toEqual([seed, 0]);
+  }
 });

@@ -11,12 +11,12 @@ import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { encodeAllFloors } from '../replication/floor-note.js';
 import type { Floors } from '../replication/floors.js';
 import type { Frontiers } from '../replication/frontier.js';
+import { encodeLossy } from '../replication/lossy-note.js';
 import type { Peers } from '../replication/peers.js';
 import type { Replicator } from '../replication/replicator.js';
 import type { Standings } from '../replication/standings.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
-import { encodeLossy } from './lossy-note.js';
 import type { RingBook } from './ring-book.js';
 
 /** What one slice copies at most: per tick, and at the end of a turn when the copy is behind. */

@@ -39,6 +39,7 @@ import {
 import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { recoverFloors, recoverGone } from '../replication/floor-note.js';
 import { Frontiers } from '../replication/frontier.js';
+import { recoverLossy } from '../replication/lossy-note.js';
 import { Standings } from '../replication/standings.js';
 import { formatBytes } from '../setting.js';
 import { MERGE_APPLIED, MERGE_DERIVED, MERGE_MISSING, MERGE_REFUSED } from '../store/merging.js';
@@ -46,7 +47,6 @@ import type { Store } from '../store/store.js';
 import { isCovered, isMergeable } from '../types/types.js';
 import type { Wal } from '../wal/wal.js';
 import { type ClusterIdentity, describeCluster, describeClusterId } from './identity.js';
-import { recoverLossy } from './lossy-note.js';
 
 const MIB = 1024 * 1024;
 /** What a record takes in the store beside its own bytes, about: its envelope and its place in the index. */
@@ -60,6 +60,8 @@ export interface NodeState {
   maxHlc: number;
   /** Whether there was anything before this start. */
   restarted: boolean;
+  /** Something was lost from the middle of what the disk held: it is fetched like what was never here. */
+  damaged: boolean;
   /** What the log proves to have been seen. */
   frontiers: Frontiers;
   /** Per partition, its floor; all 0 when something of the log was lost from its middle. */
@@ -162,11 +164,16 @@ export function recoverNode(
       unknownRecords: unknown.records,
     });
   }
-  // What a floor stands for may be what was lost.
-  if (recovery.rotFrames > 0) floors.fill(0);
+  // What a floor or a frontier stands for may be what was lost.
+  const damaged = recovery.rotFrames > 0;
+  if (damaged) {
+    floors.fill(0);
+    frontiers.distrust();
+  }
   for (const note of recovery.notes) log.warn('recovery', { note });
   const { maxHlc } = recovery;
-  return { nodeId, actor, boot, maxHlc, restarted: boot > 1, frontiers, floors, standings, hints, ring };
+  const restarted = boot > 1;
+  return { nodeId, actor, boot, maxHlc, restarted, damaged, frontiers, floors, standings, hints, ring };
 }
 
 /** Brings records into the store, and answers for those that do not fit. */

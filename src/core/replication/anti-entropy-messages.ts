@@ -34,6 +34,8 @@ export const FLAG_SYNCING = 2;
 export const FLAG_FOREIGN = 4;
 /** More of the same partition follows in another frame. */
 export const FLAG_MORE = 8;
+/** In ROOTS: the asker has compared its records of the partition with this peer's in the present lives of both. */
+export const FLAG_COMPARED = 16;
 /** In place of a partition in LEAVES: the end. */
 export const END = 0xffff;
 const END_HEADER_BYTES = 28;

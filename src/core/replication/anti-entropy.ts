@@ -16,12 +16,14 @@
  * The same rounds bring what this node holds but does not own to the owners (foreign.ts), and tell which partitions are ready.
  */
 
+import { hlcFromMs } from '../base/hlc.js';
 import type { Random } from '../base/random.js';
 import { FRAME_ROOTS, FRAME_VECTOR } from '../gossip/frames.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import {
   END,
+  FLAG_COMPARED,
   FLAG_FOREIGN,
   FLAG_LOSSY,
   FLAG_SYNCING,
@@ -36,6 +38,7 @@ import { CatchUp } from './catch-up.js';
 import { decodeVector, VECTOR_ASKS } from './catch-up-messages.js';
 import { CatchUpPace } from './catch-up-pace.js';
 import { CatchUpSource } from './catch-up-source.js';
+import { Fetches } from './fetches.js';
 import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
 import { Foreign } from './foreign.js';
@@ -60,6 +63,7 @@ const GAPS_PER_MARK = 64;
 
 interface Round {
   readonly peer: Peer;
+  readonly ringHash: number;
   readonly endsAtMs: number;
   readonly beganWallMs: number;
   /** Partitions named in ROOTS of which nothing was said yet. */
@@ -102,6 +106,9 @@ export class AntiEntropy {
   readonly foreign: Foreign;
   private readonly answer: RoundAnswer;
   readonly lags = new Lags();
+  private readonly fetches: Fetches;
+  /** By peer: for each partition the owning of ours in which both lives have been found to hold the same. */
+  private readonly compared = new Map<string, Uint32Array>();
   readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, vectors: 0, gaps: 0, malformed: 0 };
 
   constructor(
@@ -117,7 +124,8 @@ export class AntiEntropy {
   ) {
     this.queues = new RepairQueues(store, replicator);
     const pace = new CatchUpPace(options.tickIntervalMs, options.mergedBytesBegin);
-    this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, pace, options);
+    this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, pace, ownership.ownings, options);
+    this.fetches = new Fetches(ownership, peers);
     this.source = new CatchUpSource(store, frontiers, peers, options);
     this.trie = new Trie(store, ownership, peers, this.queues, floorDesk, options);
     this.foreign = new Foreign(store, frontiers, ownership, replicator, this.queues, floorDesk);
@@ -146,7 +154,7 @@ export class AntiEntropy {
     this.queues.drain(this.peers);
     if (this.options.mutations.has('no-anti-entropy')) return;
     this.source.tick();
-    this.catchUp.tick(this.wasCaughtUp);
+    this.catchUp.tick(this.walkedThrough);
     if (this.now >= this.nextMarkAtMs) this.mark();
     if (this.round !== null && this.now >= this.round.endsAtMs) this.endRound(EAGER_MS);
     if (this.round === null && this.now >= this.nextRoundAtMs) this.beginRound();
@@ -157,22 +165,27 @@ export class AntiEntropy {
     peer.passedWallMs.fill(0);
     this.queues.forget(peer);
     this.foreign.forget(peer);
+    this.compared.delete(peer.id);
     this.catchUp.forget(peer);
     this.answer.doubts.forget(peer.id);
     this.lags.forget(peer.id);
+    this.fetches.forget(peer);
     this.peerLost(peer);
     this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now + EAGER_MS);
   }
 
   peerLost(peer: Peer): void {
     this.source.forget(peer);
+    this.catchUp.lost(peer);
     if (this.round?.peer === peer) this.endRound(this.options.intervalMs);
   }
 
   /** A member is forgotten for good. */
   peerForgotten(peer: Peer): void {
     this.answer.doubts.forget(peer.id);
+    this.compared.delete(peer.id);
     this.lags.forget(peer.id);
+    this.fetches.forget(peer);
     this.catchUp.forget(peer);
   }
 
@@ -183,12 +196,15 @@ export class AntiEntropy {
 
   /** What is newest is settled from the mark after next on. What was lost on the way from a live peer is fetched from it. */
   private mark(): void {
+    const isLive = (actor: number): boolean => this.peers.withActor(actor) !== undefined;
+    // Whoever stood still for longer has nothing new.
+    if (this.now - this.nextMarkAtMs > 2 * MARK_MS) this.frontiers.mark(isLive);
     this.nextMarkAtMs = this.now + MARK_MS;
     // Who is alone knows of nobody who may have more: that is no proof once it is not.
     for (let partition = 0; partition < this.options.partitions && !this.floors.alone; partition++) {
-      this.frontiers.raise(partition, this.floors.passable[partition]);
+      this.frontiers.raise(partition, this.floors.settledThrough(partition));
     }
-    this.frontiers.mark((actor) => this.peers.withActor(actor) !== undefined);
+    this.frontiers.mark(isLive);
     let left = GAPS_PER_MARK;
     const { partitions } = this.options;
     for (let step = 0, from = this.gapsFrom; step < partitions && left > 0; step++) {
@@ -199,7 +215,7 @@ export class AntiEntropy {
       // Where the next mark begins: gaps that do not close are not in the way of the others.
       if (--left === 0) this.gapsFrom = partition + 1;
       this.stats.gaps++;
-      this.catchUp.want(peer, partition, true);
+      this.catchUp.want(peer, partition, true, false);
     }
   }
 
@@ -253,6 +269,7 @@ export class AntiEntropy {
     const sent = this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at));
     this.round = {
       peer,
+      ringHash: this.ownership.ringHash,
       endsAtMs: this.now + ROUND_MS,
       beganWallMs: this.wall,
       asked,
@@ -271,7 +288,18 @@ export class AntiEntropy {
       .all()
       .filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.waitsFor(peer));
     if (live.length === 0) return null;
-    return live[this.options.random.below(live.length)];
+    const some = this.ownership.unready > 0 ? live.filter((peer) => this.mayMakeReady(peer)) : live;
+    const chosen = some.length > 0 ? some : live;
+    return chosen[this.options.random.below(chosen.length)];
+  }
+
+  /** Whether a peer has what this node waits for. */
+  private mayMakeReady(peer: Peer): boolean {
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (!this.ownership.owns(partition) || this.ownership.isReady(partition)) continue;
+      if (!this.catchUp.isPulling(partition) && this.ownership.isSource(peer, partition)) return true;
+    }
+    return false;
   }
 
   /** Flags of a partition in ROOTS to a peer; -1 if the two do not compare it. */
@@ -280,7 +308,13 @@ export class AntiEntropy {
     const syncing = mine && !this.ownership.isReady(partition);
     const theirs = this.ownership.otherOwners(partition).includes(peer);
     if (!(mine || this.foreign.holds(partition)) || !(theirs || syncing)) return -1;
-    return (this.store.isLossy(partition) ? FLAG_LOSSY : 0) | (syncing ? FLAG_SYNCING : 0) | (mine ? 0 : FLAG_FOREIGN);
+    const compared = this.compared.get(peer.id)?.[partition] === this.ownership.ownings[partition];
+    return (
+      (this.store.isLossy(partition) ? FLAG_LOSSY : 0) |
+      (syncing ? FLAG_SYNCING : 0) |
+      (mine ? 0 : FLAG_FOREIGN) |
+      (compared && mine && !syncing ? FLAG_COMPARED : 0)
+    );
   }
 
   /** ROOTS from a peer: answers with what differs. True if the peer goes by another ring. */
@@ -323,17 +357,25 @@ export class AntiEntropy {
   private concluded(round: Round, { partition, pushed, wanted, more }: Outcome): void {
     const before = round.tries.get(partition);
     if (before === undefined) return;
-    round.tries.set(partition, before + pushed + wanted);
+    // What this node has evicted is no difference that ends.
+    const differing = before + wanted + (this.store.isLossy(partition) ? 0 : pushed);
+    round.tries.set(partition, differing);
     if (pushed + wanted > 0) round.clean = false;
     if (more) return;
     round.tries.delete(partition);
-    if (before + pushed + wanted === 0) this.equal(round, partition);
+    this.noteCompared(round.peer, partition);
+    if (differing === 0) this.equal(round, partition);
     this.endIfOver(round);
   }
 
   /** The peer has said what differs: everything else it was asked about is equal. */
   private allCompared(round: Round, said: RoundEnd): void {
-    const ringHash = said.busy ? null : this.ownership.ringHash;
+    if (round.ringHash !== this.ownership.ringHash) {
+      // What was asked, and what was said of it, is of another ring.
+      this.endRound(EAGER_MS);
+      return;
+    }
+    const ringHash = said.busy ? null : round.ringHash;
     this.ownership.readiness.note(round.peer, ringHash, said.unready, said.handing, this.now);
     round.compared = true;
     round.postponed = said.remaining.size > 0;
@@ -353,8 +395,28 @@ export class AntiEntropy {
   private equal(round: Round, partition: number): void {
     const { peer } = round;
     this.seenTheSame(round, partition);
-    if (!this.ownership.owns(partition) || !this.isHeardSource(peer, partition)) return;
+    if (!this.ownership.owns(partition)) return;
+    this.noteCompared(peer, partition);
+    if (!this.isHeardSource(peer, partition) || !this.hasFetched(partition)) return;
     this.floors.adopt(partition, peer.floors[partition]);
+    this.markReady(partition);
+  }
+
+  private noteCompared(peer: Peer, partition: number): void {
+    let compared = this.compared.get(peer.id);
+    if (compared === undefined) {
+      compared = new Uint32Array(this.options.partitions);
+      this.compared.set(peer.id, compared);
+    }
+    compared[partition] = this.ownership.ownings[partition];
+  }
+
+  private hasFetched(partition: number): boolean {
+    return !this.fetches.isFetching(partition) || this.fetches.isEnough(partition, this.now);
+  }
+
+  private markReady(partition: number): void {
+    this.fetches.end(partition);
     this.ownership.markReady(partition);
   }
 
@@ -367,15 +429,22 @@ export class AntiEntropy {
 
   /**
    * This node has seen what a peer had: if that is a source, the partition is ready. But if its floor is higher, what it has deleted and
-   * forgotten may stand here, until the records are found equal.
+   * forgotten may stand here, until the records are found equal; and what is newly owned was to be walked through first.
    */
   private caughtUp(peer: Peer, partition: number): void {
-    if (!this.isHeardSource(peer, partition) || peer.floors[partition] > this.floors.floor[partition]) return;
-    this.ownership.markReady(partition);
+    if (!this.isHeardSource(peer, partition)) return;
+    if (this.fetches.isFetching(partition)) {
+      if (!this.fetches.isWalked(partition)) this.catchUp.want(peer, partition, false, true);
+      this.fetches.had(partition, peer);
+    }
+    if (!this.hasFetched(partition) || peer.floors[partition] > this.floors.floor[partition]) return;
+    this.markReady(partition);
   }
 
-  private readonly wasCaughtUp = (peer: Peer, partition: number): void => {
-    if (this.ownership.owns(partition)) this.caughtUp(peer, partition);
+  private readonly walkedThrough = (peer: Peer, partition: number): void => {
+    if (!this.ownership.owns(partition)) return;
+    this.fetches.walked(partition, peer, this.now);
+    this.caughtUp(peer, partition);
   };
 
   /** Whether a peer is a source for a partition, and has said how high its floors are. */
@@ -397,7 +466,7 @@ export class AntiEntropy {
     const owns = this.ownership.owns(partition);
     if (!owns && theirs) this.foreign.compare(peer, partition, vector);
     const lacked = owns ? this.fetch(peer, partition, vector) : 0;
-    const lag = theirs ? vector.lacked(this.frontiers.of(partition), true) : 0;
+    const lag = theirs ? vector.lacked(this.frontiers.of(partition), this.quietHlc) : 0;
     this.lags.note(peer.id, partition, lag);
     if (owns && lag > 0 && (message.flags & VECTOR_ASKS) !== 0) {
       this.peers.sendFrame(peer, FRAME_VECTOR, this.answer.encodeVector(partition, 0));
@@ -421,7 +490,7 @@ export class AntiEntropy {
     let recent = false;
     let walk = false;
     for (let index = 0; index < vector.count; index++) {
-      const limit = syncing ? Number.POSITIVE_INFINITY : vector.settled[index];
+      const limit = syncing ? Number.POSITIVE_INFINITY : vector.settledOf(index, this.quietHlc);
       const dots = mine.lackedOf(vector, index, limit);
       if (dots === 0) continue;
       lacked += dots;
@@ -429,8 +498,15 @@ export class AntiEntropy {
       if (actor === peer.actor) recent = true;
       else if (syncing || !this.remembersItself(actor, partition)) walk = true;
     }
-    if (recent || walk) this.catchUp.want(peer, partition, !walk);
+    // What is newly owned is walked through whatever vectors say (fetches.ts).
+    if (this.fetches.isFetching(partition) && !this.fetches.isWalked(partition)) walk ||= recent;
+    if (recent || walk) this.catchUp.want(peer, partition, !walk, this.isHeardSource(peer, partition));
     return lacked;
+  }
+
+  /** What is stamped at or below has settled, unless it comes late: an actor that has stamped nothing since is not writing now. */
+  private get quietHlc(): number {
+    return hlcFromMs(this.wall - 2 * MARK_MS);
   }
 
   /** Whether an actor is another live owner: a round with it finds its own writes faster than a walk here. */
@@ -443,7 +519,7 @@ export class AntiEntropy {
   /** SLICE from a peer that this node pulls from. */
   slice(peer: Peer, body: Buffer): void {
     const partition = this.catchUp.slice(peer, body);
-    if (partition >= 0) this.wasCaughtUp(peer, partition);
+    if (partition >= 0) this.walkedThrough(peer, partition);
   }
 
   private endIfOver(round: Round): void {

@@ -6,7 +6,9 @@
  * Guarded: never below what it begins with, so that every catch-up ends; never more than about a third of a core.
  */
 
-/** Per tick: about 25 small records. A thousand of them a second are merged whatever else goes on. */
+/** The interval of ticks that the bounds below are for. */
+const TICK_MS = 25;
+/** Per tick: about 25 small records. A thousand of them a second are merged whatever else goes on, or half of that if every tick is late. */
 const BYTES_BEGIN = 16 * 1024;
 const BYTES_MAX = 1536 * 1024;
 /** To double takes 47 ticks. */
@@ -18,6 +20,9 @@ const RECORD_COST_BYTES = 512;
 const LATE_INTERVALS = 1.45;
 
 export class CatchUpPace {
+  private readonly bytesBegin: number;
+  private readonly bytesMax: number;
+  private readonly growth: number;
   private bytesPerTick: number;
   private leftBytes: number;
   private lastMs = 0;
@@ -25,10 +30,14 @@ export class CatchUpPace {
   /** `bytesBegin`: less for a world in which little stands for much. */
   constructor(
     private readonly tickIntervalMs: number,
-    private readonly bytesBegin = BYTES_BEGIN,
+    bytesBegin = BYTES_BEGIN,
   ) {
-    this.bytesPerTick = bytesBegin;
-    this.leftBytes = bytesBegin;
+    const scale = tickIntervalMs / TICK_MS;
+    this.bytesBegin = bytesBegin * scale;
+    this.bytesMax = Math.max(BYTES_MAX, bytesBegin) * scale;
+    this.growth = GROWTH ** scale;
+    this.bytesPerTick = this.bytesBegin;
+    this.leftBytes = this.bytesBegin;
   }
 
   /** A new allowance. `busy`: something is being caught up. */
@@ -37,8 +46,10 @@ export class CatchUpPace {
     this.lastMs = nowMs;
     if (!busy) this.bytesPerTick = this.bytesBegin;
     else if (late) this.bytesPerTick = Math.max(this.bytesBegin, this.bytesPerTick * DECREASE);
-    else if (this.leftBytes <= 0) this.bytesPerTick = Math.min(BYTES_MAX, this.bytesPerTick * GROWTH);
-    this.leftBytes = this.bytesPerTick;
+    else if (this.leftBytes <= 0) this.bytesPerTick = Math.min(this.bytesMax, this.bytesPerTick * this.growth);
+    // What one long record took beyond that is owed, within reason.
+    const owed = Math.max(-this.bytesMax, Math.min(0, this.leftBytes));
+    this.leftBytes = owed + this.bytesPerTick;
   }
 
   /** Nothing more may be merged before the next tick. */

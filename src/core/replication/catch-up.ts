@@ -53,6 +53,11 @@ interface Pull {
   readonly partition: number;
   recent: boolean;
   readonly token: number;
+  /** This node's epoch of the partition, and which of its ownings of it: what a walk brought belongs to both. */
+  readonly ownEpoch: number;
+  readonly owning: number;
+  /** Whether the peer was a source when it was asked. */
+  readonly fromSource: boolean;
   cursor: number;
   /** The peer's vector as the walk began; null before the first slice. */
   cover: Vector | null;
@@ -90,6 +95,7 @@ export class CatchUp {
   /** The pull whose slice is under way, by peer. */
   private readonly active = new Map<string, Pull>();
   private nextToken = 1;
+  private firstActive = 0;
   readonly stats = { pulls: 0, joined: 0, abandoned: 0, records: 0, bytes: 0, unkept: 0, malformed: 0, stray: 0 };
 
   constructor(
@@ -99,6 +105,8 @@ export class CatchUp {
     private readonly peers: Peers,
     private readonly replicator: Replicator,
     private readonly pace: CatchUpPace,
+    /** Per partition, which of its ownings of it this node is in. */
+    private readonly ownings: Uint32Array,
     private readonly options: { mutations: ReadonlySet<string> },
   ) {}
 
@@ -124,8 +132,11 @@ export class CatchUp {
     return this.pulls.has(partition);
   }
 
-  /** Brings a partition up to what a peer has seen; with `recent` only that peer's own latest writes, if it remembers them. */
-  want(peer: Peer, partition: number, recent: boolean): void {
+  /**
+   * Brings a partition up to what a peer has seen; with `recent` only that peer's own latest writes, if it remembers them. `fromSource`: the
+   * peer has everything that this node may lack.
+   */
+  want(peer: Peer, partition: number, recent: boolean, fromSource: boolean): void {
     if (this.pulls.has(partition)) return;
     this.stats.pulls++;
     this.pulls.set(partition, {
@@ -134,6 +145,9 @@ export class CatchUp {
       partition,
       recent,
       token: this.nextToken,
+      ownEpoch: this.frontiers.epoch(partition),
+      owning: this.ownings[partition],
+      fromSource,
       cursor: 0,
       cover: null,
       epoch: 0,
@@ -158,7 +172,11 @@ export class CatchUp {
       if (pull.peer.actor !== pull.actor || pull.peer.state === 'dead' || pull.peer.state === 'left')
         this.abandon(pull);
     }
-    for (const pull of [...this.active.values()]) {
+    const active = [...this.active.values()];
+    // A long walk takes all there is: each tick another begins.
+    this.firstActive = active.length === 0 ? 0 : (this.firstActive + 1) % active.length;
+    for (let step = 0; step < active.length; step++) {
+      const pull = active[(this.firstActive + step) % active.length];
       const partition = pull.arrived === null ? -1 : this.goOn(pull, pull.arrived);
       if (partition >= 0) caughtUp(pull.peer, partition);
     }
@@ -166,12 +184,19 @@ export class CatchUp {
     for (const { peer } of this.pulls.values()) if (!this.active.has(peer.id)) this.askNext(peer);
   }
 
+  /** The stream to a peer broke. The pull that is under way goes on by the next one; those that wait may be had of others. */
+  lost(peer: Peer): void {
+    for (const pull of this.pulls.values()) {
+      if (pull.peer === peer && this.active.get(peer.id) !== pull) this.abandon(pull);
+    }
+  }
+
   /** What was asked of a peer will not come. */
   forget(peer: Peer): void {
     for (const pull of this.pulls.values()) if (pull.peer === peer) this.abandon(pull);
   }
 
-  /** SLICE from a peer. Returns the partition that is now caught up with it by a whole walk, or -1. */
+  /** SLICE from a peer. Returns the partition that is now caught up with a source by a whole walk, or -1. */
   slice(peer: Peer, body: Buffer): number {
     const decoded = decodeSlice(body);
     if (decoded === null) {
@@ -203,6 +228,11 @@ export class CatchUp {
   /** Merges what the pace allows of a slice; at its end the next is asked for. Returns the partition as `slice` does. */
   private goOn(pull: Pull, arrived: Arrived): number {
     const { head } = arrived;
+    // What was merged before the partition was dropped here is gone: the peer's vector would speak of it.
+    if (this.frontiers.epoch(pull.partition) !== pull.ownEpoch) {
+      this.abandon(pull);
+      return -1;
+    }
     const kept = this.takeSome(pull, arrived);
     if (kept && arrived.at < arrived.body.length) return -1;
     pull.arrived = null;
@@ -212,19 +242,26 @@ export class CatchUp {
       return -1;
     }
     pull.lossy ||= (head.flags & SLICE_LOSSY) !== 0;
-    pull.cursor = head.nextCursor;
     pull.tries = 0;
     if ((head.flags & SLICE_END) === 0) {
-      this.ask(pull);
+      if (head.nextCursor > pull.cursor) {
+        pull.cursor = head.nextCursor;
+        this.ask(pull);
+      } else {
+        this.stats.malformed++;
+        this.abandon(pull);
+      }
       return -1;
     }
     this.finish(pull);
-    return pull.recent ? -1 : pull.partition;
+    const counts = !pull.recent && pull.fromSource && pull.owning === this.ownings[pull.partition];
+    return counts ? pull.partition : -1;
   }
 
   /** Whether the slice belongs to one walk with those before it; the first tells what kind of walk it is. */
   private begins(pull: Pull, head: SliceHead): boolean {
-    if (head.vector !== null) pull.cover = head.vector;
+    const isFirst = pull.cursor === 0 || this.options.mutations.has('cover-as-of-the-end');
+    if (head.vector !== null && isFirst) pull.cover = head.vector;
     if (pull.cursor === 0) {
       pull.recent = (head.flags & PULL_RECENT) !== 0;
       pull.epoch = head.epoch;
@@ -260,7 +297,11 @@ export class CatchUp {
     if (pull.recent) frontiers.joinActor(pull.partition, cover, pull.actor);
     else frontiers.join(pull.partition, cover);
     // What the peer had seen and given up is not among the records: its absence here is no proof either.
-    if (pull.lossy) this.store.noteLossy(pull.partition);
+    if (pull.lossy && !this.store.isLossy(pull.partition)) {
+      this.store.noteLossy(pull.partition);
+      // Before the note that it takes back part of.
+      if (!this.replicator.noteLossy()) return;
+    }
     this.replicator.noteFrontier(pull.partition);
   }
 

@@ -62,6 +62,8 @@ export class Floors {
   holder: Holder | null = null;
   /** Age of the oldest passable stamp over the partitions owned here, ms. */
   lagMs = 0;
+  /** The same, nobody excused for its silence and nothing assumed after a time: what was proved. */
+  private readonly proven: Float64Array;
   private readonly adopted: Float64Array;
   private readonly ignored: boolean;
   private readonly forgetsAtOnce: boolean;
@@ -78,6 +80,7 @@ export class Floors {
   constructor(private readonly options: FloorsOptions) {
     this.floor = new Float64Array(options.partitions);
     this.passable = new Float64Array(options.partitions);
+    this.proven = new Float64Array(options.partitions);
     this.adopted = new Float64Array(options.partitions);
     this.ignored = options.mutations.has('floor-ignored');
     this.forgetsAtOnce = options.mutations.has('tombstone-dropped-at-once');
@@ -131,10 +134,18 @@ export class Floors {
       }
       const hlc = this.drifted ? 0 : hlcFromMs(Math.max(0, knownMs - options.marginMs));
       this.passable[partition] = Math.min(hlc, mostHlc);
+      let provenMs = knownMs;
+      for (const { peer } of voices) provenMs = Math.min(provenMs, peer.passedWallMs[partition]);
+      this.proven[partition] = hlcFromMs(Math.max(0, provenMs - options.marginMs));
     }
     this.lagMs = least === null ? 0 : Math.max(0, wallMs - leastMs);
     this.holder = least === null ? null : { id: least.id, behindMs: this.lagMs };
     return excused;
+  }
+
+  /** Every member with a say was found to have what is stamped up to here. */
+  settledThrough(partition: number): number {
+    return Math.min(this.passable[partition], this.proven[partition]);
   }
 
   /** Notes who is heard; returns those whose silence has just become too long to wait for. */

@@ -84,6 +84,17 @@ export class Frontiers {
     this.actor = actor;
     this.floors = floors;
     this.fetching = fetching;
+    // What an earlier start has seen is on its way to nobody.
+    for (const vector of this.vectors) {
+      vector.mark();
+      vector.mark();
+    }
+  }
+
+  /** What the notes of the log and the images say is not to be trusted: records that they speak of are lost. */
+  distrust(): void {
+    for (const vector of this.vectors) vector.clear();
+    this.seen.fill(0);
   }
 
   /** The actor of this start. */

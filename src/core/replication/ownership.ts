@@ -23,6 +23,8 @@ import { STANDING_FETCHING, STANDING_NONE, STANDING_WHOLE, type Standings } from
 export const CATCH_UP_MS = 1000;
 /** An owner that says nothing of what it holds, or has not for so long, is not waited for. */
 const SILENT_OWNER_MS = 10_000;
+/** One that said, whenever, that it has everything is asked within this time, whatever the number of members: rounds go by chance. */
+const UNASKED_OWNER_MS = 60_000;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
 
@@ -49,6 +51,8 @@ export class Ownership {
   private readonly readyAtMs: Float64Array;
   /** Per partition: 1 while it is newly owned and not ready, so that nothing known of it before counts. */
   readonly fetching: Uint8Array;
+  /** Per partition: how often this node has come to own it. */
+  readonly ownings: Uint32Array;
   /** Per partition: 1 if it became ready with nobody there to fetch it from, until every member is known to have had what is here. */
   readonly unsourced: Uint8Array;
   private flapsVersion = 0;
@@ -81,6 +85,7 @@ export class Ownership {
     this.ready = new Uint8Array(options.partitions);
     this.readyAtMs = new Float64Array(options.partitions);
     this.fetching = new Uint8Array(options.partitions);
+    this.ownings = new Uint32Array(options.partitions);
     this.unsourced = new Uint8Array(options.partitions);
     this.placement = place([], options.partitions, options.replicas);
     this.readiness = new Readiness(options);
@@ -225,8 +230,11 @@ export class Ownership {
     if (this.notReady === 0) this.previous = null;
   }
 
-  /** Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. */
-  tick(nowMs: number, floors: Float64Array): void {
+  /**
+   * Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. `isPulling`: whether
+   * what a peer has seen of a partition is under way.
+   */
+  tick(nowMs: number, floors: Float64Array, isPulling: (partition: number) => boolean = () => false): void {
     if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
     if (this.wasFetching && this.peers.all().some(isReachable)) {
       this.wasFetching = false;
@@ -236,7 +244,8 @@ export class Ownership {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
-        const isOver = nowMs >= this.readyAtMs[partition] && !this.awaitsOwner(partition, nowMs, floors[partition]);
+        const isDue = nowMs >= this.readyAtMs[partition] && !isPulling(partition);
+        const isOver = isDue && !this.awaitsOwner(partition, nowMs, floors[partition]);
         const isAlone = byTime ? isOver : this.goesOnAlone(nowMs) && !this.hasSource(partition);
         if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition))) {
           this.markReady(partition);
@@ -331,6 +340,7 @@ export class Ownership {
 
   private beginOwning(partition: number, nowMs: number, recovered: boolean): void {
     this.handing.delete(partition);
+    this.ownings[partition]++;
     this.ready[partition] = 0;
     // What was being fetched before a restart is fetched on.
     const isWhole = recovered && this.options.standings.isWhole(partition);
@@ -393,12 +403,13 @@ export class Ownership {
    * to say so.
    */
   private awaitsOwner(partition: number, nowMs: number, floor: number): boolean {
+    const sinceMs = nowMs - this.readyAtMs[partition] + CATCH_UP_MS;
     for (const peer of this.others[partition]) {
       if (peer.state !== 'alive') continue;
       const report = this.readiness.of(peer.id);
       if (report === undefined || peer.saidWallMs === 0) {
-        if (nowMs < this.readyAtMs[partition] - CATCH_UP_MS + SILENT_OWNER_MS) return true;
-      } else if (nowMs - report.atMs < SILENT_OWNER_MS && peer.connected) {
+        if (sinceMs < SILENT_OWNER_MS) return true;
+      } else if (peer.connected && (sinceMs < UNASKED_OWNER_MS || nowMs - report.atMs < SILENT_OWNER_MS)) {
         if (this.isSource(peer, partition) || peer.floors[partition] > floor) return true;
       }
     }

@@ -8,6 +8,7 @@ import type { Replicator } from './replicator.js';
 
 /** Keys waiting for one peer. */
 const QUEUE_MAX = 100_000;
+const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 const WINDOW_FOR_REPAIR_BYTES = 1024 * 1024;
 const REPAIRS_PER_TICK = 2000;
 
@@ -18,6 +19,7 @@ interface Owed {
 
 export class RepairQueues {
   private readonly byPeer = new Map<string, Owed[]>();
+  private readonly keyBytes = new Map<string, number>();
   sent = 0;
   dropped = 0;
 
@@ -38,7 +40,12 @@ export class RepairQueues {
   }
 
   forget(peer: Peer): void {
-    this.byPeer.delete(peer.id);
+    this.end(peer.id);
+  }
+
+  private end(id: string): void {
+    this.byPeer.delete(id);
+    this.keyBytes.delete(id);
   }
 
   /** False if the queue is full. */
@@ -48,10 +55,12 @@ export class RepairQueues {
       queue = [];
       this.byPeer.set(peer.id, queue);
     }
-    if (queue.length >= QUEUE_MAX) {
+    const bytes = (this.keyBytes.get(peer.id) ?? 0) + key.length;
+    if (queue.length >= QUEUE_MAX || bytes > QUEUE_BYTES_MAX) {
       this.dropped++;
       return false;
     }
+    this.keyBytes.set(peer.id, bytes);
     queue.push({ partition, key });
     return true;
   }
@@ -61,19 +70,20 @@ export class RepairQueues {
     for (const [id, queue] of this.byPeer) {
       const peer = peers.get(id);
       if (peer === undefined || peer.state === 'dead' || peer.state === 'left') {
-        this.byPeer.delete(id);
+        this.end(id);
         continue;
       }
       let sent = 0;
       while (sent < queue.length && sent < REPAIRS_PER_TICK && peer.link.unackedBytes < WINDOW_FOR_REPAIR_BYTES) {
         const { partition, key } = queue[sent++];
+        this.keyBytes.set(id, (this.keyBytes.get(id) ?? 0) - key.length);
         const hash = this.store.hasher.hash(key, 0, key.length);
         if (this.store.find(partition, hash, key, 0, key.length)) {
           this.replicator.offer(peer, this.store.buffer, this.store.offset);
           this.sent++;
         }
       }
-      if (sent === queue.length) this.byPeer.delete(id);
+      if (sent === queue.length) this.end(id);
       else queue.splice(0, sent);
     }
   }

@@ -43,6 +43,7 @@ import type { DistinctKeys } from './distinct-keys.js';
 import type { Floors } from './floors.js';
 import type { Frontiers } from './frontier.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
+import { encodeLossy } from './lossy-note.js';
 import { logMerged, mergedBytesMax } from './merged.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
@@ -396,6 +397,12 @@ export class Replicator {
   noteCleared(partition: number): void {
     this.frontiers.clear(partition, this.clock.last);
     this.noteFrontier(partition);
+  }
+
+  /** Says in the log which partitions have evicted, here or where they were fetched from. False if it has no room. */
+  noteLossy(): boolean {
+    const note = encodeLossy(this.store, this.options.partitions);
+    return note === null || (this.wal.hasRoom(note.length) && this.wal.append(note, 0, note.length));
   }
 
   /** Says in the log how far the frontier of a partition is, behind the records that it speaks of. */

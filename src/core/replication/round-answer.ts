@@ -5,7 +5,15 @@
  */
 import { FRAME_LEAVES, FRAME_VECTOR } from '../gossip/frames.js';
 import type { Store } from '../store/store.js';
-import { encodeEnd, FLAG_FOREIGN, FLAG_SYNCING, ROOT_BYTES, ROOTS_HEADER_BYTES } from './anti-entropy-messages.js';
+import {
+  encodeEnd,
+  FLAG_COMPARED,
+  FLAG_FOREIGN,
+  FLAG_LOSSY,
+  FLAG_SYNCING,
+  ROOT_BYTES,
+  ROOTS_HEADER_BYTES,
+} from './anti-entropy-messages.js';
 import { encodeVector, VECTOR_ASKS } from './catch-up-messages.js';
 import { Doubts } from './doubts.js';
 import type { FloorDesk } from './floor-desk.js';
@@ -57,9 +65,11 @@ export class RoundAnswer {
     let walk = WALK_PER_ROUND;
     let leaves = this.queues.waitsFor(peer) ? LEAVES_PER_ROUND : 0;
     let vectorBytes = 0;
+    const named = new Set<number>();
     for (let at = ROOTS_HEADER_BYTES; at + ROOT_BYTES <= body.length && !busy; at += ROOT_BYTES) {
       const partition = body.readUInt16LE(at);
-      if (partition >= this.options.partitions) continue;
+      if (partition >= this.options.partitions || named.has(partition)) continue;
+      named.add(partition);
       if (!(this.ownership.owns(partition) || this.foreign.holds(partition))) {
         skipped.add(partition);
         continue;
@@ -108,12 +118,12 @@ export class RoundAnswer {
 
   /**
    * Whether two who have seen the same compare what they hold: it says nothing where one has evicted or is no owner, unless one of
-   * them was away while the other forgot deletes.
+   * them was away while the other forgot deletes. That ends with the first comparison: floors rise one by one, and differ for moments.
    */
   private comparesRecords(peer: Peer, partition: number, flags: number): boolean {
     if ((flags & FLAG_FOREIGN) !== 0) return false;
-    if (peer.floors[partition] !== this.floors.floor[partition]) return true;
-    return flags === 0 && !this.store.isLossy(partition);
+    if ((flags & FLAG_COMPARED) === 0 && peer.floors[partition] !== this.floors.floor[partition]) return true;
+    return (flags & (FLAG_LOSSY | FLAG_SYNCING)) === 0 && !this.store.isLossy(partition);
   }
 
   /** VECTOR: what this node has seen of a partition. */

@@ -123,11 +123,13 @@ export class Trie {
     // An owner has everything up to its floor, ready or not: what it lacks there was deleted.
     const theyProve = this.ownership.otherOwners(partition).includes(peer);
     let pushed = 0;
+    let lastLeaf = -1;
     for (let at = LIST_HEADER_BYTES; at + LEAF_HEADER_BYTES <= body.length; ) {
       const leaf = body.readUInt16LE(at);
       const count = body.readUInt32LE(at + 4);
       at += LEAF_HEADER_BYTES;
-      if (leaf >= LEAVES || count > (body.length - at) / ENTRY_BYTES) return;
+      if (leaf >= LEAVES || leaf <= lastLeaf || count > (body.length - at) / ENTRY_BYTES) return;
+      lastLeaf = leaf;
       const theirs = readEntries(body, at, count);
       at += count * ENTRY_BYTES;
       this.store.visitLeaf(partition, leaf, (bytes, offset) => {

@@ -131,6 +131,9 @@ export class Vector {
     for (let at = 0; at < ranges.length; at += RANGE) {
       this.addSpan(other.actors[index], ranges[at], ranges[at + 1], ranges[at + 2]);
     }
+    // What had settled there is not on its way to anybody.
+    const mine = this.indexOf(other.actors[index]);
+    if (mine >= 0) this.settled[mine] = Math.max(this.settled[mine], other.settled[index]);
   }
 
   /** Dots of one entry of `other`, up to `limit`, that are not seen here. */
@@ -147,13 +150,18 @@ export class Vector {
     return lacked;
   }
 
-  /** Dots that `other` has seen and this has not; with `settledOnly` those that had been seen there a while ago. */
-  lacked(other: Vector, settledOnly: boolean): number {
+  /** Dots that `other` has seen and this has not, of those that have settled there as `settledOf` has it. */
+  lacked(other: Vector, quietHlc = Number.POSITIVE_INFINITY): number {
     let lacked = 0;
     for (let index = 0; index < other.count; index++) {
-      lacked += this.lackedOf(other, index, settledOnly ? other.settled[index] : Number.POSITIVE_INFINITY);
+      lacked += this.lackedOf(other, index, other.settledOf(index, quietHlc));
     }
     return lacked;
+  }
+
+  /** The highest settled sequence of an actor: all of them if its last is stamped at or below `quietHlc`, however late it came here. */
+  settledOf(index: number, quietHlc: number): number {
+    return this.lastHlcOf(index) <= quietHlc ? Number.POSITIVE_INFINITY : this.settled[index];
   }
 
   /** What was the newest at the last mark has settled by now. */

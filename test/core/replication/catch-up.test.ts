@@ -29,6 +29,8 @@ class Holder {
   readonly frontiers = new Frontiers(1, 8);
   keeps = true;
   notes = 0;
+  /** Whether the log takes what it is told of evictions. */
+  lossyNoted = true;
 
   constructor(actor: number) {
     this.store.wallMs = 1_700_000_000_000;
@@ -75,8 +77,10 @@ function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 2
   const replicator = {
     adopt: (_peer: Peer, bytes: Buffer, at: number) => behind.take(bytes, at),
     noteFrontier: () => behind.notes++,
+    noteLossy: () => behind.lossyNoted,
   } as unknown as Replicator;
   const wal = { refusal: null } as unknown as Wal;
+  const ownings = new Uint32Array(2);
   const catchUp = new CatchUp(
     behind.store,
     wal,
@@ -84,6 +88,7 @@ function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 2
     send(pulls) as unknown as Peers,
     replicator,
     new CatchUpPace(25, mergedBytes),
+    ownings,
     options,
   );
   const peer = { id: 'ahead', actor: AHEAD, connected: true, state: 'alive' } as unknown as Peer;
@@ -100,18 +105,18 @@ function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 2
     }
     return done;
   };
-  return { ahead, behind, source, catchUp, peer, asker, pulls, slices, exchange };
+  return { ahead, behind, ownings, source, catchUp, peer, asker, pulls, slices, exchange };
 }
 
 function lacked({ ahead, behind }: { ahead: Holder; behind: Holder }): number {
-  return behind.frontiers.of(0).lacked(ahead.frontiers.of(0), false);
+  return behind.frontiers.of(0).lacked(ahead.frontiers.of(0));
 }
 
 describe('a node that is behind', () => {
   it('fetches by a walk what others wrote, in slices, and has then seen what the peer has', () => {
     const two = bench();
     for (let each = 1; each <= 40; each++) two.ahead.hear(THIRD, each, `key${each % 30}`);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     expect(two.exchange()).toEqual([0]);
     expect(two.behind.keys).toBe(30);
     expect(lacked(two)).toBe(0);
@@ -127,7 +132,7 @@ describe('a node that is behind', () => {
       two.behind.hear(THIRD, each, `key${each}`);
     }
     two.ahead.take(record({ type: TYPE_TOMBSTONE, actor: THIRD, sequence: 21, hlc: 21_001 }, 'key3'), 0);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     two.exchange();
     expect(two.source.stats.records).toBe(1);
     expect(two.behind.keys).toBe(19);
@@ -138,7 +143,7 @@ describe('a node that is behind', () => {
     for (let each = 0; each < 200; each++) two.ahead.hear(THIRD, each + 1, `old${each}`);
     for (let each = 0; each < 200; each++) two.behind.hear(THIRD, each + 1, `old${each}`);
     for (let each = 0; each < 5; each++) two.ahead.write(`new${each % 2}`);
-    two.catchUp.want(two.peer, 0, true);
+    two.catchUp.want(two.peer, 0, true, true);
     two.exchange();
     expect(two.source.stats).toMatchObject({ walks: 0, records: 2, slices: 1 });
     expect(two.source.stats.looked).toBeLessThan(5);
@@ -149,7 +154,7 @@ describe('a node that is behind', () => {
   it('gets by a walk what the peer does not remember any more', () => {
     const two = bench();
     for (let each = 0; each < 20; each++) two.ahead.write(`key${each}`);
-    two.catchUp.want(two.peer, 0, true);
+    two.catchUp.want(two.peer, 0, true, true);
     expect(two.exchange()).toEqual([0]);
     expect(two.source.stats.walks).toBe(1);
     expect(two.behind.keys).toBe(20);
@@ -159,13 +164,13 @@ describe('a node that is behind', () => {
   it('begins anew when the peer forgets its writes between two slices', () => {
     const two = bench();
     for (let each = 0; each < 8; each++) two.ahead.write(`key${each}`);
-    two.catchUp.want(two.peer, 0, true);
+    two.catchUp.want(two.peer, 0, true, true);
     two.exchange(1);
     for (let each = 0; each < 8; each++) two.ahead.write(`more${each}`);
     two.exchange();
     expect(two.catchUp.stats.abandoned).toBe(1);
     expect(two.catchUp.stats.joined).toBe(0);
-    two.catchUp.want(two.peer, 0, true);
+    two.catchUp.want(two.peer, 0, true, true);
     two.exchange();
     expect(two.behind.keys).toBe(16);
   });
@@ -174,7 +179,7 @@ describe('a node that is behind', () => {
     for (const mutations of [[], ['cover-as-of-the-end']]) {
       const two = bench(mutations);
       for (let each = 1; each <= 40; each++) two.ahead.hear(THIRD, each, `key${each}`);
-      two.catchUp.want(two.peer, 0, false);
+      two.catchUp.want(two.peer, 0, false, true);
       let next = 41;
       two.exchange(1000, () => {
         if (next <= 80) two.ahead.hear(THIRD, next, `key${next++ - 40}`);
@@ -200,7 +205,7 @@ describe('a node that is behind', () => {
       const two = bench(mutations);
       for (let each = 1; each <= 10; each++) two.ahead.hear(THIRD, each * 2, `key${each}`);
       two.ahead.frontiers.of(0).raise(THIRD, 20, 20_001);
-      two.catchUp.want(two.peer, 0, false);
+      two.catchUp.want(two.peer, 0, false, true);
       two.exchange(2);
       expect(two.behind.keys).toBeLessThan(10);
       expect(two.behind.frontiers.covers(0, THIRD, 19)).toBe(mutations.length > 0);
@@ -210,7 +215,7 @@ describe('a node that is behind', () => {
   it('stops at the cursor of a slice that it could not keep, and asks for it again later', () => {
     const two = bench();
     for (let each = 1; each <= 10; each++) two.ahead.hear(THIRD, each, `key${each}`);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     two.exchange(2);
     two.behind.keeps = false;
     two.exchange();
@@ -227,7 +232,7 @@ describe('a node that is behind', () => {
   it('asks again, from where it stands, for a slice that does not come, and gives up after a few times', () => {
     const two = bench();
     for (let each = 1; each <= 10; each++) two.ahead.hear(THIRD, each, `key${each}`);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     two.exchange(2);
     const asked = two.pulls.shift() as Buffer;
     two.catchUp.nowMs += 3100;
@@ -244,7 +249,7 @@ describe('a node that is behind', () => {
   it('drops the walk when the peer starts anew or clears the partition: its vector spoke of what it held before', () => {
     const two = bench();
     for (let each = 1; each <= 10; each++) two.ahead.hear(THIRD, each, `key${each}`);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     two.exchange(2);
     two.ahead.store.clearPartition(0);
     two.ahead.frontiers.clear(0, 99_000);
@@ -254,7 +259,7 @@ describe('a node that is behind', () => {
     for (let sequence = 1; sequence <= 10; sequence++) if (two.behind.frontiers.covers(0, THIRD, sequence)) claimed++;
     expect(claimed).toBe(two.behind.keys);
     expect(claimed).toBeLessThan(10);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     (two.peer as { actor: number }).actor = AHEAD + 1;
     two.catchUp.tick(() => {});
     expect(two.catchUp.size).toBe(0);
@@ -264,9 +269,62 @@ describe('a node that is behind', () => {
     const two = bench();
     two.ahead.hear(THIRD, 1, 'key');
     two.ahead.store.noteLossy(0);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     two.exchange();
     expect(two.behind.store.isLossy(0)).toBe(true);
+    expect(two.behind.notes).toBe(1);
+  });
+
+  it('does not say in the log what it has seen when the log does not take that it may lack some of it', () => {
+    const two = bench();
+    two.ahead.hear(THIRD, 1, 'key');
+    two.ahead.store.noteLossy(0);
+    two.behind.lossyNoted = false;
+    two.catchUp.want(two.peer, 0, false, true);
+    two.exchange();
+    expect(two.behind.notes).toBe(0);
+  });
+
+  it('does not claim what it dropped while the walk was under way', () => {
+    const two = bench();
+    for (let each = 1; each <= 10; each++) two.ahead.hear(THIRD, each, `key${each}`);
+    two.catchUp.want(two.peer, 0, false, true);
+    two.exchange(2);
+    two.behind.store.clearPartition(0);
+    two.behind.frontiers.clear(0, 99_000);
+    expect(two.exchange()).toEqual([]);
+    expect(two.catchUp.stats.abandoned).toBe(1);
+    expect(two.behind.frontiers.covers(0, THIRD, 1)).toBe(false);
+  });
+
+  it('gives up a walk that does not get on, and what waits for a peer whose stream broke', () => {
+    const two = bench();
+    for (let each = 1; each <= 10; each++) two.ahead.hear(THIRD, each, `key${each}`);
+    two.catchUp.want(two.peer, 0, false, true);
+    two.source.pulled(two.asker, two.pulls.shift() as Buffer);
+    const decoded = decodeSlice(two.slices.shift() as Buffer);
+    if (decoded === null) throw new Error('the slice is none');
+    two.catchUp.slice(two.peer, encodeSlice({ ...decoded.head, nextCursor: 0 }, []));
+    expect(two.catchUp.size).toBe(0);
+    expect(two.catchUp.stats.malformed).toBe(1);
+    two.catchUp.want(two.peer, 0, false, true);
+    two.catchUp.want(two.peer, 1, false, true);
+    two.catchUp.lost(two.peer);
+    expect(two.catchUp.isPulling(0)).toBe(true);
+    expect(two.catchUp.isPulling(1)).toBe(false);
+  });
+
+  it('counts a walk as one over a source only if the peer was one when it began', () => {
+    const two = bench();
+    two.ahead.hear(THIRD, 1, 'key');
+    two.catchUp.want(two.peer, 0, false, false);
+    expect(two.exchange()).toEqual([]);
+    expect(two.behind.keys).toBe(1);
+    two.catchUp.want(two.peer, 0, false, true);
+    expect(two.exchange()).toEqual([0]);
+    two.catchUp.want(two.peer, 0, false, true);
+    two.ownings[0]++;
+    expect(two.exchange()).toEqual([]);
   });
 
   it('takes a value greater than a slice alone, and equal hashes together', () => {
@@ -275,7 +333,7 @@ describe('a node that is behind', () => {
     for (let each = 1; each <= 6; each++) {
       two.ahead.take(record({ actor: THIRD, sequence: each, hlc: each * 1000 }, `key${each}`, large), 0);
     }
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     expect(two.exchange()).toEqual([0]);
     expect(two.behind.keys).toBe(6);
     expect(two.source.stats.slices).toBe(6);
@@ -284,7 +342,7 @@ describe('a node that is behind', () => {
   it('ignores an answer to something else, and bytes that are none', () => {
     const two = bench();
     two.ahead.hear(THIRD, 1, 'key');
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     const pull = two.pulls.shift() as Buffer;
     two.source.pulled(two.asker, pull);
     const slice = two.slices.shift() as Buffer;
@@ -364,7 +422,7 @@ describe('the pace of catching up', () => {
   it('merges a slice over several ticks, asks for no other meanwhile, and claims nothing before its end', () => {
     const two = bench([], 100, 1000);
     for (let each = 1; each <= 12; each++) two.ahead.hear(THIRD, each, `key${each}`);
-    two.catchUp.want(two.peer, 0, false);
+    two.catchUp.want(two.peer, 0, false, true);
     two.source.pulled(two.asker, two.pulls.shift() as Buffer);
     const slice = two.slices.shift() as Buffer;
     const again = Buffer.from(slice);
@@ -376,7 +434,7 @@ describe('the pace of catching up', () => {
     expect(two.behind.keys).toBe(2);
     const done: number[] = [];
     for (let tick = 0; done.length === 0 && tick < 20; tick++) {
-      expect(two.behind.frontiers.of(0).lacked(two.ahead.frontiers.of(0), false)).toBeGreaterThan(0);
+      expect(two.behind.frontiers.of(0).lacked(two.ahead.frontiers.of(0))).toBeGreaterThan(0);
       two.catchUp.nowMs += 25;
       two.catchUp.tick((_peer, partition) => done.push(partition));
     }
@@ -425,9 +483,10 @@ describe('a node that is ahead', () => {
       peers,
       {} as unknown as Replicator,
       new CatchUpPace(25),
+      new Uint32Array(1),
       options,
     );
-    catchUp.want(two.peer, 0, false);
+    catchUp.want(two.peer, 0, false, true);
     expect(kinds).toEqual([FRAME_PULL]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Which partitions have evicted, kept over a restart: one TYPE_LOSSY record at the end of an image. The checkpointer writes it, recovery
- * reads it back into the store.
+ * Which partitions have evicted, kept over a restart: one TYPE_LOSSY record at the end of an image, and one in the log when a partition was fetched from
+ * where it had. The checkpointer and the replicator write it, recovery reads it back into the store.
  * Guarded: too many may be marked, too few never. What was evicted before the copy ended may be missing in the image, and the record
  * stands in that same image; what is evicted later is in the image or in the log behind it, and comes back with the next start.
  */
