@@ -24,7 +24,7 @@ export const CATCH_UP_MS = 1000;
 /** An owner that says nothing of what it holds, or has not for so long, is not waited for. */
 const SILENT_OWNER_MS = 10_000;
 /** One that said, whenever, that it has everything is asked within this time, whatever the number of members: rounds go by chance. */
-const UNASKED_OWNER_MS = 60_000;
+const UNASKED_OWNER_MS = 20_000;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
 
