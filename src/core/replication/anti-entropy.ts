@@ -56,6 +56,8 @@ import type { Vector } from './vector.js';
 const ROUND_MS = 5000;
 /** The pause after a round that left something for the next. */
 const EAGER_MS = 100;
+/** The same while what was found is being fetched. */
+const FETCHING_MS = 500;
 /** How often what was newest is called settled: so that takes between one and two of these. */
 const MARK_MS = SETTLE_MS;
 /** Gaps in what was seen of a live peer that one mark has filled, partitions. */
@@ -528,8 +530,9 @@ export class AntiEntropy {
       this.stats.equalRounds++;
       round.peer.equalAtMs = this.now;
     }
-    const eager = (round.postponed || this.ownership.unready > 0) && this.catchUp.size === 0;
-    this.endRound(eager ? EAGER_MS : this.options.intervalMs);
+    const isAwaited = round.postponed || this.ownership.unready > 0;
+    const pauseMs = this.catchUp.size === 0 ? EAGER_MS : Math.min(FETCHING_MS, this.options.intervalMs);
+    this.endRound(isAwaited ? pauseMs : this.options.intervalMs);
   }
 
   private endRound(pauseMs: number): void {
