@@ -244,9 +244,10 @@ export class HearsayNode implements Machine {
     // Whoever gave its place up, and comes back, is a newcomer: what it held is with others.
     const knows = ring.hasOthers ? ring.hadPlace : config.join.length === 0;
     ownership.begin(knows, ring.hasOthers, nowMs);
-    if (!ring.hadPlace) this.state.standings.clear();
+    // The same goes for who lost part of what it held.
+    if (!ring.hadPlace || this.state.damaged) this.state.standings.clear();
     // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
-    if (this.state.restarted && ring.hadPlace && !this.state.damaged) ownership.refresh(nowMs, true);
+    if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
     ring.joinSelf(nowMs);
     if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
     ownership.refresh(nowMs, false);
