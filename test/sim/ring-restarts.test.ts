@@ -85,6 +85,25 @@ class Moving {
   }
 }
 
+describe('a node that was to join and found nobody', () => {
+  it('fetches what it has nothing of, once it meets the others: it went on alone, and that is no longer so', () => {
+    const moving = new Moving(56, 4, 3, 3);
+    const heal = moving.scenario.cutOff(3);
+    moving.scenario.start(3);
+    moving.scenario.rest(5_000);
+    moving.scenario.until(5_000, () => (moving.scenario.fact(3, 'partitions_catching_up') === '0' ? null : 'it waits'));
+    moving.freeze();
+    heal();
+    moving.scenario.until(60_000, () => (moving.scenario.fact(3, 'members_alive') === '4' ? null : 'not met'));
+    moving.scenario.rest(2_000);
+    expect(Number(moving.scenario.fact(3, 'partitions_catching_up'))).toBeGreaterThan(0);
+    expect(moving.wrong(3)).toEqual([]);
+    moving.quorum(3);
+    expect(moving.wrong(3)).toEqual([]);
+    moving.expectEnd(0, 1, 2, 3);
+  });
+});
+
 describe('partitions that are moving', () => {
   it('are still moving when all nodes have restarted: the new owners fetch, and the former ones are asked', () => {
     const moving = new Moving(51, 5, 3, 3);

@@ -70,6 +70,8 @@ export class Ownership {
   met = false;
   /** Some of what this node held when it ended was a part only, and nobody has been heard since. */
   private wasFetching = false;
+  /** This node was to join somebody, went on alone for want of an answer, and has met nobody since. */
+  private wentAlone = false;
   private asksUntilMs = 0;
   private meetsByMs = Number.POSITIVE_INFINITY;
   /** Raised whenever the slot map changes. */
@@ -102,8 +104,9 @@ export class Ownership {
     this.asksUntilMs = hasOthers ? nowMs + MEET_MS : nowMs;
   }
 
+  /** Of the ring that the routes here are by: what is said to others must not claim a later one. */
   get ringHash(): number {
-    return this.ring.hash();
+    return this.placedHash < 0 ? this.ring.hash() : this.placedHash;
   }
 
   /**
@@ -118,8 +121,12 @@ export class Ownership {
       this.ringChangedAtMs = nowMs;
       // The oldest is kept until everything is ready: only its owners are sure to hold what is still to be fetched.
       if (this.previous === null && this.placement.members.length > 0) this.previous = this.placement;
-      this.former.ringChanged(hash, this.members.length > 0 ? this.members : null, !this.met);
-      this.members = this.ring.members();
+      const members = this.ring.members();
+      const hasOthers = members.some((member) => member.id !== this.options.selfId);
+      // Who has just started knows of no ring before this one, and who was alone of none but its own.
+      const isNewcomer = !this.met || (hasOthers && (this.members.length === 0 || this.wentAlone));
+      this.former.ringChanged(hash, members, this.members.length > 0 ? this.members : null, isNewcomer);
+      this.members = members;
       this.placement = place(this.members, this.options.partitions, this.options.replicas);
     }
     const self = this.placement.members.indexOf(this.options.selfId);
@@ -131,6 +138,7 @@ export class Ownership {
       // The ring is heard before its members are known to be alive.
       this.asksUntilMs = nowMs + MEET_MS;
     }
+    if (this.wentAlone && this.placement.members.length > 1) this.meetOthers(nowMs);
     this.others = [];
     for (let partition = 0; partition < this.options.partitions; partition++) {
       const owners = this.placement.owners(partition);
@@ -145,7 +153,7 @@ export class Ownership {
     this.changes++;
     this.countNotReady();
     if (this.notReady === 0) this.previous = null;
-    this.former.tick((partition) => this.others[partition], true);
+    this.former.tick((partition) => this.others[partition], true, nowMs < this.asksUntilMs);
     this.refreshSlotMap();
   }
 
@@ -235,7 +243,10 @@ export class Ownership {
    * what a peer has seen of a partition is under way.
    */
   tick(nowMs: number, floors: Float64Array, isPulling: (partition: number) => boolean = () => false): void {
-    if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) this.met = true;
+    if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) {
+      this.met = true;
+      this.wentAlone = true;
+    }
     if (this.wasFetching && this.peers.all().some(isReachable)) {
       this.wasFetching = false;
       this.asksUntilMs = nowMs + MEET_MS;
@@ -253,7 +264,7 @@ export class Ownership {
         }
       }
     }
-    this.former.tick((partition) => this.others[partition], false);
+    this.former.tick((partition) => this.others[partition], false, nowMs < this.asksUntilMs);
     if (this.flaps.version !== this.flapsVersion) this.refreshSlotMap();
   }
 
@@ -300,13 +311,15 @@ export class Ownership {
     return undefined;
   }
 
-  /** Stand-ins for owners that are not alive: other live members, the same order on every node. */
+  /** Stand-ins for owners that are not alive: other live members with a place, the same order on every node. */
   fallbacks(partition: number, count: number): Peer[] {
     const owners = this.others[partition];
     const formers = this.formers(partition);
+    const { members } = this.placement;
     return this.peers
       .all()
-      .filter((peer) => peer.state === 'alive' && !owners.includes(peer) && !formers.includes(peer))
+      .filter((peer) => peer.state === 'alive' && members.includes(peer.id))
+      .filter((peer) => !owners.includes(peer) && !formers.includes(peer))
       .sort((left, right) => rank(partition, left.id) - rank(partition, right.id))
       .slice(0, count);
   }
@@ -330,6 +343,17 @@ export class Ownership {
     for (let at = 0; same && at < primaries.length; at++) same = primaries[at] === this.primaries[at];
     this.primaries = primaries;
     if (!same) this.slotMapVersion++;
+  }
+
+  /** What a node that was alone has nothing of may be with those it meets. */
+  private meetOthers(nowMs: number): void {
+    this.wentAlone = false;
+    this.asksUntilMs = nowMs + MEET_MS;
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (this.place[partition] < 0 || this.options.holdsAny(partition)) continue;
+      this.place[partition] = -1;
+      this.options.standings.set(partition, STANDING_NONE);
+    }
   }
 
   /** A part of a partition is handed over as well: what was acknowledged with it counts. */

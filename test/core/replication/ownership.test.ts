@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import type { Flaps } from '../../../src/core/membership/flaps.js';
+import { Ring } from '../../../src/core/partitions/ring.js';
+import { Ownership } from '../../../src/core/replication/ownership.js';
+import type { Peer, Peers } from '../../../src/core/replication/peers.js';
+import { encodeReady } from '../../../src/core/replication/readiness.js';
+import { Standings } from '../../../src/core/replication/standings.js';
+
+const PARTITIONS = 8;
+
+/** The routes of node `a`, with peers that say what a test has them say. */
+class Cluster {
+  readonly ring = new Ring();
+  readonly ownership: Ownership;
+  private readonly peers = new Map<string, Peer>();
+  private version = 0;
+
+  constructor() {
+    const peers = { all: () => [...this.peers.values()], get: (id: string) => this.peers.get(id), ensure: this.peer };
+    this.ownership = new Ownership(
+      this.ring,
+      peers as unknown as Peers,
+      { version: 0, isOut: () => false } as unknown as Flaps,
+      {
+        selfId: 'a',
+        partitions: PARTITIONS,
+        replicas: 2,
+        standings: new Standings(PARTITIONS),
+        holdsAny: () => false,
+        mutations: new Set(),
+      },
+    );
+  }
+
+  readonly peer = (id: string): Peer => {
+    let peer = this.peers.get(id);
+    if (peer === undefined) {
+      peer = { id, actor: id.charCodeAt(0), state: 'dead', connected: true } as Peer;
+      this.peers.set(id, peer);
+    }
+    return peer;
+  };
+
+  alive(...ids: string[]): void {
+    for (const id of ids) this.peer(id).state = 'alive';
+  }
+
+  place(id: string, state: 'in' | 'out', version: number): void {
+    this.ring.join({ id, zone: '', weight: 1, state, version });
+  }
+
+  says(id: string, ringHash: number, nowMs: number): void {
+    const report = { ringHash, version: ++this.version, unready: new Set<number>(), handing: new Set<number>() };
+    this.ownership.readiness.arrived(this.peer(id), encodeReady({ ...report, before: null }), nowMs);
+  }
+
+  tick(nowMs: number): void {
+    this.ownership.tick(nowMs, new Float64Array(PARTITIONS));
+  }
+}
+
+describe('the ring that messages carry', () => {
+  it('is the one that their routes were found by, also when a later one is known and routes are not found anew yet', () => {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c']) cluster.place(id, 'in', 1);
+    cluster.ownership.begin(true, true, 0);
+    cluster.ownership.refresh(0, true);
+    const before = cluster.ring.hash();
+    cluster.place('c', 'out', 2);
+    expect(cluster.ring.hash()).not.toBe(before);
+    expect(cluster.ownership.ringHash).toBe(before);
+    cluster.ownership.refresh(1, false);
+    expect(cluster.ownership.ringHash).toBe(cluster.ring.hash());
+  });
+});
+
+describe('a stand-in', () => {
+  it('has a place in the ring: who is about to be gone takes nothing for others', () => {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c', 'd', 'e']) cluster.place(id, 'in', 1);
+    cluster.ownership.begin(true, true, 0);
+    cluster.ownership.refresh(0, true);
+    cluster.alive('b', 'c', 'd', 'e');
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const ids = cluster.ownership.fallbacks(partition, 5).map(({ id }) => id);
+      expect(ids.length).toBeGreaterThanOrEqual(2);
+    }
+    cluster.place('e', 'out', 2);
+    cluster.ownership.refresh(10_000, false);
+    for (const id of ['b', 'c', 'd', 'e']) cluster.says(id, cluster.ownership.ringHash, 10_000);
+    cluster.tick(10_000);
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      expect(cluster.ownership.fallbacks(partition, 5).map(({ id }) => id)).not.toContain('e');
+    }
+  });
+});
+
+describe('former owners', () => {
+  it('are not known to a node that has just started among others, until all members have spoken or it has waited', () => {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c']) cluster.place(id, 'in', 1);
+    cluster.ownership.begin(true, true, 0);
+    cluster.ownership.refresh(0, true);
+    expect(cluster.ownership.isUnaware).toBe(true);
+    cluster.alive('b');
+    cluster.says('b', cluster.ownership.ringHash, 100);
+    cluster.tick(100);
+    expect(cluster.ownership.isUnaware).toBe(true);
+    cluster.tick(4_000);
+    expect(cluster.ownership.isUnaware).toBe(false);
+
+    const whole = new Cluster();
+    for (const id of ['a', 'b']) whole.place(id, 'in', 1);
+    whole.ownership.begin(true, true, 0);
+    whole.ownership.refresh(0, true);
+    whole.alive('b');
+    whole.says('b', whole.ownership.ringHash, 100);
+    whole.tick(100);
+    expect(whole.ownership.isUnaware).toBe(false);
+  });
+});
