@@ -28,6 +28,7 @@ import { recordIsExpired } from '../record/expiry.js';
 import { holdsValue, recordExpireAtMs, recordKeyEnd, recordKeyStart, recordType } from '../record/record.js';
 import type { DistinctKeys } from '../replication/distinct-keys.js';
 import { logRefusal } from '../replication/local-keyspace.js';
+import { Reach } from '../replication/reach.js';
 import { Waiters } from '../replication/waiters.js';
 import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
@@ -84,9 +85,10 @@ export class NodeHost implements CommandHost {
     this.rooms = parts.rooms;
     this.settings = settingsOf(config, parts.state.nodeId);
     this.snapshots = new SnapshotDesk(this, parts.store);
-    const { coordinator, forwarding, peers } = parts.rooms;
+    const { coordinator, forwarding, peers, ownership, replicator } = parts.rooms;
     const { replicas, operationTimeoutMs } = config;
-    this.waiters = new Waiters(coordinator, forwarding, peers, { replicas, operationTimeoutMs });
+    const reach = new Reach(ownership, peers, replicator, config);
+    this.waiters = new Waiters(coordinator, forwarding, peers, reach, { replicas, operationTimeoutMs });
   }
 
   get keyspace(): Keyspace {

@@ -216,7 +216,6 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     pending,
     forwarding,
     reads,
-    peers,
     wal,
     order,
     cover,

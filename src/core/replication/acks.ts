@@ -166,18 +166,26 @@ export class DurableMarks {
   /** Writes up to `from` need no longer wait when all before are met; `batch` is what those after it wait for. */
   private marks: { from: number; through: number; batch: number }[] = [];
   private metThrough = 0;
+  /** The least `from` of all marks: later ones begin earlier where they hold what had been owed for long. */
+  private least = Number.POSITIVE_INFINITY;
 
-  /** Acknowledgements with this batch have come: the peer now has every write through `through`. */
-  acknowledged(through: number, batch: number): void {
+  /**
+   * Acknowledgements with this batch have come: the peer now has every write through `through`, and none of what was in them is earlier
+   * than `after`, or than what was acknowledged before, whichever is less.
+   */
+  acknowledged(through: number, batch: number, after = Number.POSITIVE_INFINITY): void {
     this.namedBatch = Math.max(this.namedBatch, batch);
     if (this.namedBatch <= this.durableBatch) return;
     const last = this.marks.length - 1;
+    const from = Math.min(after, last >= 0 ? this.marks[last].through : this.metThrough);
+    this.least = Math.min(this.least, from);
     if (last >= 0 && (this.marks[last].batch === this.namedBatch || last + 1 >= MARKS_MAX)) {
       this.marks[last].batch = this.namedBatch;
       this.marks[last].through = through;
+      this.marks[last].from = Math.min(this.marks[last].from, from);
       return;
     }
-    this.marks.push({ from: last >= 0 ? this.marks[last].through : this.metThrough, through, batch: this.namedBatch });
+    this.marks.push({ from, through, batch: this.namedBatch });
   }
 
   /** The peer's log is durable up to this batch. */
@@ -186,12 +194,15 @@ export class DurableMarks {
     this.durableBatch = batch;
     let met = 0;
     while (met < this.marks.length && this.marks[met].batch <= batch) this.metThrough = this.marks[met++].through;
-    if (met > 0) this.marks.splice(0, met);
+    if (met === 0) return;
+    this.marks.splice(0, met);
+    this.least = Number.POSITIVE_INFINITY;
+    for (const { from } of this.marks) if (from < this.least) this.least = from;
   }
 
   /** Everything written through this count is durable there, given that all through `ackedThrough` is acknowledged. */
   through(ackedThrough: number): number {
-    return this.marks.length === 0 ? ackedThrough : Math.min(this.marks[0].from, ackedThrough);
+    return Math.min(this.least, ackedThrough);
   }
 
   /** Everything acknowledged is durable there. */

@@ -322,12 +322,14 @@ export class AntiEntropy {
   /** ROOTS from a peer: answers with what differs. True if the peer goes by another ring. */
   roots(peer: Peer, body: Buffer): boolean {
     if (body.length < ROOTS_HEADER_BYTES) return false;
-    this.adoptFlush(body.readDoubleLE(4), body.readDoubleLE(12));
+    this.adoptFlush(peer, body.readDoubleLE(4), body.readDoubleLE(12));
     return this.answer.roots(peer, body, this.now);
   }
 
-  private adoptFlush(hlc: number, actor: number): void {
-    if (Number.isSafeInteger(hlc) && Number.isSafeInteger(actor) && hlc > 0) this.replicator.adoptFlush(hlc, actor);
+  private adoptFlush(peer: Peer, hlc: number, actor: number): void {
+    if (!Number.isSafeInteger(hlc) || !Number.isSafeInteger(actor) || hlc <= 0) return;
+    peer.missedFlush.heard(hlc);
+    this.replicator.adoptFlush(hlc, actor);
   }
 
   /** LEAVES from the peer asked: compared leaf by leaf. At the end, what was not named is equal. */
@@ -463,7 +465,7 @@ export class AntiEntropy {
     }
     const { partition, vector } = message;
     this.stats.vectors++;
-    this.adoptFlush(message.flushedHlc, message.flushedActor);
+    this.adoptFlush(peer, message.flushedHlc, message.flushedActor);
     const theirs = this.ownership.otherOwners(partition).includes(peer);
     const owns = this.ownership.owns(partition);
     if (!owns && theirs) this.foreign.compare(peer, partition, vector);

@@ -12,7 +12,7 @@ import type { Caller, CommandHost } from '../commands/host.js';
 import type { Receipt } from '../commands/receipt.js';
 import type { SessionToken } from '../commands/session-token.js';
 import type { CommandStats } from '../commands/stats.js';
-import type { WriteMark } from '../commands/write-marks.js';
+import { partitionOf } from '../partitions/slots.js';
 import type { DotVisitor } from '../record/dots.js';
 import type { Args } from '../resp/args.js';
 import type { Wal } from '../wal/wal.js';
@@ -21,7 +21,7 @@ import type { Forwarding } from './forwarding.js';
 import type { LocalKeyspace } from './local-keyspace.js';
 import type { Operation, Operations } from './operations.js';
 import type { Ownership } from './ownership.js';
-import type { Peer, Peers } from './peers.js';
+import type { Peer } from './peers.js';
 import { OTHER_NODES, type Pending } from './pending.js';
 import { keepArgs, PlacedCaller } from './placed-caller.js';
 import type { QuorumReads } from './reads.js';
@@ -60,7 +60,6 @@ export class Coordinator {
     private readonly pending: Pending,
     private readonly forwarding: Forwarding,
     private readonly reads: QuorumReads,
-    private readonly peers: Peers,
     private readonly wal: Wal,
     private readonly order: CallerOrder,
     private readonly cover: SessionCover,
@@ -156,7 +155,7 @@ export class Coordinator {
       const { hits } = this.keyspace;
       const done = execute(command, context, args, caller.reply);
       if (this.replicator.writes !== before) {
-        this.noteWrite(caller, partition);
+        this.noteKeys(caller, command, args, partition, before);
         this.fillReceipt(caller.receipt, partition, done);
         if (caller.session !== null) this.noteWritten(caller.session, partition);
         caller.holdUntilDurable(this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch);
@@ -173,7 +172,7 @@ export class Coordinator {
     this.keyspace.operation = null;
     operation.batch = this.options.mutations.has('ack-before-log') ? 0 : this.wal.lastBatch;
     if (this.replicator.writes !== before) {
-      this.noteWrite(caller, partition);
+      this.noteKeys(caller, command, args, partition, before);
       if (operation.receipt !== null) this.noteVersion(operation.receipt, partition);
       if (caller.session !== null) this.noteWritten(caller.session, partition);
       return;
@@ -329,6 +328,19 @@ export class Coordinator {
     return this.operations.begin(deferred, receipt, needed, this.wal.batch, expiresAtMs);
   }
 
+  /** The writes of a command, counted from `before` on: for one on many keys, into the partitions of all. */
+  private noteKeys(caller: Caller, command: Command, args: Args, partition: number, before: number): void {
+    const { actor, partitions } = this.options;
+    const { writes } = this.replicator;
+    if (writes > before + 1) caller.wrote.note(actor, before + 1, partition);
+    caller.wrote.note(actor, writes, partition);
+    if (command.firstKey === 0) return;
+    const last = lastKeyOf(command, args.count);
+    for (let index = command.firstKey + command.step; index <= last; index += command.step) {
+      caller.wrote.note(actor, writes, partitionOf(args.buffer, args.starts[index], args.ends[index], partitions));
+    }
+  }
+
   /** `partition` -1: a write that concerns all of them. */
   noteWrite(caller: Caller, partition: number): void {
     caller.wrote.note(this.options.actor, this.replicator.writes, partition);
@@ -345,33 +357,6 @@ export class Coordinator {
 
   isDurable(batch: number): boolean {
     return this.wal.durableBatch >= batch;
-  }
-
-  /**
-   * How many other owners of each partition written into have every write of the mark, in memory or on disk: the least over the
-   * partitions. A write that concerned all partitions is to be with every peer.
-   */
-  peersWith(mark: WriteMark, durable: boolean): number {
-    let least = Number.POSITIVE_INFINITY;
-    if (mark.coversAll) least = this.countWith(this.peers.all(), mark, durable);
-    for (const partition of mark.partitions()) {
-      least = Math.min(least, this.countWith(this.ownership.otherOwners(partition), mark, durable));
-    }
-    return Number.isFinite(least) ? least : 0;
-  }
-
-  private countWith(candidates: readonly Peer[], mark: WriteMark, durable: boolean): number {
-    const now = this.replicator.writes;
-    let peers = 0;
-    for (const peer of candidates) {
-      if (peer.state === 'dead' || peer.state === 'left') continue;
-      if (peer.hints.pending > 0 && peer.hints.owedSince <= mark.last) continue;
-      // What a former run of the peer acknowledged and had not on disk yet may have gone with it.
-      if (durable && mark.first <= peer.doubtfulThrough) continue;
-      const through = durable ? peer.link.durableThrough(now) : peer.link.ackedThrough(now);
-      if (through >= mark.last) peers++;
-    }
-    return peers;
   }
 
   /**

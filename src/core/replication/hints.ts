@@ -32,6 +32,8 @@ export class Hints {
   private readonly sent = new Map<string, Hint>();
   /** Per partition: when a hint of it was last dropped, by the wall clock; null before the first. */
   private droppedWallMs: Float64Array | null = null;
+  /** Per partition: the coordinator's count of writes when there was no room for a hint of it last. */
+  private missedThrough: Float64Array | null = null;
   /** No hint that is pending was added before this count of writes. */
   owedSince = 0;
   bytes = 0;
@@ -59,8 +61,11 @@ export class Hints {
     return this.owed.size;
   }
 
-  /** Owes a key, written at `count`; true if that has to be logged: it was not owed before, and there was room. */
-  add(key: string, partition: number, count: number, wallMs: number): boolean {
+  /**
+   * Owes a key, written at `count` or later, at `now` at the latest; true if that has to be logged: it was not owed before, and there
+   * was room.
+   */
+  add(key: string, partition: number, count: number, wallMs: number, now = count): boolean {
     this.created++;
     const known = this.owed.get(key) ?? this.sent.get(key);
     if (known !== undefined) {
@@ -73,6 +78,8 @@ export class Hints {
     if (this.bytes + cost > this.bytesMax || this.room.bytes + cost > this.room.bytesMax) {
       this.dropped++;
       this.noteDropped(partition, wallMs);
+      this.missedThrough ??= new Float64Array(this.partitions).fill(-1);
+      this.missedThrough[partition] = now;
       return false;
     }
     if (this.pending === 0) this.owedSince = count;
@@ -153,6 +160,16 @@ export class Hints {
       if (this.droppedWallMs[partition] > passedWallMs[partition]) count++;
     }
     return count;
+  }
+
+  /**
+   * Whether the peer may lack a write of a partition, counted `first` or later, because there was no room for its hint, and no
+   * comparison that began after that, at `passedWallMs`, has found both the same. What was evicted before it could be handed over is
+   * no such write.
+   */
+  hasMissed(partition: number, first: number, passedWallMs: number): boolean {
+    if (this.missedThrough === null || this.droppedWallMs === null) return false;
+    return this.missedThrough[partition] >= first && this.droppedWallMs[partition] > passedWallMs;
   }
 
   *entries(): IterableIterator<[key: string, partition: number]> {

@@ -19,6 +19,7 @@ import { HintPace } from './hint-pace.js';
 import { HintRoom, Hints } from './hints.js';
 import { type Frame, IncomingStreams } from './incoming.js';
 import { Link, type SentMessage, UNACKED_BYTES_MAX } from './link.js';
+import { MissedFlush } from './missed-flush.js';
 import { OutgoingStreams } from './outgoing.js';
 import { PENDING_BYTES_PER_PEER_MAX, Pending } from './pending.js';
 import { Strangers } from './strangers.js';
@@ -43,6 +44,7 @@ export class Peer {
   /** Writes up to this count were acknowledged by former runs of the peer that may have ended before they were on its disk. */
   doubtfulThrough = 0;
   readonly hints: Hints;
+  readonly missedFlush = new MissedFlush();
   pace = new HintPace();
   readonly answers = new AnswerTime();
   /** What waits for it. */

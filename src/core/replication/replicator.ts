@@ -148,15 +148,16 @@ export class Replicator {
   broadcast(bytes: Buffer, offset: number, operation: Operation | null): void {
     const holders = operation === null ? null : this.ownership.holders();
     for (const peer of this.peers.all()) {
-      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
-      this.send(peer, bytes, offset, recordBytes(bytes, offset), holders?.has(peer) ? operation : null);
+      if (peer.state !== 'alive' && peer.state !== 'suspect')
+        peer.missedFlush.note(this.writes, recordHlc(bytes, offset));
+      else this.send(peer, bytes, offset, recordBytes(bytes, offset), holders?.has(peer) ? operation : null);
     }
   }
 
   private send(peer: Peer, bytes: Buffer, offset: number, length: number, operation: Operation | null): void {
     if (peer.link.full) {
-      const type = recordType(bytes, offset);
-      if (type !== TYPE_FLUSH) this.hint(peer, bytes, offset, this.partitionOf(bytes, offset), this.writes);
+      if (recordType(bytes, offset) === TYPE_FLUSH) peer.missedFlush.note(this.writes, recordHlc(bytes, offset));
+      else this.hint(peer, bytes, offset, this.partitionOf(bytes, offset), this.writes);
       return;
     }
     this.stats.recordsSent++;
@@ -218,7 +219,12 @@ export class Replicator {
     let position = 0;
     for (let at = RECORDS_HEADER_BYTES; at < body.length; at = recordEnd(body, at)) {
       if (positions !== null && !positions.includes(position++)) continue;
-      if (recordType(body, at) === TYPE_FLUSH) continue;
+      if (recordType(body, at) === TYPE_FLUSH) {
+        // Whichever write of the message it is, or of this moment's.
+        peer.missedFlush.note(message.firstCount, recordHlc(body, at));
+        peer.missedFlush.note(this.writes, recordHlc(body, at));
+        continue;
+      }
       const key = keyOf(body, at);
       if (hinted?.delete(key)) {
         this.stats.hintsReturned++;
@@ -234,18 +240,27 @@ export class Replicator {
     const { link } = peer;
     link.durable.durable(acks.durableBatch);
     const durable = link.durable.isDurable(acks.batch);
+    // Hints deliver writes from long before what the link carried last.
+    let since = Number.POSITIVE_INFINITY;
     for (let index = 0; index < acks.count; index++) {
       const message = link.acknowledge(bytes.readUInt32LE(acks.numbersStart + index * 4), this.nowMs);
       if (message === null) continue;
-      if (message.hints !== null) for (const key of message.hints) this.delivered(peer, key, message.number);
+      if (message.hints !== null) {
+        since = peer.hints.owedSince;
+        for (const key of message.hints) this.delivered(peer, key, message.number);
+      }
       if (message.operations === null) continue;
       for (const operation of message.operations) this.operations.acknowledge(operation, peer, durable);
     }
     for (const { number, records } of acks.refused) {
       const message = link.acknowledge(number, this.nowMs);
-      if (message !== null) this.refused(peer, message, records, durable);
+      if (message === null) continue;
+      if (message.hints !== null) since = peer.hints.owedSince;
+      this.refused(peer, message, records, durable);
     }
-    if (acks.count + acks.refused.length > 0) link.durable.acknowledged(link.ackedThrough(this.writes), acks.batch);
+    if (acks.count + acks.refused.length > 0) {
+      link.durable.acknowledged(link.ackedThrough(this.writes), acks.batch, since - 1);
+    }
     this.progress++;
   }
 
@@ -479,7 +494,7 @@ export class Replicator {
   private hint(peer: Peer, bytes: Buffer, offset: number, partition: number, count: number): void {
     const key = keyOf(bytes, offset);
     if (this.options.mutations.has('no-hints')) return;
-    if (peer.hints.add(key, partition, count, this.wallMs)) this.logHint(peer.id, key, partition, 0);
+    if (peer.hints.add(key, partition, count, this.wallMs, this.writes)) this.logHint(peer.id, key, partition, 0);
     if (this.options.mutations.has('hints-uncounted')) peer.hints.created--;
   }
 

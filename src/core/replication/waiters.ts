@@ -14,6 +14,7 @@ import { Reply } from '../resp/reply.js';
 import type { Coordinator } from './coordinator.js';
 import type { Forwarding } from './forwarding.js';
 import type { Peers } from './peers.js';
+import type { Reach } from './reach.js';
 
 const WAITERS_MAX = 10_000;
 
@@ -50,6 +51,7 @@ export class Waiters {
     private readonly coordinator: Coordinator,
     private readonly forwarding: Forwarding,
     private readonly peers: Peers,
+    private readonly reach: Reach,
     private readonly options: WaitersOptions,
   ) {}
 
@@ -143,7 +145,7 @@ export class Waiters {
 
   private figures(own: readonly WriteMark[], wish: WaitWish, batch: number): { local: number; peers: number } {
     let peers = this.options.replicas - 1;
-    for (const mark of own) peers = Math.min(peers, this.coordinator.peersWith(mark, wish.durable));
+    for (const mark of own) peers = Math.min(peers, this.reach.peersWith(mark, wish.durable));
     return { local: own.length === 0 || this.coordinator.isDurable(batch) ? 1 : 0, peers };
   }
 

@@ -81,6 +81,20 @@ describe('what of the acknowledged is durable at a peer', () => {
     expect(marks.through(25)).toBe(25);
   });
 
+  it('waits for what a late hint delivered of writes that the peer was taken to have on disk', () => {
+    const marks = new DurableMarks();
+    marks.acknowledged(10, 5);
+    marks.durable(5);
+    expect(marks.through(10)).toBe(10);
+    marks.acknowledged(11, 6);
+    marks.acknowledged(12, 7, 3);
+    expect(marks.through(12)).toBe(3);
+    marks.durable(6);
+    expect(marks.through(12)).toBe(3);
+    marks.durable(7);
+    expect(marks.through(12)).toBe(12);
+  });
+
   it('is never more than what is acknowledged', () => {
     const marks = new DurableMarks();
     marks.acknowledged(10, 5);

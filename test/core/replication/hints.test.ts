@@ -10,6 +10,20 @@ function hintsOf(bytesMax: number, room?: HintRoom): Hints {
 }
 
 describe('hints', () => {
+  it('say what of a partition there was no room for, until a comparison that began later has passed', () => {
+    const hints = hintsOf(200);
+    hints.add('a', 1, 1, 50);
+    expect(hints.hasMissed(1, 1, 0)).toBe(false);
+    hints.add('b', 1, 2, 60, 9);
+    expect(hints.hasMissed(1, 9, 0)).toBe(true);
+    expect(hints.hasMissed(1, 10, 0)).toBe(false);
+    expect(hints.hasMissed(2, 1, 0)).toBe(false);
+    expect(hints.hasMissed(1, 1, 60)).toBe(false);
+    // What was evicted here was nobody's to keep.
+    hints.drop('a', 70);
+    expect(hints.hasMissed(1, 10, 60)).toBe(false);
+  });
+
   it('stand once for any number of writes to a key, and account for every one', () => {
     const hints = hintsOf(10_000);
     expect(hints.add('a', 1, 1, 0)).toBe(true);
