@@ -1,7 +1,8 @@
 /**
  * `hearsay leave`: has one node give its place up for good, and waits until others hold what it held and it has ended.
  * `hearsay forget ID`: has a cluster forget a dead member, which then has no say any more over what may be forgotten.
- * Guarded: a node that stops listening while it leaves has left only if it said that nothing was to be handed over any more.
+ * Guarded: a node that stops listening while it leaves has left only if it said that nothing was to be handed over any more; one that
+ * took its place back has not.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../client/reply-parser.js';
@@ -25,6 +26,10 @@ export async function runLeave(flags: Flags, terminal: Terminal): Promise<number
     asked = true;
     for (;;) {
       const status = statusIn(await link.request('HEARSAY.STATUS'));
+      if (Number(status.get('leaving') ?? 0) === 0) {
+        terminal.error(`hearsay: ${node} stays: nobody else keeps its place, so there is nobody to hand over to\n`);
+        return 1;
+      }
       const now = Number(status.get('partitions_to_hand_over') ?? 0);
       if (now !== left) terminal.out(`${node} leaves: ${countText(now, 'partition')} to hand over\n`);
       left = now;

@@ -46,3 +46,17 @@ test('a member that lives is not forgotten, by name; a dead one is, as often as 
   cluster.start(2);
   await until('it was told to end', 30_000, async () => !cluster.running().includes(2));
 }, 120_000);
+
+test('of nodes that are all asked to leave at once some stay, and whoever asked them is told so', async () => {
+  const leaves = [0, 1].map((index) => run(['leave', '--port', String(portOf(index))]));
+  const codes = await Promise.all(leaves.map((leave) => leave.ended));
+  expect(codes).toContain(1);
+  for (const [index, leave] of leaves.entries()) {
+    if (codes[index] === 1) expect(leave.lines.at(-1)).toMatch(/keeps its place|is alive to take/);
+    else await until('it has ended', 10_000, () => !cluster.running().includes(index));
+  }
+  expect(cluster.running().length).toBeGreaterThan(0);
+  for (const index of cluster.running()) {
+    await until('it answers', 20_000, async () => (await ask(portOf(index), ['GET', 'key:1']))[0] === 'value of key:1');
+  }
+}, 90_000);

@@ -31,14 +31,48 @@ describe('a node that leaves with a full cache', () => {
     scenario.until(10_000, () => (Math.max(...fetching()) > 0 ? null : 'nobody fetches'));
     const began = scenario.cluster.clock.nowMs;
     let endedAtMs = 0;
+    let said = '';
     scenario.until(120_000, () => {
       if (!scenario.cluster.nodes[1].up) return null;
+      said = scenario.fact(1, 'partitions_to_hand_over') ?? said;
       if (Math.max(...fetching()) > 0) endedAtMs = scenario.cluster.clock.nowMs;
       return 'it has not ended';
     });
     expect(fetching()).toEqual([0, 0]);
     // Longer than it waits for what cannot be compared to the end.
     expect(endedAtMs - began).toBeGreaterThan(8_000);
+    // Who waits for it to end takes this for its having left in order.
+    expect(said).toBe('0');
+    expect(scenario.cluster.log.map(({ event }) => event)).toContain(
+      'left for good: what had evicted was fetched, and cannot be compared',
+    );
+  });
+});
+
+describe('a node that leaves while the new owners are away', () => {
+  it('stays, full or not, until they are back and have fetched: nobody holds what it held', () => {
+    const scenario = new Scenario({
+      nodes: 3,
+      seed: 44,
+      plan: { replicas: 1 },
+      settings: { maxMemory: 512 * 1024, segmentBytes: 4096 },
+    });
+    fill(scenario, 0, 4500, 400);
+    scenario.untilReady();
+    expect(Number(scenario.fact(1, 'evictions'))).toBeGreaterThan(0);
+    scenario.kill(0);
+    scenario.kill(2);
+    const heal = scenario.cutOff(1);
+    scenario.start(0);
+    scenario.start(2);
+    // It has not noticed yet.
+    scenario.text(1, 'HEARSAY.LEAVE');
+    scenario.rest(30_000);
+    expect(scenario.fact(1, 'leaving')).toBe('1');
+    expect(scenario.fact(1, 'partitions_to_hand_over')).not.toBe('0');
+    heal();
+    scenario.until(120_000, () => (scenario.cluster.nodes[1].up ? 'it has not ended' : null));
+    scenario.untilReady();
   });
 });
 

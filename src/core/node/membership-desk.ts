@@ -106,9 +106,9 @@ export class MembershipDesk {
     else if (this.phase === 'lingering' && nowMs >= this.endsAtMs) this.phase = 'gone';
   }
 
-  /** Partitions of which something is here that others are to have before this node is gone. */
+  /** Partitions of which something is here that others are to have before this node is gone: none once it lingers. */
   partitionsHeld(): number {
-    return this.partitionsLeft().length;
+    return this.phase === 'handing' ? this.partitionsLeft().length : 0;
   }
 
   /** What a stop in order breaks off, in words; null if nothing. */
@@ -134,30 +134,35 @@ export class MembershipDesk {
     const rested = nowMs - this.movedAtMs >= LOSSY_PATIENCE_MS;
     const isOver = (partition: number) => this.store.isLossy(partition) && this.hasBeenFetched(partition);
     if (!unacked && (left.length === 0 || (rested && left.every(isOver)))) {
-      this.goLingering(nowMs);
+      this.goLingering(left.length, nowMs);
     } else if (nowMs >= this.nextReportMs) {
       this.nextReportMs = nowMs + REPORT_INTERVAL_MS;
       this.ports.log.info('leaving for good: handing over', { partitions: left.length });
     }
   }
 
-  /** Whether every owner that is there says, by the ring in force, that it has caught up: a node that fetches is sent nothing besides. */
+  /** Whether every owner is there and says, by the ring in force, that it has caught up: one that fetches is sent nothing besides. */
   private hasBeenFetched(partition: number): boolean {
     const { ownership } = this.rooms;
     for (const peer of ownership.otherOwners(partition)) {
-      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
+      if (peer.state !== 'alive') return false;
       const report = ownership.readiness.of(peer.id);
       if (report?.ringHash !== ownership.ringHash || report.unready.has(partition)) return false;
     }
     return true;
   }
 
-  private goLingering(nowMs: number): void {
+  /** `uncompared`: partitions that were fetched, and of which nobody can say whether that was all. */
+  private goLingering(uncompared: number, nowMs: number): void {
     const { membership } = this.rooms;
     this.phase = 'lingering';
     this.endsAtMs = nowMs + lingerMs(membership.aliveCount, this.options.gossipIntervalMs);
     membership.leave(nowMs);
-    this.ports.log.info('left for good: everything was handed over');
+    if (uncompared === 0) this.ports.log.info('left for good: everything was handed over');
+    else {
+      const partitions = uncompared;
+      this.ports.log.info('left for good: what had evicted was fetched, and cannot be compared', { partitions });
+    }
   }
 
   private partitionsLeft(): number[] {

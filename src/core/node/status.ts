@@ -134,7 +134,7 @@ export function nodeStatus(parts: StatusParts): Status {
     clock_offset_ms: Math.round((membership.clockOffsetMedianMs() ?? 0) - parts.clockJumpedMs),
     log_refusal: wal.refusal ?? '',
     leaving: parts.members.phase !== 'staying',
-    partitions_to_hand_over: parts.members.phase === 'staying' ? 0 : parts.members.partitionsHeld(),
+    partitions_to_hand_over: parts.members.partitionsHeld(),
     members_alive: membership.aliveCount,
     members_known: membership.members().length,
     udp_blocked: membership.isUdpBlocked,
