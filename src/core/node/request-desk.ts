@@ -1,7 +1,7 @@
 /**
  * Requests from peers and answers to ours: reads their heads, hands each to its room, and sends what is to be answered once it
  * may leave. The spine calls it for REQUEST and RESPONSE frames and at the end of a turn.
- * Guarded: malformed requests are counted and dropped; replies that wait are bounded.
+ * Guarded: malformed requests are counted and refused, so that nobody waits for them; replies that wait are bounded.
  */
 import type { HybridClock } from '../base/hlc.js';
 import { arityFits, keysFit, WRITE } from '../commands/command.js';
@@ -23,7 +23,7 @@ import type { Replicator } from '../replication/replicator.js';
 import {
   COVERS_NOTHING,
   encodeKeyRequest,
-  encodeRingDiffers,
+  encodeNothingDone,
   encodeVersionResponse,
   mayAdd,
   NO_VERSION,
@@ -44,6 +44,7 @@ import {
   STATUS_BEHIND,
   STATUS_NEWER,
   STATUS_OLDER,
+  STATUS_REFUSED,
   STATUS_RING_DIFFERS,
   STATUS_UNKNOWN,
   versionOf,
@@ -85,7 +86,7 @@ export class RequestDesk {
     clock.observe(head.hlc, host.wallMs);
     if (this.ringDiffers(head, body)) {
       this.stats.ringDiffered++;
-      this.peers.sendFrame(peer, FRAME_RESPONSE, encodeRingDiffers(head.id, clock.last));
+      this.peers.sendFrame(peer, FRAME_RESPONSE, encodeNothingDone(head.id, STATUS_RING_DIFFERS, clock.last));
       return false;
     }
     switch (head.what) {
@@ -95,8 +96,7 @@ export class RequestDesk {
       case REQUEST_WAIT: {
         const asked = readWait(body, coordinator.actor, host.settings.partitions);
         const caller = asked === null ? null : this.caller(peer, head, clock);
-        if (asked === null) this.stats.malformed++;
-        else if (caller === null) this.stats.refused++;
+        if (asked === null || caller === null) this.refuse(peer, head, clock, asked === null);
         else this.waiters.waitFor(asked.mark, asked.wish, caller, host.monotonicMs);
         break;
       }
@@ -106,9 +106,16 @@ export class RequestDesk {
         this.keyAsked(peer, head, body, clock);
         break;
       default:
-        this.stats.malformed++;
+        this.refuse(peer, head, clock, true);
     }
     return true;
+  }
+
+  /** Counts a request for which nothing was done, and says so: whoever asked may ask another, and waits no longer. */
+  private refuse(peer: Peer, head: RequestHead, clock: HybridClock, isMalformed: boolean): void {
+    if (isMalformed) this.stats.malformed++;
+    else this.stats.refused++;
+    this.peers.sendFrame(peer, FRAME_RESPONSE, encodeNothingDone(head.id, STATUS_REFUSED, clock.last));
   }
 
   /** Who is asked as an owner answers as one only to who goes by the same ring. */
@@ -133,6 +140,10 @@ export class RequestDesk {
     if (head.status === STATUS_RING_DIFFERS) {
       this.reads.ringDiffers(peer, head.id);
       return false;
+    }
+    if (head.status === STATUS_REFUSED) {
+      this.reads.refused(host, peer, head.id);
+      return true;
     }
     const answer = readVersionResponse(body);
     if (answer === null) {
@@ -181,14 +192,14 @@ export class RequestDesk {
     const args = readForwardArgs(body);
     const index = args === null ? -1 : this.table.find(args);
     if (args === null || index < 0) {
-      this.stats.malformed++;
+      this.refuse(peer, head, clock, true);
       return;
     }
     const command = this.table.commands[index];
     const keyed = command.firstKey > 0;
     const allowed = keyed ? keysFit(command, args) : command === partitionCommand;
     if (!allowed || !arityFits(command, args.count)) {
-      this.stats.malformed++;
+      this.refuse(peer, head, clock, true);
       return;
     }
     let { partition } = head;
@@ -198,18 +209,22 @@ export class RequestDesk {
     }
     // The asker has given up on a write as late as this: it must not run above what was written since.
     const isLate = (command.flags & WRITE) !== 0 && this.ageMs(host, peer, head.sentMs) > this.options.lateMs;
-    if (partition >= host.settings.partitions || isLate) {
+    if (isLate) {
       this.stats.refused++;
+      return;
+    }
+    if (partition >= host.settings.partitions) {
+      this.refuse(peer, head, clock, false);
       return;
     }
     const session = head.session ? readForwardSession(args, partition) : null;
     if (head.session && session === null) {
-      this.stats.malformed++;
+      this.refuse(peer, head, clock, true);
       return;
     }
     const caller = this.caller(peer, head, clock, session);
     caller?.beginReceipt((command.flags & WRITE) === 0 ? head.readLevel : head.writeLevel);
-    if (caller === null) this.stats.refused++;
+    if (caller === null) this.refuse(peer, head, clock, false);
     else coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
   }
 
@@ -222,7 +237,7 @@ export class RequestDesk {
   private keyAsked(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {
     const asked = readKeyRequest(body, head);
     if (asked === null) {
-      this.stats.malformed++;
+      this.refuse(peer, head, clock, true);
       return;
     }
     const { keyStart } = asked;

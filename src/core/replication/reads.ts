@@ -176,14 +176,23 @@ export class QuorumReads {
   }
 
   peerLost(host: CommandHost, peer: Peer): void {
-    for (const gathering of this.open.values()) {
-      const leg = gathering.asked.get(peer);
-      if (leg === undefined || leg.vote !== null) continue;
-      gathering.asked.delete(peer);
-      peer.pending.leave(0);
-      peer.answers.givenUp(0, this.nowMs);
-      this.conclude(host, gathering);
-    }
+    for (const gathering of this.open.values()) this.legLost(host, gathering, peer);
+  }
+
+  /** An owner will not answer: it has no room, or did not understand. */
+  refused(host: CommandHost, peer: Peer, id: number): void {
+    const gathering = this.open.get(id);
+    if (gathering !== undefined) this.legLost(host, gathering, peer);
+  }
+
+  private legLost(host: CommandHost, gathering: Gathering, peer: Peer): void {
+    const leg = gathering.asked.get(peer);
+    if (leg === undefined || leg.vote !== null) return;
+    gathering.asked.delete(peer);
+    gathering.apart.delete(peer);
+    peer.pending.leave(0);
+    peer.answers.givenUp(0, this.nowMs);
+    this.conclude(host, gathering);
   }
 
   tick(host: CommandHost): void {

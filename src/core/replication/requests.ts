@@ -320,9 +320,13 @@ export function readResponseHead(body: Buffer): ResponseHead | null {
   return { id: body.readUInt32LE(0), status: body[4], hlc };
 }
 
-/** Answer to a request that was routed by another ring. */
-export function encodeRingDiffers(id: number, hlc: number): Buffer {
-  return responseHead({ id, status: STATUS_RING_DIFFERS, hlc }, 0);
+/** Answer to a request for which nothing was done: it was routed by another ring, or refused. */
+export function encodeNothingDone(
+  id: number,
+  status: typeof STATUS_RING_DIFFERS | typeof STATUS_REFUSED,
+  hlc: number,
+): Buffer {
+  return responseHead({ id, status, hlc }, 0);
 }
 
 const REPLY_HEAD_BYTES = 48;

@@ -192,6 +192,17 @@ describe('a read at quorum', () => {
     expect(restarted.receipt.owners).toBe(2);
   });
 
+  it('asks the next owner at once when one refuses', () => {
+    const reader = new Reader(true);
+    reader.goBy(['B', 'C']);
+    reader.read();
+    const [first] = [...reader.asked.keys()];
+    reader.reads.refused(host, reader.peer(first), reader.asked.get(first) ?? 0);
+    const second = first === 'B' ? 'C' : 'B';
+    reader.answer(second, STATUS_OLDER);
+    expect(reader.text).toBe('+OK');
+  });
+
   it('waits for those that count since the ring has changed, and says at its time that they were too few', () => {
     const reader = new Reader(true);
     reader.goBy(['B', 'C']);
