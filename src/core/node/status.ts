@@ -194,6 +194,7 @@ export function nodeStatus(parts: StatusParts): Status {
     records_refused: replicator.stats.recordsRefused,
     records_unknown: replicator.stats.recordsUnknown,
     records_drifted: replicator.stats.recordsDrifted,
+    records_nobodys: replicator.stats.recordsNobodys,
     records_malformed: replicator.stats.recordsMalformed,
     records_loaded: parts.loader.stats.applied,
     records_load_refused: parts.loader.stats.refused,

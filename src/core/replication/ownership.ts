@@ -25,6 +25,8 @@ export const CATCH_UP_MS = 1000;
 const SILENT_OWNER_MS = 10_000;
 /** One that said, whenever, that it has everything is asked within this time, whatever the number of members: rounds go by chance. */
 const UNASKED_OWNER_MS = 20_000;
+/** Rings gone by before that are remembered. */
+const RINGS_LEFT_MAX = 8;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
 
@@ -43,6 +45,7 @@ export class Ownership {
   private members: readonly RingMember[] = [];
   private previous: Placement | null = null;
   private placedHash = -1;
+  private readonly ringsLeft = new Set<number>();
   /** Per partition: the other owners as peers, in order. */
   private others: Peer[][] = [];
   /** Per partition: this node's place among the owners; -1 when it is none. */
@@ -117,6 +120,8 @@ export class Ownership {
   refresh(nowMs: number, recovered: boolean): void {
     const hash = this.ring.hash();
     if (hash !== this.placedHash) {
+      if (this.placedHash >= 0) this.leaveRing(this.placedHash);
+      this.ringsLeft.delete(hash);
       this.placedHash = hash;
       this.ringChangedAtMs = nowMs;
       // The oldest is kept until everything is ready: only its owners are sure to hold what is still to be fetched.
@@ -343,6 +348,19 @@ export class Ownership {
     for (let at = 0; same && at < primaries.length; at++) same = primaries[at] === this.primaries[at];
     this.primaries = primaries;
     if (!same) this.slotMapVersion++;
+  }
+
+  private leaveRing(hash: number): void {
+    this.ringsLeft.add(hash);
+    for (const oldest of this.ringsLeft) {
+      if (this.ringsLeft.size <= RINGS_LEFT_MAX) break;
+      this.ringsLeft.delete(oldest);
+    }
+  }
+
+  /** Whether whoever goes by a ring is behind: this node has gone by it, and by another since. */
+  hasLeft(ringHash: number): boolean {
+    return this.ringsLeft.has(ringHash);
   }
 
   /** What a node that was alone has nothing of may be with those it meets. */

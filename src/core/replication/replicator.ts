@@ -95,6 +95,7 @@ export class Replicator {
     recordsRefused: 0,
     recordsUnknown: 0,
     recordsDrifted: 0,
+    recordsNobodys: 0,
     recordsMalformed: 0,
     messagesAbandoned: 0,
     messagesRefused: 0,
@@ -264,7 +265,7 @@ export class Replicator {
     this.progress++;
   }
 
-  /** A peer took a message but for some of its records: it had no room, or our clock is too far ahead for it. */
+  /** A peer took a message but for some of its records: it had no room, our clock is too far ahead for it, or it owns their partition no more. */
   private refused(peer: Peer, message: SentMessage, positions: readonly number[], durable: boolean): void {
     this.stats.messagesRefused++;
     peer.pace.refused(this.nowMs);
@@ -289,8 +290,10 @@ export class Replicator {
     const received: Received = { ringDiffers: false, spread: false, missing: [] };
     if (end - start < RECORDS_HEADER_BYTES) return received;
     const number = recordsNumber(body, start);
-    received.ringDiffers = recordsRingHash(body, start) !== this.ownership.ringHash;
+    const ringHash = recordsRingHash(body, start);
+    received.ringDiffers = ringHash !== this.ownership.ringHash;
     received.spread = !received.ringDiffers;
+    const isBehind = received.ringDiffers && this.ownership.hasLeft(ringHash);
     let refused: number[] | null = null;
     let position = 0;
     for (let at = start + RECORDS_HEADER_BYTES; at < end; ) {
@@ -300,7 +303,7 @@ export class Replicator {
         return received;
       }
       this.stats.recordsReceived++;
-      if (!this.take(peer, body, at, length, received)) {
+      if (!this.take(peer, body, at, length, received) || (isBehind && this.isNobodys(body, at))) {
         refused ??= [];
         refused.push(position);
       }
@@ -313,6 +316,18 @@ export class Replicator {
     }
     peer.acks.note(number, this.wal.lastBatch, refused, viaStream);
     return received;
+  }
+
+  /**
+   * Whether nobody would ask this node for a record: it owns the partition no more and has handed it over. A sender that is behind takes it
+   * for an owner; what it holds is brought to the owners, but does not count as acknowledged by one.
+   */
+  private isNobodys(body: Buffer, at: number): boolean {
+    if (recordType(body, at) === TYPE_FLUSH) return false;
+    const partition = this.partitionOf(body, at);
+    if (this.ownership.owns(partition) || this.ownership.handedPartitions.has(partition)) return false;
+    this.stats.recordsNobodys++;
+    return true;
   }
 
   /** A record that came as an answer, not in a link's message: verified, merged and logged like any other. */

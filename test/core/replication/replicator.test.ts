@@ -21,7 +21,9 @@ const NOW_MS = 1_700_000_000_000;
 const DRIFT_MS = 500;
 const DAY_MS = 86_400_000;
 
-function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Operations; peers?: Peer[] } = {}) {
+function bench(
+  options: { hasRoom?: (bytes: number) => boolean; operations?: Operations; peers?: Peer[]; gaveUp?: boolean } = {},
+) {
   const store = new Store({
     memoryBytesMax: 1 << 20,
     segmentBytes: 4096,
@@ -33,7 +35,9 @@ function bench(options: { hasRoom?: (bytes: number) => boolean; operations?: Ope
   const clock = new HybridClock(0, DRIFT_MS);
   const hasRoom = options.hasRoom ?? (() => true);
   const wal = { hasRoom, append: () => true, lastBatch: 3 } as unknown as Wal;
-  const ownership = { owns: () => true } as unknown as Ownership;
+  const left = { ringHash: 0, owns: () => false, handedPartitions: new Set(), hasLeft: (hash: number) => hash === 7 };
+  const owner = { ringHash: 0, owns: () => true, hasLeft: () => false };
+  const ownership = (options.gaveUp ? left : owner) as unknown as Ownership;
   const settings = { partitions: 1, mutations: new Set<string>() };
   const operations = options.operations ?? new Operations(new Pending());
   const peers = { all: () => options.peers ?? [], sendFrame: () => true } as unknown as Peers;
@@ -106,6 +110,27 @@ describe('a record of a type that this version does not know', () => {
       const [body] = origin.acks.takeDatagrams(1, 0);
       expect(readAcks(body, 0, body.length)?.refused.map(({ records }) => records)).toEqual([[1]]);
     }
+  });
+
+  it.each([
+    [7, [[0, 1]]],
+    [8, undefined],
+    [0, undefined],
+  ])('is not said to be taken by one who owns it no more, if it comes by a ring gone by: %i', (ringHash, refused) => {
+    const { replicator, store } = bench({ gaveUp: true });
+    const { link } = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1);
+    for (const key of ['a', 'b']) {
+      const bytes = record({ hlc: hlcFromMs(NOW_MS) }, key, 'value');
+      link.add(bytes, 0, bytes.length, 1, 0, null);
+    }
+    const [message] = link.takeReady(ringHash, 0);
+    const origin = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+    replicator.receive(origin, message.body, 0, message.body.length, false);
+    expect(store.keys(0)).toBe(2);
+    expect(replicator.stats.recordsNobodys).toBe(refused === undefined ? 0 : 2);
+    origin.acks.release(3);
+    const [body] = origin.acks.takeDatagrams(1, 0);
+    expect(readAcks(body, 0, body.length)?.refused.map(({ records }) => records)).toEqual(refused ?? []);
   });
 
   it('is counted and done with if its kind is never to be sent, or it is malformed: it would come for ever', () => {
