@@ -18,6 +18,7 @@ it.each([
   [264, 'a read behind a forwarded command went along with it and missed a write made here'],
   [290, 'a deleted value came back from a forwarded copy that was late'],
   [299, 'nodes waited for a founder to hand over partitions in which it had nothing'],
+  [368, 'a node whose clock was ahead took what was on its way for settled, and repaired it'],
   [501, 'a node whose clock was behind a flush offered what the flush had taken, again and again'],
   [522, 'a wiped node never heard of the ring: it was told before it knew who spoke'],
   [1227, 'MSET answered that nothing had changed when some of its keys had been written'],

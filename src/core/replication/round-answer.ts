@@ -84,7 +84,8 @@ export class RoundAnswer {
           vectorBytes += vector.length;
         }
       } else if (this.comparesRecords(peer, partition, body[at + 2])) {
-        if (!sameFlush) {
+        // By a wrong clock, what is on its way to the peer would count as settled.
+        if (!sameFlush || this.floors.drifted) {
           doubted.add(partition);
           continue;
         }
