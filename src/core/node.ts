@@ -601,7 +601,7 @@ export class HearsayNode implements Machine {
     this.members.ringChanged(this.monotonicMs);
     this.rooms.ownership.refresh(this.monotonicMs, false);
     if (!this.mutations.has('ring-kept-to-itself')) this.rooms.ring.announceToAll(this.rooms.peers);
-    this.rooms.antiEntropy.hasten();
+    this.rooms.antiEntropy.ringChanged();
     this.host.forgetView();
   }
 

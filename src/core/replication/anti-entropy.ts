@@ -191,6 +191,12 @@ export class AntiEntropy {
     this.catchUp.forget(peer);
   }
 
+  /** The ring is another. */
+  ringChanged(): void {
+    this.foreign.ringChanged();
+    this.hasten();
+  }
+
   /** Rounds begin soon: the ring or the members changed. */
   hasten(): void {
     this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now + EAGER_MS);

@@ -144,9 +144,12 @@ export class FloorDesk {
     return true;
   }
 
-  /** A partition was given away with all that was here of it: what is absent says nothing any more. */
-  gaveAway(partition: number): void {
-    if (this.floors.floor[partition] > 0) this.write([[partition, 0]]);
+  /**
+   * A partition is about to be given away with all that is here of it: what is absent says nothing any more. False, and nothing changed, if the
+   * log has no room to say so.
+   */
+  giveAway(partition: number): boolean {
+    return this.floors.floor[partition] === 0 || this.write([[partition, 0]]);
   }
 
   // --- What nodes tell each other -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
  * from here. anti-entropy.ts hands it each owner's vector; what the vector does not cover is pushed by the repair queues.
  * Guarded: a partition is dropped only when a walk over ALL its records found each covered by the vector of every owner, and nothing
  * was taken in since: the walk looks at the records, because this node's own vector may claim less than it holds. Walks are sliced and
- * go on where they stood: an owner's vector only grows while its start lasts.
+ * go on where they stood: an owner's vector only grows while its start lasts and the ring is the same.
  */
 import { recordKeyEnd, recordKeyStart } from '../record/record.js';
 import type { Store } from '../store/store.js';
@@ -56,6 +56,12 @@ export class Foreign {
 
   beginRound(): void {
     this.looksLeft = LOOKS_PER_ROUND;
+  }
+
+  /** The ring is another: who was an owner may have given the partition up since, and own it again. */
+  ringChanged(): void {
+    this.covered.clear();
+    this.passes.clear();
   }
 
   /** A new start of a peer: what it was known to have may be gone. */
@@ -116,9 +122,9 @@ export class Foreign {
     for (const owner of all) if (!owners.has(owner.id) || owner.state !== 'alive') return;
     if (all.length === 0) return;
     this.forgetPartition(partition);
+    if (!this.floorDesk.giveAway(partition)) return;
     this.store.clearPartition(partition);
     this.replicator.noteCleared(partition);
-    this.floorDesk.gaveAway(partition);
     this.ownership.handedOff(partition);
     this.stats.handedOff++;
   }

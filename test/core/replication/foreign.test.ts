@@ -33,6 +33,7 @@ function bench(records: number) {
   const handed: number[] = [];
   const pushed: string[] = [];
   const catchingUp = new Set<Peer>();
+  const log = { hasRoom: true };
   const ownership = {
     owns: () => false,
     otherOwners: () => owners,
@@ -48,7 +49,7 @@ function bench(records: number) {
     ownership,
     replicator as unknown as Replicator,
     queues as unknown as RepairQueues,
-    { gaveAway: () => {} } as unknown as FloorDesk,
+    { giveAway: () => log.hasRoom } as unknown as FloorDesk,
   );
   const seen = (through: number): Vector => {
     const vector = new Vector();
@@ -60,7 +61,7 @@ function bench(records: number) {
     foreign.refresh(0);
     foreign.compare(peer, 0, vector);
   };
-  return { store, foreign, owners, handed, pushed, catchingUp, replicator, seen, round };
+  return { store, foreign, owners, handed, pushed, catchingUp, log, replicator, seen, round };
 }
 
 describe('a partition that is held and not owned', () => {
@@ -73,6 +74,27 @@ describe('a partition that is held and not owned', () => {
     round(owners[1], seen(5));
     expect(handed).toEqual([0]);
     expect(store.holdsAny(0)).toBe(false);
+  });
+
+  it('stays until the log has room to say that it has gone', () => {
+    const { store, log, owners, handed, seen, round } = bench(5);
+    log.hasRoom = false;
+    for (const owner of owners) round(owner, seen(5));
+    expect(store.holdsAny(0)).toBe(true);
+    log.hasRoom = true;
+    expect(handed).toEqual([]);
+    for (const owner of owners) round(owner, seen(5));
+    expect(handed).toEqual([0]);
+  });
+
+  it('stays when the ring changed since an owner was found to have all of it', () => {
+    const { foreign, handed, owners, seen, round } = bench(5);
+    round(owners[0], seen(5));
+    foreign.ringChanged();
+    round(owners[1], seen(5));
+    expect(handed).toEqual([]);
+    round(owners[0], seen(5));
+    expect(handed).toEqual([0]);
   });
 
   it('stays when something was taken in since an owner was found to have all of it', () => {
