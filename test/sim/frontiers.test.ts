@@ -144,3 +144,25 @@ it('what a node wrote alone before it died is had by the others soon after its r
     expect([seed, had.filter((value) => value === 'null').length]).toEqual([seed, 0]);
   }
 });
+
+it('a node that left and comes back is ready though the others have forgotten a start whose writes it meets, and have forgotten deletes', () => {
+  const scenario = new Scenario({ seed: 9, settings: { floorMarginMs: 2_000, maxClockDriftMs: 500 } });
+  write(scenario, 1, 'kept', 100);
+  for (let each = 0; each < 100; each++) scenario.text(each % 3, 'SET', `brief${each}`, 'v', 'PX', '1500');
+  scenario.rest(1_000);
+  const load = (rounds: number): void => {
+    for (let each = 0; each < rounds; each++) scenario.ask(each % 3, 'SET', `live${each % 90}`, `v${each}`);
+  };
+  load(200);
+  scenario.kill(1);
+  load(100);
+  scenario.rest(3_000);
+  scenario.start(1);
+  scenario.untilReady();
+  expect(scenario.text(2, 'HEARSAY.LEAVE')).toBe('OK');
+  scenario.until(60_000, () => (scenario.cluster.nodes[2].up ? 'node 2 is there still' : null));
+  scenario.rest(18_000);
+  scenario.start(2);
+  scenario.untilReady();
+  expect(scenario.text(2, 'GET', 'kept7')).toBe('kept-1-7');
+});

@@ -150,7 +150,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
   });
   const floors = new Floors({ ...options, marginMs: config.floorMarginMs, graceMs: config.tombstoneGraceMs });
   floors.floor.set(state.floors);
-  frontiers.begin(actor, floors.floor, ownership.fetching);
+  frontiers.begin(actor, floors.floor, ownership.fetching, ownership.ownings);
   const floorDesk = new FloorDesk({ log: ports.log }, floors, store, wal, clock, ownership, peers, {
     partitions: config.partitions,
     intervalMs: config.antiEntropyIntervalMs,

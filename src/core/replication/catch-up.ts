@@ -253,8 +253,9 @@ export class CatchUp {
       }
       return -1;
     }
-    this.finish(pull);
     const counts = !pull.recent && pull.fromSource && pull.owning === this.ownings[pull.partition];
+    if (counts && pull.cover !== null) this.frontiers.walked(pull.partition, pull.cover.floor);
+    this.finish(pull);
     return counts ? pull.partition : -1;
   }
 

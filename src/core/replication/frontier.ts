@@ -47,6 +47,9 @@ export class Frontiers {
   /** Per partition: every record stamped at or below has been seen here (floors.ts). */
   private floors: Float64Array;
   private fetching: Uint8Array;
+  private ownings: Uint32Array;
+  /** Per partition: the owning in which all that a source held was walked through. */
+  private readonly walkedIn: Float64Array;
   /** The same by what the members were found to have, whether or not there was anything to forget; kept in the notes. */
   private readonly seen: Float64Array;
   private actor = 0;
@@ -71,6 +74,8 @@ export class Frontiers {
     this.floors = new Float64Array(partitions);
     this.seen = new Float64Array(partitions);
     this.fetching = new Uint8Array(partitions);
+    this.ownings = new Uint32Array(partitions);
+    this.walkedIn = new Float64Array(partitions).fill(-1);
     this.recentCount = recentWrites;
     this.recent = new Uint32Array(partitions * this.recentCount);
     for (let partition = 0; partition < partitions; partition++) this.vectors.push(new Vector());
@@ -78,12 +83,18 @@ export class Frontiers {
 
   /**
    * What was recovered is another start's; from now on this node writes as `actor`. `floors` stay live, and so does `fetching`: 1 for a
-   * partition whose floor says nothing, because it was reached before the node came to own what it now fetches.
+   * partition whose floor says nothing, because it was reached before the node came to own what it now fetches; `ownings` counts how often it did.
    */
-  begin(actor: number, floors: Float64Array = this.floors, fetching: Uint8Array = this.fetching): void {
+  begin(
+    actor: number,
+    floors: Float64Array = this.floors,
+    fetching: Uint8Array = this.fetching,
+    ownings: Uint32Array = this.ownings,
+  ): void {
     this.actor = actor;
     this.floors = floors;
     this.fetching = fetching;
+    this.ownings = ownings;
     // What an earlier start has seen is on its way to nobody.
     for (const vector of this.vectors) {
       vector.mark();
@@ -163,12 +174,24 @@ export class Frontiers {
 
   /** Every record of a partition stamped at or below has been seen here. */
   floor(partition: number): number {
-    return this.fetching[partition] === 1 ? 0 : Math.max(this.floors[partition], this.seen[partition]);
+    if (this.fetching[partition] === 0) return Math.max(this.floors[partition], this.seen[partition]);
+    return this.isWalked(partition) ? this.seen[partition] : 0;
+  }
+
+  /** All that a source held was merged here, in the present owning; the floor of its vector was `hlc` as the walk began. */
+  walked(partition: number, hlc: number): void {
+    this.walkedIn[partition] = this.ownings[partition];
+    this.raise(partition, hlc);
+  }
+
+  private isWalked(partition: number): boolean {
+    return this.walkedIn[partition] === this.ownings[partition];
   }
 
   /** Every member with a say has seen every record of a partition stamped at or below `hlc`. */
   raise(partition: number, hlc: number): void {
-    if (hlc > this.seen[partition] && this.fetching[partition] === 0) this.seen[partition] = hlc;
+    if (this.fetching[partition] === 1 && !this.isWalked(partition)) return;
+    if (hlc > this.seen[partition]) this.seen[partition] = hlc;
   }
 
   /** Where the hash of the key of this node's write `sequence` stands in `recent`. */
