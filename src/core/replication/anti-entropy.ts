@@ -149,6 +149,7 @@ export class AntiEntropy {
     this.now = nowMs;
     this.wall = wallMs;
     this.catchUp.nowMs = nowMs;
+    this.catchUp.wallMs = wallMs;
     this.trie.wallMs = wallMs;
   }
 
@@ -478,7 +479,7 @@ export class AntiEntropy {
     const lacked = owns ? this.fetch(peer, partition, vector) : 0;
     // The starts that everybody has all of are gone from a source's vector, and may stand in this one: no hash would ever be the same.
     const isWhole = owns && lacked === 0 && !this.ownership.isReady(partition) && this.isHeardSource(peer, partition);
-    if (isWhole) this.frontiers.raise(partition, vector.floor);
+    if (isWhole) this.frontiers.raise(partition, Math.min(vector.floor, hlcFromMs(this.wall)));
     const lag = theirs ? vector.lacked(this.frontiers.of(partition), this.quietHlc) : 0;
     this.lags.note(peer.id, partition, lag);
     if (owns && lag > 0 && (message.flags & VECTOR_ASKS) !== 0) {

@@ -126,7 +126,7 @@ export class CatchUpSource {
   }
 
   private answer(peer: Peer, pull: PullMessage): void {
-    const { partition, cursor, token, vector } = pull;
+    const { partition, cursor, vector } = pull;
     this.asked = vector;
     this.partition = partition;
     this.bytes = 0;
@@ -144,7 +144,7 @@ export class CatchUpSource {
     const first = cursor === 0 || this.options.mutations.has('cover-as-of-the-end');
     const flags =
       (recent ? PULL_RECENT : 0) | (nextCursor < 0 ? SLICE_END : 0) | (this.store.isLossy(partition) ? SLICE_LOSSY : 0);
-    this.reply(peer, { ...pull, token }, flags, Math.max(0, nextCursor), first ? here : null);
+    this.reply(peer, pull, flags, Math.max(0, nextCursor), first ? here : null);
   }
 
   private reply(peer: Peer, pull: PullMessage, flags: number, nextCursor: number, vector: Vector | null): void {

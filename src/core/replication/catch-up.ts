@@ -14,6 +14,7 @@
  * Bounded: one slice under way per peer, one pull per partition; what is merged per tick is as catch-up-pace.ts has it, the rest of a
  * slice waits.
  */
+import { hlcFromMs } from '../base/hlc.js';
 import { FRAME_PULL } from '../gossip/frames.js';
 import { recordBytes } from '../record/record.js';
 import type { Store } from '../store/store.js';
@@ -90,6 +91,7 @@ const HASHES = 2 ** 32;
 
 export class CatchUp {
   nowMs = 0;
+  wallMs = 0;
   /** By partition, in order of arrival. */
   private readonly pulls = new Map<number, Pull>();
   /** The pull whose slice is under way, by peer. */
@@ -254,7 +256,9 @@ export class CatchUp {
       return -1;
     }
     const counts = !pull.recent && pull.fromSource && pull.owning === this.ownings[pull.partition];
-    if (counts && pull.cover !== null) this.frontiers.walked(pull.partition, pull.cover.floor);
+    // Nobody has seen all of what is stamped ahead of this node's clock.
+    const mostHlc = hlcFromMs(this.wallMs);
+    if (counts && pull.cover !== null) this.frontiers.walked(pull.partition, Math.min(pull.cover.floor, mostHlc));
     this.finish(pull);
     return counts ? pull.partition : -1;
   }

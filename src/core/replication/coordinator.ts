@@ -334,7 +334,7 @@ export class Coordinator {
     const { writes } = this.replicator;
     if (writes > before + 1) caller.wrote.note(actor, before + 1, partition);
     caller.wrote.note(actor, writes, partition);
-    if (command.firstKey === 0) return;
+    if (command.lastKey === command.firstKey) return;
     const last = lastKeyOf(command, args.count);
     for (let index = command.firstKey + command.step; index <= last; index += command.step) {
       caller.wrote.note(actor, writes, partitionOf(args.buffer, args.starts[index], args.ends[index], partitions));

@@ -17,9 +17,13 @@ interface Owed {
   readonly key: Buffer;
 }
 
+interface Queue {
+  readonly owed: Owed[];
+  keyBytes: number;
+}
+
 export class RepairQueues {
-  private readonly byPeer = new Map<string, Owed[]>();
-  private readonly keyBytes = new Map<string, number>();
+  private readonly byPeer = new Map<string, Queue>();
   sent = 0;
   dropped = 0;
 
@@ -31,7 +35,7 @@ export class RepairQueues {
   /** Keys waiting, over all peers. */
   get size(): number {
     let total = 0;
-    for (const queue of this.byPeer.values()) total += queue.length;
+    for (const { owed } of this.byPeer.values()) total += owed.length;
     return total;
   }
 
@@ -40,28 +44,22 @@ export class RepairQueues {
   }
 
   forget(peer: Peer): void {
-    this.end(peer.id);
-  }
-
-  private end(id: string): void {
-    this.byPeer.delete(id);
-    this.keyBytes.delete(id);
+    this.byPeer.delete(peer.id);
   }
 
   /** False if the queue is full. */
   add(peer: Peer, partition: number, key: Buffer): boolean {
     let queue = this.byPeer.get(peer.id);
     if (queue === undefined) {
-      queue = [];
+      queue = { owed: [], keyBytes: 0 };
       this.byPeer.set(peer.id, queue);
     }
-    const bytes = (this.keyBytes.get(peer.id) ?? 0) + key.length;
-    if (queue.length >= QUEUE_MAX || bytes > QUEUE_BYTES_MAX) {
+    if (queue.owed.length >= QUEUE_MAX || queue.keyBytes + key.length > QUEUE_BYTES_MAX) {
       this.dropped++;
       return false;
     }
-    this.keyBytes.set(peer.id, bytes);
-    queue.push({ partition, key });
+    queue.keyBytes += key.length;
+    queue.owed.push({ partition, key });
     return true;
   }
 
@@ -70,21 +68,22 @@ export class RepairQueues {
     for (const [id, queue] of this.byPeer) {
       const peer = peers.get(id);
       if (peer === undefined || peer.state === 'dead' || peer.state === 'left') {
-        this.end(id);
+        this.byPeer.delete(id);
         continue;
       }
       let sent = 0;
-      while (sent < queue.length && sent < REPAIRS_PER_TICK && peer.link.unackedBytes < WINDOW_FOR_REPAIR_BYTES) {
-        const { partition, key } = queue[sent++];
-        this.keyBytes.set(id, (this.keyBytes.get(id) ?? 0) - key.length);
+      const { owed } = queue;
+      while (sent < owed.length && sent < REPAIRS_PER_TICK && peer.link.unackedBytes < WINDOW_FOR_REPAIR_BYTES) {
+        const { partition, key } = owed[sent++];
+        queue.keyBytes -= key.length;
         const hash = this.store.hasher.hash(key, 0, key.length);
         if (this.store.find(partition, hash, key, 0, key.length)) {
           this.replicator.offer(peer, this.store.buffer, this.store.offset);
           this.sent++;
         }
       }
-      if (sent === queue.length) this.end(id);
-      else queue.splice(0, sent);
+      if (sent === owed.length) this.byPeer.delete(id);
+      else owed.splice(0, sent);
     }
   }
 }
