@@ -179,6 +179,7 @@ export function nodeStatus(parts: StatusParts): Status {
     snapshots: memory.snapshots,
     snapshot_bytes: memory.snapshotBytes,
     snapshots_too_old: memory.snapshotsTooOld,
+    merge_values_lost: parts.store.valuesLost,
     siblings_many: parts.siblingWatch.noted,
     siblings_warnings: parts.siblingWatch.warned,
     siblings_warnings_dropped: parts.siblingWatch.dropped,

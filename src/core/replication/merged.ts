@@ -2,7 +2,7 @@
  * What the log is told of a merge: the record as it came, or, where the merge made one of both, that. The replicator and the loader
  * call it. Guarded: room for what a merge may make is asked for before anything changes.
  */
-import { recordBytes, recordKeyEnd, recordKeyStart } from '../record/record.js';
+import { RECORD_BYTES_MAX, recordBytes, recordKeyEnd, recordKeyStart } from '../record/record.js';
 import { MERGE_DERIVED, type MergeOutcome } from '../store/merging.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
@@ -17,9 +17,9 @@ export function logMerged(store: Store, wal: Wal, outcome: MergeOutcome, bytes: 
   return isLogged || wal.append(bytes, offset, recordBytes(bytes, offset));
 }
 
-/** Bytes of log that a value of a merge type may take with what stands for its key. */
+/** Bytes of log that a value of a merge type may take with what stands for its key: what no record could hold, the merge lets go. */
 export function mergedBytesMax(store: Store, partition: number, hash: number, bytes: Buffer, offset: number): number {
   const length = recordBytes(bytes, offset);
   const known = store.find(partition, hash, bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset));
-  return known ? length + recordBytes(store.buffer, store.offset) : length;
+  return known ? Math.min(length + recordBytes(store.buffer, store.offset), RECORD_BYTES_MAX) : length;
 }

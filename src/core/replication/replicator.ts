@@ -54,6 +54,8 @@ const GIVE_UP_MS = 3000;
 /** Hints handed over per peer and tick while its window has room. */
 const HINTS_PER_TICK = 1024;
 const WINDOW_FOR_HINTS_BYTES = 1024 * 1024;
+/** Log lines about values that merges let go come this far apart at least. */
+const LOST_LINE_MS = 1000;
 
 export interface ReplicatorOptions {
   partitions: number;
@@ -83,6 +85,8 @@ export class Replicator {
   private flushedAtCount = -1;
   nowMs = 0;
   wallMs = 0;
+  private lostTold = 0;
+  private nextLostLineAtMs = 0;
   /** Per partition not owned: 1 when a record of it was taken in since the last round that offered it to the owners. */
   readonly foreignTouched: Uint8Array;
   private readonly scratch = Buffer.alloc(1024);
@@ -184,6 +188,7 @@ export class Replicator {
 
   /** What was not acknowledged in time goes by stream, then becomes hints; hints of live peers are handed over. */
   tick(): void {
+    this.tellLost();
     for (const peer of this.peers.all()) {
       const reachable = peer.state === 'alive' || peer.state === 'suspect';
       if (peer.link.unackedMessages > 0) {
@@ -194,6 +199,16 @@ export class Replicator {
       }
       if (peer.state === 'alive' && peer.connected && peer.hints.waiting > 0) this.handOver(peer);
     }
+  }
+
+  private tellLost(): void {
+    const { valuesLost } = this.store;
+    if (valuesLost === this.lostTold || this.nowMs < this.nextLostLineAtMs) return;
+    this.nextLostLineAtMs = this.nowMs + LOST_LINE_MS;
+    this.ports.log.warn('what two copies of a key had together is more than a record holds: the oldest values went', {
+      values: valuesLost - this.lostTold,
+    });
+    this.lostTold = valuesLost;
   }
 
   /** The stream to a peer is open again: what the former one carried leaves by this one. */

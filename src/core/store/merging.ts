@@ -58,6 +58,8 @@ export interface MergeTarget extends Flushed {
   /** Lets a copy of a record stand for its key. */
   take(partition: number, hash: number, source: Buffer, at: number): MergeOutcome;
   refuse(): MergeOutcome;
+  /** A merge let values go, because no record could hold all that both sides had. */
+  noteLost(values: number): void;
   /** What was deleted at or below may be forgotten. */
   floorHlcOf(partition: number): number;
 }
@@ -134,7 +136,9 @@ export function mergeFound(
   source: Buffer,
   at: number,
 ): MergeOutcome {
-  switch (mergeRecords(source, at, target.buffer, target.offset, target, made)) {
+  const verdict = mergeRecords(source, at, target.buffer, target.offset, target, made);
+  if (made.valuesLost > 0) target.noteLost(made.valuesLost);
+  switch (verdict) {
     case BOTH_STAND:
       return MERGE_EQUAL;
     case RIGHT_STANDS:

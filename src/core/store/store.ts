@@ -133,6 +133,8 @@ export class Store implements MergeTarget {
   words: Int32Array = EMPTY_WORDS;
   digestLow = 0;
   digestHigh = 0;
+  /** Values that merges let go: no record could hold all that two copies had. */
+  valuesLost = 0;
   private refused = 0;
   /** The segment the record in hand lies in. */
   private held = NONE;
@@ -568,6 +570,10 @@ export class Store implements MergeTarget {
     if (!this.fits(segmentBytes * ROOMY_SEGMENTS + RUN_BYTES_MAX)) return false;
     this.roomyBytes = segmentBytes;
     return true;
+  }
+
+  noteLost(values: number): void {
+    this.valuesLost += values;
   }
 
   /** Counts what is not taken in. */

@@ -14,6 +14,8 @@ export class Made {
   words: Int32Array = wordsOf(this.bytes);
   /** Its length; 0 while there is none. */
   length = 0;
+  /** Values that the last merge let go, because no record could hold all that both sides had. */
+  valuesLost = 0;
 
   /** Room for a record of `length` bytes, its old content lost. */
   begin(length: number): Buffer {

@@ -20,7 +20,7 @@ export const RIGHT_STANDS = 2;
 export const MADE = 3;
 /** A flush covers all that there would be. */
 export const GONE = 4;
-/** What would become of both passes a bound of the type. */
+/** What would become of both passes a bound of the type: types.ts says which stands. */
 export const TOO_LARGE = 5;
 export type Verdict =
   | typeof BOTH_STAND

@@ -51,7 +51,7 @@ import {
   join,
   lift,
   type SiblingSet,
-  valueBytes,
+  trim,
   flushed as withoutFlushed,
 } from './siblings.js';
 import { CHAINS_DECODED_MAX, decodeSet, encodeSet, forEachChain, SIBLINGS_DECODED_MAX } from './siblings-codec.js';
@@ -157,9 +157,10 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
   // Of a SET or DEL that the siblings do not stand upon nothing but itself may be left.
   if (leftIsSet && byBase > 0 && isAlone(joined, left, leftAt)) return LEFT_STANDS;
   if (rightIsSet && byBase < 0 && isAlone(joined, right, rightAt)) return RIGHT_STANDS;
-  const set = flush.flushedHlc > 0 ? withoutFlushed(joined, flush.flushedHlc, flush.flushedActor) : joined;
-  if (set.chains.length > CHAINS_DECODED_MAX || set.siblings.length > SIBLINGS_DECODED_MAX) return TOO_LARGE;
-  if (valueBytes(set) > VALUE_BYTES_MAX) return TOO_LARGE;
+  const whole = flush.flushedHlc > 0 ? withoutFlushed(joined, flush.flushedHlc, flush.flushedActor) : joined;
+  if (whole.chains.length > CHAINS_DECODED_MAX) return TOO_LARGE;
+  const set = trim(whole, VALUE_BYTES_MAX, SIBLINGS_DECODED_MAX);
+  made.valuesLost = whole.siblings.length - set.siblings.length;
   putSet(set, left, recordKeyStart(left, leftAt), recordKeyEnd(left, leftAt), made);
   if (isFlushed(made.bytes, 0, flush)) return GONE;
   const isLeft = isMade(left, leftAt, made);

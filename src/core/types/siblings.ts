@@ -20,7 +20,7 @@ import {
   withDot,
 } from './cover.js';
 
-/** Values of one key past which a write is refused; merges may pass it, for they lose nothing. */
+/** Values of one key past which a write is refused; merges may pass it, and lose something only where no record could hold it (`trim`). */
 export const SIBLINGS_MAX = 100;
 /** Values of one key at which a write is worth a warning. */
 export const SIBLINGS_WARNED = 25;
@@ -99,6 +99,21 @@ export function expire(set: SiblingSet, expireAtMs: number, hlc: number): Siblin
     sibling.hlc < hlc && sibling.expiryHlc < hlc ? { ...sibling, expireAtMs, expiryHlc: hlc } : sibling,
   );
   return { ...set, siblings };
+}
+
+/**
+ * The set with as many of its values, the last writer's first, as `bytesMax` and `countMax` take. What goes stays covered, as if its
+ * writer had been seen: so it goes on every owner that meets this set, and none brings it back, in whatever order they meet.
+ */
+export function trim(set: SiblingSet, bytesMax: number, countMax: number): SiblingSet {
+  let bytes = 0;
+  let kept = 0;
+  for (const { value } of set.siblings) {
+    bytes += value.length;
+    if (bytes > bytesMax || kept === countMax) break;
+    kept++;
+  }
+  return kept === set.siblings.length ? set : { ...set, siblings: set.siblings.slice(0, kept) };
 }
 
 /** When the last of its values ends; 0 if one does not, or there is none. */

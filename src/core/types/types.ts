@@ -4,11 +4,19 @@
  * who holds which.
  */
 import { compareRecords, compareVersions } from '../record/merge.js';
-import { isMergeType, recordActor, recordHlc, recordType, TYPE_COUNTER } from '../record/record.js';
+import { isMergeType, recordActor, recordEnd, recordHlc, recordType, TYPE_COUNTER } from '../record/record.js';
 import { counterType } from './counter.js';
 import { hyperLogLogType } from './hyperloglog-record.js';
 import type { Made } from './made.js';
-import { BOTH_STAND, type Flushed, LEFT_STANDS, type MergeType, RIGHT_STANDS, type Verdict } from './merge-type.js';
+import {
+  BOTH_STAND,
+  type Flushed,
+  LEFT_STANDS,
+  type MergeType,
+  RIGHT_STANDS,
+  TOO_LARGE,
+  type Verdict,
+} from './merge-type.js';
 import { siblingsType } from './siblings-record.js';
 
 /** By record type, from TYPE_COUNTER on. */
@@ -25,8 +33,8 @@ export function isMergeable(bytes: Buffer, offset: number): boolean {
 }
 
 /**
- * What becomes of two verified states of one key, PUT, TOMBSTONE or merge type. Two different merge types: the later (HLC, actor)
- * stands whole, as a SET would.
+ * What becomes of two verified states of one key, PUT, TOMBSTONE or merge type. Two different merge types, or two states of one that
+ * together would pass a bound of it: the later (HLC, actor) stands whole, as a SET would. `made.valuesLost`: what was let go for want of room.
  */
 export function mergeRecords(
   left: Buffer,
@@ -40,7 +48,13 @@ export function mergeRecords(
   const rightType = mergeTypeOf(recordType(right, rightAt));
   const type = leftType ?? rightType;
   const differ = leftType !== null && rightType !== null && leftType !== rightType;
-  if (type !== null && !differ) return type.merge(left, leftAt, right, rightAt, flushed, made);
+  made.valuesLost = 0;
+  if (type !== null && !differ) {
+    const verdict = type.merge(left, leftAt, right, rightAt, flushed, made);
+    if (verdict !== TOO_LARGE) return verdict;
+    made.valuesLost = 1;
+    return standing(compareWhole(left, leftAt, right, rightAt));
+  }
   const order = differ
     ? compareVersions(
         recordHlc(left, leftAt),
@@ -49,7 +63,22 @@ export function mergeRecords(
         recordActor(right, rightAt),
       ) || recordType(left, leftAt) - recordType(right, rightAt)
     : compareRecords(left, leftAt, right, rightAt);
+  return standing(order);
+}
+
+function standing(order: number): Verdict {
   return order === 0 ? BOTH_STAND : order > 0 ? LEFT_STANDS : RIGHT_STANDS;
+}
+
+/** A total order over records that can not be joined: by version, then by their bytes. */
+function compareWhole(left: Buffer, leftAt: number, right: Buffer, rightAt: number): number {
+  const byVersion = compareVersions(
+    recordHlc(left, leftAt),
+    recordActor(left, leftAt),
+    recordHlc(right, rightAt),
+    recordActor(right, rightAt),
+  );
+  return byVersion || left.compare(right, rightAt, recordEnd(right, rightAt), leftAt, recordEnd(left, leftAt));
 }
 
 /** Whether a flush of this version leaves nothing of a record. */

@@ -1,6 +1,6 @@
 /** What the log is told of a merge, where it has room for some of it only. */
 import { expect, it } from 'vitest';
-import { recordBytes } from '../../../src/core/record/record.js';
+import { RECORD_BYTES_MAX, recordBytes } from '../../../src/core/record/record.js';
 import { logMerged, mergedBytesMax } from '../../../src/core/replication/merged.js';
 import { MERGE_DERIVED } from '../../../src/core/store/merging.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
@@ -41,4 +41,12 @@ it('logs a SET as it came where there is no room for what it and a counter make:
   again.merge('key', counter());
   again.merge('key', set);
   expect(again.value('key')).toBe('101');
+});
+
+it('asks the log for no more room than a record may take: what is more than that, the merge lets go', () => {
+  const shelf = new Shelf({ memoryBytesMax: 64 << 20 });
+  const value = 'v'.repeat(12 << 20);
+  shelf.merge('key', record({ hlc: at(2), actor: 3, sequence: 1 }, 'key', value));
+  const other = record({ hlc: at(3), actor: 4, sequence: 1 }, 'key', value);
+  expect(mergedBytesMax(shelf.store, shelf.partition('key'), shelf.hash('key'), other, 0)).toBe(RECORD_BYTES_MAX);
 });

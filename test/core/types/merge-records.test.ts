@@ -9,6 +9,7 @@ import { sketchOf } from '../../../src/core/types/hyperloglog.js';
 import { SketchChange } from '../../../src/core/types/hyperloglog-record.js';
 import { Made } from '../../../src/core/types/made.js';
 import {
+  BOTH_STAND,
   GONE,
   LEFT_STANDS,
   MADE,
@@ -20,6 +21,7 @@ import { SiblingsChange } from '../../../src/core/types/siblings-change.js';
 import { takeSet } from '../../../src/core/types/siblings-record.js';
 import { isMergeable, mergeRecords } from '../../../src/core/types/types.js';
 import { record } from '../record/records.js';
+import { at, Replica } from './counted.js';
 
 const KEY = Buffer.from('key');
 const NEVER = { flushedHlc: 0, flushedActor: 0 };
@@ -133,5 +135,50 @@ describe.each(Object.entries(kinds))('%s that meet', (_name, kind) => {
     expect(meet(state, state, { flushedHlc: 99, flushedActor: 1 })).not.toBeNull();
     expect(meet(state, state, { flushedHlc: 101, flushedActor: 1 })).toBeNull();
     expect(recordBytes(state, 0)).toBe(state.length);
+  });
+});
+
+describe('two states of a key that no record could hold together', () => {
+  const MIB = 1024 * 1024;
+  const blind = (bytes: number, fill: string) => new SiblingsChange().put(EMPTY_COVER, Buffer.alloc(bytes, fill), 0, 0);
+
+  it('of siblings: the last written stay, as many as there is room for; the others are covered and do not come back', () => {
+    const states = [7, 8, 9].map((actor) =>
+      changed(null, blind(7 * MIB, `${actor}`), { hlc: actor * 100, actor, sequence: 1 }),
+    );
+    const [oldest, older, newest] = states;
+    const made = new Made();
+    const two = meet(oldest, older) as Buffer;
+    expect(takeSet(two, 0).siblings.length).toBe(2);
+    expect(mergeRecords(two, 0, newest, 0, NEVER, made)).toBe(MADE);
+    expect(made.valuesLost).toBe(1);
+    const all = Buffer.from(made.bytes.subarray(0, made.length));
+    expect(takeSet(all, 0).siblings.map(({ actor }) => actor)).toEqual([9, 8]);
+    expect(isMergeable(all, 0)).toBe(true);
+    expect(all.equals(meet(newest, two) as Buffer)).toBe(true);
+    expect(all.equals(meet(meet(newest, oldest) as Buffer, older) as Buffer)).toBe(true);
+    for (const state of states) {
+      expect(mergeRecords(all, 0, state, 0, NEVER, made)).toBe(LEFT_STANDS);
+      expect(made.valuesLost).toBe(0);
+    }
+  });
+
+  it('of any other type: the later stands whole, whichever side it comes from', () => {
+    const halves = [0, 1].map((half) => {
+      let state: Buffer | null = null;
+      for (let actor = 1; actor <= 600; actor++) {
+        const replica = new Replica(half * 10_000 + actor);
+        replica.add(at(half * 1000 + actor), 1);
+        const part = replica.stored as Buffer;
+        state = state === null ? part : meet(state, part);
+      }
+      return state as Buffer;
+    });
+    const [earlier, later] = halves;
+    const made = new Made();
+    expect(mergeRecords(earlier, 0, later, 0, NEVER, made)).toBe(RIGHT_STANDS);
+    expect(made.valuesLost).toBe(1);
+    expect(mergeRecords(later, 0, earlier, 0, NEVER, made)).toBe(LEFT_STANDS);
+    expect(mergeRecords(later, 0, later, 0, NEVER, made)).toBe(BOTH_STAND);
   });
 });

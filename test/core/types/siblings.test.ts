@@ -14,6 +14,7 @@ import {
   remove,
   SIBLINGS_MAX,
   type SiblingSet,
+  trim,
   write,
 } from '../../../src/core/types/siblings.js';
 import {
@@ -177,6 +178,30 @@ describe('siblings', () => {
         expect(bytesOf(join(a, a))).toBe(bytesOf(a));
         expect(bytesOf(join(join(a, b), b))).toBe(bytesOf(join(a, b)));
       }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('comes to the same on every owner, whoever met whom first, where values go because no record could hold them all', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 2, max: 9 }),
+        (seed, steps, bytesMax) => {
+          const world = new Replicas(seed, 3);
+          for (let step = 0; step < steps; step++) world.step();
+          const [a, b, c] = world.replicas.map(({ set }) => trim(set, bytesMax, 3));
+          const meet = (left: SiblingSet, right: SiblingSet): SiblingSet => trim(join(left, right), bytesMax, 3);
+          expect(bytesOf(meet(a, b))).toBe(bytesOf(meet(b, a)));
+          const [one, other] = [meet(meet(a, b), c), meet(a, meet(b, c))];
+          const all = meet(one, other);
+          expect(bytesOf(meet(all, one))).toBe(bytesOf(all));
+          expect(bytesOf(meet(other, all))).toBe(bytesOf(all));
+          for (const each of [a, b, c])
+            expect(bytesOf(meet(all, each)), 'nothing that went comes back').toBe(bytesOf(all));
+        },
+      ),
       { numRuns: 400 },
     );
   });
