@@ -51,6 +51,8 @@ export function takeMade(): Buffer {
 export class Replica {
   stored: Buffer | null = null;
   sequence = 0;
+  /** The sequence of its last INCRBY, known though its copy was given up: upon an older copy of its part it does not go on. */
+  private lastAdd = 0;
   /** How far every owner is known to have come. */
   floorHlc = 0;
   /** Actors that have ended, and when. */
@@ -69,14 +71,14 @@ export class Replica {
       floorHlc: this.floorHlc,
       isPartial: false,
       endHlcOf: (actor: number) => this.ended.get(actor) ?? Number.POSITIVE_INFINITY,
-      continues: () => true,
+      continues: (sequence: number) => sequence === this.lastAdd,
     };
     const stamp = { hlc, actor: this.actor, sequence: this.sequence + 1 };
     if (!change.apply(this.stored, 0, KEY, 0, KEY.length, stamp, limits, made)) {
       this.refusal = change.refusal?.message ?? '';
       return null;
     }
-    this.sequence++;
+    this.lastAdd = ++this.sequence;
     this.stored = takeMade();
     return Number.isNaN(change.total) ? change.bigTotal : BigInt(change.total);
   }

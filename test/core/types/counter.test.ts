@@ -123,6 +123,19 @@ describe('counters that meet', () => {
     );
   });
 
+  it('are not gone on with upon an older copy of a part that came back', () => {
+    const [keeper, one, other] = [new Replica(1), new Replica(11), new Replica(12)];
+    one.add(at(1), 1);
+    other.receive(one.stored);
+    one.add(at(2), 2);
+    keeper.receive(one.stored);
+    one.forget();
+    one.receive(other.stored);
+    one.add(at(3), 4);
+    keeper.receive(one.stored);
+    expect(keeper.textAt(NOW_MS)).toBe('7');
+  });
+
   it('leave every replica with the same bytes once all have met, deletions and SETs among them', () => {
     fc.assert(
       fc.property(history, (steps) => {
