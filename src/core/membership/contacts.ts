@@ -2,7 +2,9 @@
  * The contact points: where a node that knows nobody asks first, and goes on asking for ever, so that two halves that lost
  * each other meet again. Membership ticks it, hands the drained names to the resolver and the answers back, and exchanges
  * lists with the addresses it gets. A contact point is a gossip address or the RESP address of a node whose gossip port is
- * 10,000 above; both are tried. Names are resolved at every try, since what they stand for changes.
+ * 10,000 above. It is tried as it is written first, then both ways, until a member is known to gossip there: on the other port
+ * may listen a node of another cluster, or other software, which is not to be bothered. Names are resolved at every try, since
+ * what they stand for changes.
  */
 import type { Random } from '../base/random.js';
 
@@ -38,6 +40,7 @@ export class Contacts {
   private readonly retryMs: number;
   private names: Set<string> = new Set();
   private nextMs = Number.NEGATIVE_INFINITY;
+  private tries = 0;
 
   constructor(contactPoints: readonly string[], retryMs: number, random: Random) {
     const points = contactPoints.map(parseContactPoint).filter((point) => point !== null);
@@ -54,6 +57,7 @@ export class Contacts {
     if (nowMs < this.nextMs) return false;
     const periodMs = alone ? FIRST_RETRY_MS : this.retryMs;
     this.nextMs = nowMs + periodMs * (0.75 + this.random.below(501) / 1000);
+    this.tries++;
     for (const point of this.points) this.names.add(point.host);
     return true;
   }
@@ -66,13 +70,16 @@ export class Contacts {
     return names;
   }
 
-  /** The gossip addresses to try, now that `name` stands for `hosts`. */
-  resolved(name: string, hosts: readonly string[]): Address[] {
+  /** The gossip addresses to try, now that `name` stands for `hosts`; `isGossip` says whether a member is known by one. */
+  resolved(name: string, hosts: readonly string[], isGossip: (address: Address) => boolean): Address[] {
     const addresses: Address[] = [];
     for (const point of this.points) {
       if (point.host !== name) continue;
       for (const host of hosts.slice(0, HOSTS_MAX)) {
-        for (const port of gossipPorts(point.port)) addresses.push({ host, port });
+        const [written, above] = gossipPorts(point.port);
+        addresses.push({ host, port: written });
+        if (above !== undefined && this.tries > 1 && !isGossip({ host, port: written }))
+          addresses.push({ host, port: above });
       }
     }
     return addresses;

@@ -7,7 +7,7 @@
  */
 import type { Log } from '../../ports/log.js';
 import { Claims } from './claims.js';
-import { Contacts } from './contacts.js';
+import { type Address, Contacts } from './contacts.js';
 import { Conversation } from './conversation.js';
 import { Flaps } from './flaps.js';
 import { deathHoldMs, pushPullPeriodMs, retransmitLimit, suspicionMinMs } from './formulas.js';
@@ -204,13 +204,12 @@ export class Membership {
   /** The addresses that a drained name stands for; empty if it does not resolve. */
   contactResolved(name: string, hosts: readonly string[]): void {
     const request = this.conversation.wholeList(PUSH_PULL_REQUEST, this.nowMs);
-    for (const { host, port } of this.contacts.resolved(name, hosts)) {
-      const known = this.roster
-        .members()
-        .some(
-          (member) =>
-            !isGone(member.state) && member.host === host && (member.port === port || member.respPort === port),
-        );
+    const members = this.roster.members();
+    const isGossip = ({ host, port }: Address) => members.some((each) => each.host === host && each.port === port);
+    for (const { host, port } of this.contacts.resolved(name, hosts, isGossip)) {
+      const known = members.some(
+        (member) => !isGone(member.state) && member.host === host && (member.port === port || member.respPort === port),
+      );
       // A node that came back is probed by the others before it has asked: to know them is not yet to have joined.
       if (!known || !this.conversation.joined) this.outbox.send(host, port, request, true, null);
     }

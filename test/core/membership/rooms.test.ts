@@ -211,6 +211,20 @@ describe('Contacts', () => {
     ]);
   });
 
+  const nobody = () => false;
+
+  it('take the number as it is written first, and bother no port above one where a member gossips', () => {
+    const contacts = new Contacts(['a:7000'], 30_000, new Random(1));
+    const ports = (isGossip: (address: { host: string; port: number }) => boolean) =>
+      contacts.resolved('a', ['10.0.0.1'], isGossip).map(({ port }) => port);
+    expect(contacts.tick(0, true)).toBe(true);
+    expect(ports(nobody)).toEqual([7000]);
+    expect(contacts.tick(1250, true)).toBe(true);
+    expect(ports(nobody)).toEqual([7000, 17_000]);
+    expect(ports(({ host, port }) => host === '10.0.0.1' && port === 7000)).toEqual([7000]);
+    expect(ports(({ port }) => port === 17_000)).toEqual([7000, 17_000]);
+  });
+
   it('try every second while alone, every half minute after, and resolve names each time', () => {
     const contacts = new Contacts(['cache:7000', 'cache:7001', 'b:7000'], 30_000, new Random(1));
     const tries = (fromMs: number, toMs: number, alone: boolean) => {
@@ -227,11 +241,11 @@ describe('Contacts', () => {
     expect(calm).toBeLessThanOrEqual(14);
     expect(contacts.drainResolve()).toEqual(['cache', 'b']);
     expect(tries(360_000, 362_000, true)).toBeGreaterThanOrEqual(1);
-    expect(contacts.resolved('cache', ['10.0.0.1'])).toEqual(
+    expect(contacts.resolved('cache', ['10.0.0.1'], nobody)).toEqual(
       [7000, 17_000, 7001, 17_001].map((port) => ({ host: '10.0.0.1', port })),
     );
-    expect(contacts.resolved('cache', new Array(99).fill('10.0.0.1'))).toHaveLength(64);
-    expect(contacts.resolved('elsewhere', ['10.0.0.1'])).toEqual([]);
+    expect(contacts.resolved('cache', new Array(99).fill('10.0.0.1'), nobody)).toHaveLength(64);
+    expect(contacts.resolved('elsewhere', ['10.0.0.1'], nobody)).toEqual([]);
   });
 });
 
