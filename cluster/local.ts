@@ -2,12 +2,14 @@
  * A cluster on this machine: N processes of `hearsay serve`, started, watched and stopped from outside, as an operator would.
  * `hearsay cluster` runs `runLocalCluster`; demonstrations and chaos runs hold a `LocalCluster` of their own.
  * Guarded: a taken port or directory is found before anything starts; no node outlives the cluster, since each stops when its standard
- * input ends; stopping has a bound, after which nodes are killed.
+ * input ends; stopping has a bound, after which nodes are killed. A node that was started again by hand is asked to stop with the others
+ * (holders.ts) and never killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { type Holder, holderOf, stopHolder } from './holders.js';
 import { withHugePages } from './huge-pages.js';
 import { portTaken } from './ports.js';
 import { askNode, type ProbeReply, recordOf } from './probe.js';
@@ -15,6 +17,10 @@ import { askNode, type ProbeReply, recordOf } from './probe.js';
 const READY_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 const PROBE_INTERVAL_MS = 100;
+/** How often it is asked whether a node runs that was started by hand, when none of the cluster's own does. */
+const HOLDER_INTERVAL_MS = 1000;
+/** How the log line begins by which a node says that it has given its place up. */
+const LEFT = 'left for good';
 const PROBE_TIMEOUT_MS = 1000;
 
 export interface LocalClusterOptions {
@@ -75,9 +81,11 @@ export class LocalCluster {
   async takenPort(): Promise<string | null> {
     for (const node of this.nodes) {
       for (const port of [node.port, node.gossipPort]) {
-        if (await portTaken(this.options.host, port)) {
-          return `port ${port} is in use: stop what uses it, or choose other ports with --port`;
-        }
+        if (!(await portTaken(this.options.host, port))) continue;
+        const holder = holderOf(node.dataDirectory);
+        if (holder === null) return `port ${port} is in use: stop what uses it, or choose other ports with --port`;
+        const who = `process ${holder.pid}, a node on ${node.dataDirectory}`;
+        return `port ${port} is in use by ${who}: stop it with 'kill ${holder.pid}', or choose other --port and --data`;
       }
     }
     return null;
@@ -96,10 +104,12 @@ export class LocalCluster {
     const env = withHugePages(process.env);
     const child = spawn(command[0], words, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     node.process = child;
+    let left = false;
     child.stdin.on('error', () => {});
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         this.options.onLine?.(node, line);
+        left ||= messageIn(line).startsWith(LEFT);
         const shown = logLine(line, verbose);
         if (shown !== null) this.print(`${node.name} | ${shown}`);
       });
@@ -108,9 +118,20 @@ export class LocalCluster {
     child.on('exit', (code, signal) => {
       if (node.process === child) node.process = null;
       if (node.expectedToEnd) return;
-      this.print(`${node.name} died (${signal ?? `exit code ${code}`}); the others go on. To start it again:`);
-      this.print(`  ${this.restartCommand(node)}`);
+      if (code !== 0)
+        this.reportEnd(node, `died (${signal ?? `exit code ${code}`}); the others go on. To start it again`);
     });
+    // Whether it has left stands in its last lines, which may be read after its end.
+    child.on('close', (code) => {
+      if (code !== 0 || node.expectedToEnd) return;
+      if (left) this.reportEnd(node, 'left for good: others have its place. To have it join anew');
+      else this.reportEnd(node, 'was stopped, and keeps its place for a while; the others go on. To start it again');
+    });
+  }
+
+  private reportEnd(node: LocalNode, what: string): void {
+    this.print(`${node.name} ${what}:`);
+    this.print(`  ${this.restartCommand(node)}`);
   }
 
   /** The words for a shell that start this node as the cluster has it, from any directory. */
@@ -155,9 +176,27 @@ export class LocalCluster {
     return null;
   }
 
-  /** Asks every node to stop, waits, and kills what is left. */
+  /** Nodes that run on their data directories and were not started by the cluster, but by hand, as it advises. */
+  startedByHand(): { node: LocalNode; holder: Holder }[] {
+    return this.nodes.flatMap((node) => {
+      const holder = node.process === null ? holderOf(node.dataDirectory) : null;
+      return holder === null ? [] : [{ node, holder }];
+    });
+  }
+
+  /** Asks every node to stop, those started by hand too, waits, and kills what is left of its own. */
   async stop(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => this.stopNode(node, 'SIGTERM')));
+    await Promise.all([
+      ...this.startedByHand().map(({ node, holder }) => this.stopStartedByHand(node, holder)),
+      ...this.nodes.map((node) => this.stopNode(node, 'SIGTERM')),
+    ]);
+  }
+
+  private async stopStartedByHand({ name }: LocalNode, holder: Holder): Promise<void> {
+    const who = `${name}, started by hand (process ${holder.pid})`;
+    if (holder.certain) this.print(`stopping ${who}`);
+    if (holder.certain && (await stopHolder(holder, STOP_LIMIT_MS))) return;
+    this.print(`${who}, still runs: 'kill ${holder.pid}' stops it`);
   }
 
   /** SIGTERM lets a node say goodbye; SIGKILL does not. Resolves when its process has ended. */
@@ -218,11 +257,16 @@ export async function runLocalCluster(
     return 1;
   }
   if (!stopping) for (const line of readyLines(cluster.nodes, options)) print(line);
-  const allDied = Promise.all(cluster.nodes.map((node) => (node.process === null ? null : once(node.process, 'exit'))));
-  await Promise.race([stopAsked, allDied]);
+  const allEnded = Promise.all(
+    cluster.nodes.map((node) => (node.process === null ? null : once(node.process, 'close'))),
+  );
+  await Promise.race([stopAsked, allEnded]);
+  while (!stopping && cluster.startedByHand().length > 0) {
+    await Promise.race([stopAsked, new Promise((resolve) => setTimeout(resolve, HOLDER_INTERVAL_MS))]);
+  }
   if (stopping) print('stopping');
   await cluster.stop();
-  if (!stopping) complain('hearsay: every node has died');
+  if (!stopping) complain('hearsay: no node runs any more');
   return stopping ? 0 : 1;
 }
 
@@ -256,6 +300,15 @@ export function readyLines(nodes: readonly LocalNode[], options: { host: string 
     `  redis-cli -p ${nodes[0].port} set greeting hello`,
     `  redis-cli -p ${reader.port} get greeting`,
   ];
+}
+
+/** The message of a node's log line; empty if it is none. */
+function messageIn(line: string): string {
+  try {
+    return String((JSON.parse(line) as { msg?: unknown }).msg ?? '');
+  } catch {
+    return '';
+  }
 }
 
 /** A node's line as the cluster shows it; null if it is not worth showing. What is no log line is shown as it is. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,7 +75,9 @@ describe('the local cluster', () => {
 
   it('reports a node that dies, goes on, and brings it back warm', async () => {
     const lines: string[] = [];
-    const cluster = new LocalCluster(optionsFor(await freePorts(), 'death'), (line) => lines.push(line));
+    // What the nodes say themselves, as of a stall of this machine, is another matter.
+    const note = (line: string) => void (line.includes(' | ') || lines.push(line));
+    const cluster = new LocalCluster(optionsFor(await freePorts(), 'death'), note);
     cluster.start();
     try {
       expect(await cluster.untilReady(() => false)).toBeNull();
@@ -96,10 +98,60 @@ describe('the local cluster', () => {
       for (let seen: unknown; seen !== 'yes'; ) {
         [seen] = await askNode('127.0.0.1', right.port, [['GET', 'kept']], 2000).catch(() => [null]);
       }
+      expect(await cluster.takenPort()).toMatch(/^port \d+ is in use/);
+      const ended = once(again, 'exit');
+      await cluster.stop();
+      expect(await ended).toEqual([0, null]);
+      expect(lines.slice(2)).toEqual([`stopping node-2, started by hand (process ${again.pid})`]);
     } finally {
       await cluster.stop();
     }
     expect(cluster.running()).toEqual([]);
+    expect(await cluster.takenPort()).toBeNull();
+  });
+
+  it.each([
+    [
+      'left',
+      'left for good: everything was handed over',
+      'left for good: others have its place. To have it join anew:',
+    ],
+    ['was stopped', 'stopped', 'was stopped, and keeps its place for a while; the others go on. To start it again:'],
+  ])('tells a node that %s from one that died', async (_, message, told) => {
+    const line = JSON.stringify({ level: 'info', msg: message });
+    const command = [process.execPath, '-e', `console.log(${JSON.stringify(line)})`, '--'];
+    const lines: string[] = [];
+    const cluster = new LocalCluster({ ...optionsFor(20_000, 'ended'), nodes: 1, command }, (each) => lines.push(each));
+    cluster.start();
+    await once(cluster.nodes[0].process as ChildProcess, 'close');
+    expect(lines).toEqual([`node-1 ${told}`, `  ${cluster.restartCommand(cluster.nodes[0])}`]);
+  });
+
+  it('names the process that holds a data directory of its own where a port is taken, and does not stop it unless it is a node there', async () => {
+    const port = await freePorts();
+    const taken = createServer().listen(port, '127.0.0.1');
+    await once(taken, 'listening');
+    const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    children.push(stranger);
+    const lines: string[] = [];
+    const cluster = new LocalCluster(optionsFor(port, 'held'), (line) => lines.push(line));
+    const [{ dataDirectory }] = cluster.nodes;
+    mkdirSync(dataDirectory, { recursive: true });
+    writeFileSync(join(dataDirectory, 'lock'), `${stranger.pid}\n`);
+    const said = await cluster.takenPort();
+    taken.close();
+    expect(said).toBe(
+      `port ${port} is in use by process ${stranger.pid}, a node on ${dataDirectory}: stop it with 'kill ${stranger.pid}', or choose other --port and --data`,
+    );
+    await cluster.stop();
+    expect(lines).toEqual([
+      `node-1, started by hand (process ${stranger.pid}), still runs: 'kill ${stranger.pid}' stops it`,
+    ]);
+    expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
+    const ended = once(stranger, 'exit');
+    stranger.kill('SIGKILL');
+    await ended;
+    expect([cluster.startedByHand(), await cluster.takenPort()]).toEqual([[], null]);
   });
 
   it('finds a taken port before it starts anything', async () => {
