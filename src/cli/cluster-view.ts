@@ -1,7 +1,7 @@
 /**
  * Snapshots of a whole cluster: a link and an open snapshot for each node that can be reached, and who covers which partition.
- * export.ts opens one and reads through it. Guarded: a node that is passed by leaves its partitions uncovered, and `covered` says
- * so; what is opened is closed with its links.
+ * export.ts opens one and reads through it. Guarded: a node that is passed by is named in `silent`; what is opened is closed with
+ * its links.
  */
 import type { Reply } from '../client/reply-parser.js';
 import { HearsayError } from '../core/base/errors.js';
@@ -20,12 +20,16 @@ export interface OpenSnapshot {
   id: string;
   /** Partitions that the node answered for when it was opened. */
   partitions: ReadonlySet<number>;
+  /** Partitions of which it held a whole copy then. */
+  held: ReadonlySet<number>;
 }
 
 export interface ClusterSnapshots {
   /** Partitions of the cluster. */
   partitions: number;
   nodes: OpenSnapshot[];
+  /** Why there is none of each other node, by its address. */
+  silent: string[];
 }
 
 export interface LinkOptions {
@@ -72,21 +76,32 @@ export async function openSnapshots(addresses: readonly Address[], options: Link
   }
   const failed = opened.find((node) => node.status === 'rejected');
   if (nodes.length === 0) throw failed?.reason ?? new HearsayError('UNAVAILABLE', 'no node is there');
-  return { partitions: Math.max(...nodes.map(({ of }) => of)), nodes };
+  const silent = opened.flatMap((node, at) => {
+    if (node.status === 'fulfilled') return [];
+    const { host, port } = addresses[at];
+    const why = (node.reason as Error).message;
+    return [why.startsWith(`${host}:${port}`) ? why : `${host}:${port}: ${why}`];
+  });
+  return { partitions: Math.max(...nodes.map(({ of }) => of)), nodes, silent };
 }
 
 /** Opens a snapshot through a link that is there. */
 export async function openBy(link: NodeLink, address: Address): Promise<OpenSnapshot & { of: number }> {
   const id = String(await link.request('HEARSAY.SNAPSHOT', 'OPEN'));
   const facts = fieldsOf(await link.request('HEARSAY.SNAPSHOT', 'INFO', id));
-  const partitions = facts.get('partitions');
+  const partitions = numbersIn(facts.get('partitions'));
   return {
     address,
     link,
     id,
     of: Number(facts.get('partitions_of_cluster')),
-    partitions: new Set(Array.isArray(partitions) ? partitions.map(Number) : []),
+    partitions,
+    held: new Set([...partitions, ...numbersIn(facts.get('partitions_held'))]),
   };
+}
+
+function numbersIn(reply: Reply | undefined): Set<number> {
+  return new Set(Array.isArray(reply) ? reply.map(Number) : []);
 }
 
 export function closeSnapshots(snapshots: ClusterSnapshots): void {

@@ -1,11 +1,12 @@
 /**
  * `hearsay export`: every live key of a cluster as a line of JSON, on standard output or into a file, while the cluster works.
  *
- * Each partition is read from the node that answers for it, through a snapshot of that node; the snapshots of all nodes are opened
+ * Each partition is read from the node that answers for it, or while that one is catching up from another owner with a whole copy,
+ * through a snapshot of that node; the snapshots of all nodes are opened
  * within moments of each other. A snapshot that grew too old while it was read (30 seconds, or a tenth of memory overwritten) or a
  * node that went away is replaced by a fresh one, which goes on where the last one stopped: then the export is of no one moment,
- * and that is said; `--strict` gives up instead. Guarded: a key is written once; FILE is whole or not there; what no node covers
- * is waited for and then refused, never left out.
+ * and that is said; `--strict` gives up instead. Guarded: a key is written once; FILE is whole or not there; a
+ * partition of which no node that answers has a whole copy is waited for and then refused, never left out.
  */
 import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -32,6 +33,8 @@ type Flags = Readonly<Record<string, unknown>>;
 const TIMEOUT_MS = 10_000;
 /** How long a partition may be covered by nobody. */
 const PATIENCE_MS = 30_000;
+/** A wait longer than this is told. */
+const TELL_AFTER_MS = 2_000;
 const RETRY_MS = 250;
 /** Entries that a node looks at for one reply; about a MiB of values ends it too. */
 const ENTRIES_PER_REQUEST = '10000';
@@ -174,7 +177,11 @@ class Export {
       this.open = snapshots;
       try {
         const taken = new Set<number>();
-        await Promise.all(snapshots.nodes.map((node) => this.readNode(node, this.shareOf(node, taken))));
+        const { nodes } = snapshots;
+        // Who answers for a partition goes first; what is left after them is of whoever holds it.
+        const shares = nodes.map((node) => this.shareOf(node.partitions, taken));
+        for (const [at, node] of nodes.entries()) shares[at].push(...this.shareOf(node.held, taken));
+        await Promise.all(nodes.map((node, at) => this.readNode(node, shares[at])));
       } catch (error) {
         this.stopped = true;
         throw error;
@@ -194,22 +201,28 @@ class Export {
 
   /** Snapshots that cover every partition that is left; what they do not cover is waited for. */
   private async covering(addresses: readonly Address[]): Promise<ClusterSnapshots> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const startedMs = performance.now();
     let known = addresses;
+    let told = false;
     for (;;) {
-      let why = 'a partition is covered by no node';
+      let why: string;
       try {
         const snapshots = await openSnapshots(known, this.link);
         if (this.partitions === 0) this.begin(snapshots.partitions);
-        const missing = [...this.left.keys()].find((at) => !snapshots.nodes.some((node) => node.partitions.has(at)));
-        if (missing === undefined) return snapshots;
-        why = `partition ${missing} is covered by no node`;
+        const missing = [...this.left.keys()].filter((at) => !snapshots.nodes.some((node) => node.held.has(at)));
+        if (missing.length === 0) return snapshots;
+        why = uncovered(missing, snapshots);
         closeSnapshots(snapshots);
       } catch (error) {
         why = (error as Error).message;
       }
       if (this.stopped) throw new HearsayError('CLOSED', 'stopped');
-      if (performance.now() > deadline) throw new HearsayError('UNAVAILABLE', why);
+      const waitedMs = performance.now() - startedMs;
+      if (waitedMs > PATIENCE_MS) {
+        throw new HearsayError('UNAVAILABLE', `${why}; given up after ${durationText(waitedMs)}`);
+      }
+      if (waitedMs > TELL_AFTER_MS && !told) this.warn(`waiting: ${why}`);
+      told ||= waitedMs > TELL_AFTER_MS;
       await sleep(RETRY_MS);
       known = await this.refreshed(known);
     }
@@ -229,9 +242,9 @@ class Export {
     return [...addresses];
   }
 
-  /** What of the partitions left this node reads: those that nobody before it has taken. */
-  private shareOf(node: OpenSnapshot, taken: Set<number>): number[] {
-    const share = [...this.left.keys()].filter((partition) => node.partitions.has(partition) && !taken.has(partition));
+  /** What of the partitions left a node reads that has these: those that nobody before it has taken. */
+  private shareOf(partitions: ReadonlySet<number>, taken: Set<number>): number[] {
+    const share = [...this.left.keys()].filter((partition) => partitions.has(partition) && !taken.has(partition));
     for (const partition of share) taken.add(partition);
     return share;
   }
@@ -276,6 +289,14 @@ class Export {
       if (!this.left.has(partition)) return;
     }
   }
+}
+
+/** In words, which partitions no node that answers has whole, and who does not answer. */
+function uncovered(missing: readonly number[], { nodes, silent }: ClusterSnapshots): string {
+  const which = missing.length === 1 ? `partition ${missing[0]}` : `${missing.length} partitions`;
+  const asked = nodes.map(({ address: { host, port } }) => `${host}:${port}`).join(', ');
+  const others = silent.length === 0 ? '' : `; no answer from ${silent.join(', ')}`;
+  return `no whole copy of ${which} at ${asked}: their owners are catching up, or not reached${others}`;
 }
 
 /** One entry as JSON: bytes that are not UTF-8 stand in base64; siblings are a list of `values`; strings need no type. */

@@ -24,14 +24,28 @@ function encode(said: Said): string {
   return `$${Buffer.byteLength(said)}\r\n${said}\r\n`;
 }
 
-/** A node of a cluster of one with two partitions; `scan` answers SCAN by id and cursor, null cuts the connection. */
-async function nodeThat(scan: (id: number, cursor: string, partition: string) => Said | null): Promise<string> {
+/**
+ * A node of a cluster of one with two partitions; `scan` answers SCAN by id and cursor, null cuts the connection. It answers for
+ * `answered`, and holds `held`.
+ */
+async function nodeThat(
+  scan: (id: number, cursor: string, partition: string) => Said | null,
+  answered = [0, 1],
+  held = answered,
+  others: string[] = [],
+): Promise<string> {
   let opened = 0;
   const answer = (words: string[]): Said | null => {
     if (words[0] === 'PING') return 'PONG';
-    if (words[0] === 'HEARSAY.STATUS') return ['members', [['address', '127.0.0.1:1', 'state', 'alive', 'self', 1]]];
+    if (words[0] === 'HEARSAY.STATUS') {
+      const peers = others.map((port) => ['address', `127.0.0.1:${port}`, 'state', 'alive', 'self', 0]);
+      return ['members', [['address', '127.0.0.1:1', 'state', 'alive', 'self', 1], ...peers]];
+    }
     if (words[1] === 'OPEN') return ++opened;
-    if (words[1] === 'INFO') return ['id', Number(words[2]), 'partitions_of_cluster', 2, 'partitions', [0, 1]];
+    if (words[1] === 'INFO') {
+      const covers = ['partitions', answered, 'partitions_held', held];
+      return ['id', Number(words[2]), 'partitions_of_cluster', 2, ...covers];
+    }
     return scan(Number(words[2]), words[3], words[5]);
   };
   const server = createServer((socket: Socket) => {
@@ -112,6 +126,18 @@ describe('hearsay export', () => {
     expect(lost.error).toMatch(/of no one moment/);
     const whole = await exported('--port', await nodeThat(endingAt('', null)));
     expect(whole).toEqual({ code: 0, keys: ['a', 'b', 'c'], error: '' });
+  });
+
+  it('reads what nobody answers for from an owner that holds it, and the rest from who answers', async () => {
+    const read: string[] = [];
+    const by = (name: string) => (_: number, __: string, partition: string) => {
+      read.push(`${name} ${partition}`);
+      return ['0', [entry(`${name}${partition}`)]];
+    };
+    const catchingUp = await nodeThat(by('b'), [], []);
+    const port = await nodeThat(by('a'), [0], [0, 1], [catchingUp, await nodeThat(by('c'), [], [0])]);
+    expect(await exported('--port', port)).toEqual({ code: 0, keys: ['a0', 'a1'], error: '' });
+    expect(read).toEqual(['a 0', 'a 1']);
   });
 
   it('fails with --strict, and leaves no file', async () => {

@@ -15,6 +15,8 @@ export interface SnapshotFacts {
   bytes: number;
   /** Partitions that this node answered for then, ascending. */
   partitions: readonly number[];
+  /** Partitions of which this node held a whole copy then, ascending: all that it can be asked for by number. */
+  held: readonly number[];
 }
 
 /** Lent a value's record, and its hash. */
@@ -30,7 +32,7 @@ export interface SnapshotDoor {
   /** The live value of a key as it stood, or null. Throws ERR when this node held no whole copy of the key's partition. */
   find(id: number, bytes: Buffer, start: number, end: number): EntryView | null;
   /**
-   * Visits the live values of one partition as they stood whose hash is `fromHash` or above, about `count` of them, in no order
+   * Visits the live values of one partition that was held as they stood whose hash is `fromHash` or above, about `count` of them, in no order
    * within one call. Returns the hash to go on from, or -1 at the end.
    */
   scan(id: number, partition: number, fromHash: number, count: number, visit: SnapshotVisitor): number;

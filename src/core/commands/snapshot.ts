@@ -9,8 +9,8 @@
  *     INFO id | LIST                                age, bytes kept, partitions
  *     CLOSE id
  *
- * A snapshot covers the partitions that the node answered for when it was opened; the cursor is SCAN's, and an entry of that
- * moment is given exactly once. Guarded: one call looks at no more than about `KEYS_VISITED_MAX` keys, and with VALUES answers
+ * A snapshot covers the partitions that the node answered for when it was opened, so that all nodes' together give an entry once;
+ * with PARTITION, any that it held whole then. The cursor is SCAN's, and an entry of that moment is given exactly once. Guarded: one call looks at no more than about `KEYS_VISITED_MAX` keys, and with VALUES answers
  * with about `PAGE_BYTES_MAX`; a snapshot that is open no more answers SNAPSHOT, and never with later data.
  */
 import { HearsayError } from '../base/errors.js';
@@ -105,8 +105,8 @@ function scan({ host }: CommandContext, args: Args, reply: Reply): void {
   const cursor = args.integer(3);
   const options = scanOptions(args);
   if (!(cursor >= 0 && cursor <= Number.MAX_SAFE_INTEGER)) throw new HearsayError('ERR', 'invalid cursor');
-  const { partitions: covered, openedAtMs } = host.snapshots.facts(id);
-  const partitions = options.partition < 0 ? covered : covered.filter((partition) => partition === options.partition);
+  const { partitions: covered, held, openedAtMs } = host.snapshots.facts(id);
+  const partitions = options.partition < 0 ? covered : held.filter((partition) => partition === options.partition);
   const page = new Page(args, options, openedAtMs, reply.protocol);
   let looked = 0;
   for (const partition of partitions) {
@@ -205,7 +205,7 @@ function scanOptions(args: Args): ScanOptions {
 }
 
 function describe({ host }: CommandContext, facts: SnapshotFacts, reply: Reply): void {
-  reply.map(6);
+  reply.map(7);
   reply.bulkString('id');
   reply.integer(facts.id);
   reply.bulkString('opened_at_ms');
@@ -219,6 +219,9 @@ function describe({ host }: CommandContext, facts: SnapshotFacts, reply: Reply):
   reply.bulkString('partitions');
   reply.array(facts.partitions.length);
   for (const partition of facts.partitions) reply.integer(partition);
+  reply.bulkString('partitions_held');
+  reply.array(facts.held.length);
+  for (const partition of facts.held) reply.integer(partition);
 }
 
 function idIn(args: Args): number {

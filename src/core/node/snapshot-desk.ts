@@ -33,7 +33,8 @@ export interface SnapshotHost {
 /** Whose a snapshot is, and which partitions this node had a ready copy of then. */
 interface Opening {
   caller: Caller;
-  held: Uint8Array;
+  held: readonly number[];
+  isHeld: Uint8Array;
 }
 
 export class SnapshotDesk implements SnapshotDoor {
@@ -60,14 +61,16 @@ export class SnapshotDesk implements SnapshotDoor {
   open(caller: Caller): number {
     const { host } = this;
     const partitions: number[] = [];
-    const held = new Uint8Array(host.settings.partitions);
-    for (let partition = 0; partition < held.length; partition++) {
+    const held: number[] = [];
+    const isHeld = new Uint8Array(host.settings.partitions);
+    for (let partition = 0; partition < isHeld.length; partition++) {
       if (!host.holds(partition)) continue;
-      held[partition] = 1;
+      held.push(partition);
+      isHeld[partition] = 1;
       if (host.answersFor(partition)) partitions.push(partition);
     }
     const snapshot = this.store.snapshots.open(host.wallMs, host.monotonicMs, partitions);
-    this.openings.set(snapshot, { caller, held });
+    this.openings.set(snapshot, { caller, held, isHeld });
     this.firstId = Math.min(this.firstId, snapshot.id);
     this.lastId = snapshot.id;
     return snapshot.id;
@@ -93,7 +96,7 @@ export class SnapshotDesk implements SnapshotDoor {
     const { snapshots } = store;
     const partition = partitionOf(bytes, start, end, this.host.settings.partitions);
     const snapshot = this.named(id);
-    if (this.openings.get(snapshot)?.held[partition] !== 1) {
+    if (this.openings.get(snapshot)?.isHeld[partition] !== 1) {
       throw new HearsayError('ERR', 'this node held no whole copy of the partition of a key: ask another');
     }
     const hash = store.hasher.hash(bytes, start, end);
@@ -145,6 +148,7 @@ export class SnapshotDesk implements SnapshotDoor {
       ageMs: this.host.monotonicMs - snapshot.openedMs,
       bytes: snapshot.overlay.bytes,
       partitions: snapshot.partitions,
+      held: this.openings.get(snapshot)?.held ?? [],
     };
   }
 }

@@ -353,6 +353,15 @@ describe('commands that need a leader', () => {
 });
 
 describe("Hearsay's own commands", () => {
+  it('says to who tries DUMP or RESTORE how entries are copied and read instead', () => {
+    for (const words of [
+      ['DUMP', 'k'],
+      ['restore', 'k', '0', 'x'],
+    ]) {
+      expect(new Harness().ask(...words)).toMatch(/^-ERR unknown command .*hearsay backup and restore.*hearsay export/);
+    }
+  });
+
   it("STATUS is a map with the node's facts", () => {
     const harness = new Harness();
     expect(ask3(harness, 'HEARSAY.STATUS')).toEqual({

@@ -195,6 +195,8 @@ export class FakeHost implements CommandHost {
       ],
     },
   ];
+  /** Partitions held here for which another node answers. */
+  elsewhere: (partition: number) => boolean = () => false;
   /** Partitions whose owner is another node: their commands wait in `remote` until `answerRemote`. */
   away: (partition: number) => boolean = () => false;
   readonly remote: Remote[] = [];
@@ -246,7 +248,7 @@ export class FakeHost implements CommandHost {
   }
 
   answersFor(partition: number): boolean {
-    return this.settings.topology === 'off' || !this.away(partition);
+    return this.settings.topology === 'off' || !(this.away(partition) || this.elsewhere(partition));
   }
 
   holds(partition: number): boolean {

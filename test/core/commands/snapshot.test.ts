@@ -94,6 +94,24 @@ describe('HEARSAY.SNAPSHOT', () => {
     expect(scanned(large, all, 'VALUES', 'COUNT', '10000').length).toBe(24);
   });
 
+  it('reads by PARTITION what the node held and another answered for, and by nothing else', () => {
+    const harness = new Harness();
+    const names = Array.from({ length: 100 }, (_, index) => `key-${index}`);
+    for (const name of names) put(harness, name, 'v');
+    harness.host.away = (at) => at === 4;
+    harness.host.elsewhere = (at) => at !== 3;
+    const id = open(harness);
+    const inPartition = (at: number) => names.filter((name) => partition(name) === at).sort();
+    expect(inPartition(5).length).toBeGreaterThan(0);
+    expect(scanned(harness, id).sort()).toEqual(inPartition(3));
+    expect(scanned(harness, id, 'PARTITION', '5').sort()).toEqual(inPartition(5));
+    expect(scanned(harness, id, 'PARTITION', '4')).toEqual([]);
+    const held = Array.from({ length: PARTITIONS }, (_, at) => at).filter((at) => at !== 4);
+    expect(harness.ask('HEARSAY.SNAPSHOT', 'INFO', id)).toContain(
+      `*1\r\n:3\r\n$15\r\npartitions_held\r\n*${PARTITIONS - 1}\r\n${held.map((at) => `:${at}\r\n`).join('')}`,
+    );
+  });
+
   it('covers what the node answered for when it was opened, and says which partitions those were', () => {
     const harness = new Harness();
     for (let index = 0; index < 100; index++) put(harness, `key-${index}`, 'v');
