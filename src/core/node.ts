@@ -47,8 +47,10 @@ import { Checkpointer } from './node/checkpointer.js';
 import { ClockWatch } from './node/clock-watch.js';
 import { NodeHost } from './node/host.js';
 import { type ClusterIdentity, clusterIdentity } from './node/identity.js';
+import { JoinDesk } from './node/join-desk.js';
 import { MemberChanges } from './node/member-changes.js';
 import { MembershipDesk } from './node/membership-desk.js';
+import { ReadyWatch } from './node/ready-watch.js';
 import { type NodeState, recoverNode } from './node/recovery.js';
 import { RequestDesk } from './node/request-desk.js';
 import { openRooms, type Rooms } from './node/rooms.js';
@@ -66,9 +68,6 @@ const SWEEP_PER_TICK = 4000;
 const TOMBSTONES_PER_TICK = 1000;
 /** The sketch of distinct keys goes to one peer this often. */
 const SKETCH_INTERVAL_MS = 5_000;
-/** How long a node waits for a contact point before it says so, and how often it says it. */
-const JOIN_PATIENCE_MS = 3000;
-const JOIN_WARNING_MS = 30_000;
 
 export interface NodeParts {
   /** Seed of every random draw of this node. */
@@ -107,11 +106,10 @@ export class HearsayNode implements Machine {
   private secrets!: SecretDesk;
   private sessions!: Sessions;
   private checkpointer!: Checkpointer;
-  private readonly resolving = new Map<number, string>();
+  private join!: JoinDesk;
+  private coming!: ReadyWatch;
   private readonly isPulling = (partition: number): boolean => this.rooms.antiEntropy.catchUp.isPulling(partition);
-  private nextResolveToken = 1;
   private nextSketchAtMs = 0;
-  private nextJoinWarningMs = 0;
   private stuckSinceMs = Number.POSITIVE_INFINITY;
   readonly stats = {
     packets: 0,
@@ -186,12 +184,16 @@ export class HearsayNode implements Machine {
       gossipIntervalMs: config.gossipIntervalMs,
       startedAtMs: nowMs,
     });
+    this.join = new JoinDesk(ports, this.rooms, { isSealed: keys !== null, mutations });
+    this.coming = new ReadyWatch(ports, this.rooms);
     this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
     this.packetReader.checksReplay = !mutations.has('replay-window-off');
     this.secrets = new SecretDesk(ports, keys, this.rooms.peers);
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
       members: this.members,
+      join: this.join,
+      coming: this.coming,
       identity,
       keys,
       reader: this.packetReader,
@@ -338,10 +340,10 @@ export class HearsayNode implements Machine {
     const now = this.monotonicMs;
     // A machine that slept shows it by the system's clock.
     this.rooms.membership.tick(now, this.systemWallMs);
-    this.watchJoin();
     this.applyChanges();
-    this.resolveNames();
+    this.join.tick(now);
     this.rooms.ownership.tick(now, this.rooms.floors.floor, this.isPulling);
+    this.coming.tick(now);
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);
     this.refreshRing();
@@ -467,10 +469,8 @@ export class HearsayNode implements Machine {
     this.wal.completed(token, error);
   }
 
-  nameResolved(token: number, hosts: string[]): void {
-    const name = this.resolving.get(token);
-    this.resolving.delete(token);
-    if (name !== undefined) this.rooms.membership.contactResolved(name, hosts);
+  nameResolved(token: number, hosts: string[], why: string): void {
+    this.join.nameResolved(token, hosts, why, this.monotonicMs);
   }
 
   // --- What arrives from peers ----------------------------------------------------------------------------------------
@@ -603,23 +603,6 @@ export class HearsayNode implements Machine {
     if (!this.mutations.has('ring-kept-to-itself')) this.rooms.ring.announceToAll(this.rooms.peers);
     this.rooms.antiEntropy.ringChanged();
     this.host.forgetView();
-  }
-
-  private resolveNames(): void {
-    for (const name of this.rooms.membership.drainResolve()) {
-      const token = this.nextResolveToken++;
-      this.resolving.set(token, name);
-      this.ports.resolver.resolve(name, token);
-    }
-  }
-
-  /** Contact points were given and none answers: said once in a while, for until then this is a cluster of one. */
-  private watchJoin(): void {
-    if (this.rooms.membership.hasJoined || this.monotonicMs < this.nextJoinWarningMs) return;
-    if (this.nextJoinWarningMs > 0) {
-      this.ports.log.warn('no contact point answers: alone so far', { join: this.config.join.join(',') });
-    }
-    this.nextJoinWarningMs = this.monotonicMs + (this.nextJoinWarningMs > 0 ? JOIN_WARNING_MS : JOIN_PATIENCE_MS);
   }
 
   /** At the end of a turn: a batch that the disk does not take. After a while who waits for it is let go, outcome unknown. */

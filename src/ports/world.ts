@@ -51,5 +51,6 @@ export interface Machine {
   /** A buffer given to `write` with `recycle` is free again. */
   bufferReleased(bytes: Buffer): void;
   diskCompleted(token: number, error: Error | null): void;
-  nameResolved(token: number, hosts: string[]): void;
+  /** `why` is empty when there are hosts. */
+  nameResolved(token: number, hosts: string[], why: string): void;
 }

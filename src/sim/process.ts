@@ -203,7 +203,7 @@ export class SimProcess {
         machine.diskCompleted(event.token, event.error);
         break;
       case 'resolved':
-        machine.nameResolved(event.token, event.hosts);
+        machine.nameResolved(event.token, event.hosts, event.hosts.length === 0 ? 'ENOTFOUND' : '');
         break;
       case 'tick':
         machine.tick();

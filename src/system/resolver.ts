@@ -31,7 +31,7 @@ export class NodeResolver implements Resolver {
       setImmediate(() => this.answer(token, [name]));
     } else if (this.waiting.length >= WAITING_MAX) {
       this.refused++;
-      setImmediate(() => this.answer(token, []));
+      setImmediate(() => this.answer(token, [], 'EBUSY'));
     } else {
       this.waiting.push({ name, token });
       this.askNext();
@@ -50,13 +50,19 @@ export class NodeResolver implements Resolver {
       this.out++;
       lookup(name, { all: true, order: 'ipv4first' }, (error, found) => {
         this.out--;
-        this.answer(token, error ? [] : found.slice(0, HOSTS_MAX).map((each) => each.address));
+        if (error) this.answer(token, [], error.code ?? error.message);
+        else
+          this.answer(
+            token,
+            found.slice(0, HOSTS_MAX).map((each) => each.address),
+            found.length === 0 ? 'ENODATA' : '',
+          );
         this.askNext();
       });
     }
   }
 
-  private answer(token: number, hosts: string[]): void {
-    if (!this.closed) this.arrivals.nameResolved(token, hosts);
+  private answer(token: number, hosts: string[], why = ''): void {
+    if (!this.closed) this.arrivals.nameResolved(token, hosts, why);
   }
 }

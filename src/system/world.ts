@@ -185,8 +185,8 @@ export class NodeWorld implements Arrivals {
     this.openTurn()?.diskCompleted(token, error);
   }
 
-  nameResolved(token: number, hosts: string[]): void {
-    this.openTurn()?.nameResolved(token, hosts);
+  nameResolved(token: number, hosts: string[], why: string): void {
+    this.openTurn()?.nameResolved(token, hosts, why);
   }
 
   private openTurn(): WorldMachine | null {

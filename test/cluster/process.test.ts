@@ -113,3 +113,21 @@ test('a local cluster takes --nodes, --port, --data and --fresh, and stops by SI
   expect(await fresh.kill('SIGINT')).toBe(0);
   expect(existsSync(join(data, 'node-1'))).toBe(true);
 }, 60_000);
+
+test('a node that is refused, and one whose contact point has no address, say so and do not claim to have joined', async () => {
+  const first = await freePorts(HOST, 2);
+  await node(first, directory());
+  const second = await freePorts(HOST, 2);
+  const refused = await node(second, directory(), ['--replicas', '2', '--join', `${HOST}:${first + 1}`]);
+  await refused.line(/refused by .*replicas 2 here, .*replicas 3 there/);
+  const [reply] = await ask(second, ['SET', 'k', 'v']);
+  expect(String(reply)).toMatch(/LOADING refused by .*replicas 2 here/);
+  expect(await statusOf(second)).toMatchObject({ ready: 0, joined: 0, serves_alone: 0 });
+
+  const third = await freePorts(HOST, 2);
+  const alone = await node(third, directory(), ['--join', 'no-such-host.invalid:17379']);
+  await alone.line(/the name of a contact point does not resolve.*no-such-host\.invalid/);
+  await alone.line(/serves alone: none of its contact points answered: no-such-host\.invalid:17379/);
+  expect(await ask(third, ['SET', 'k', 'v'])).toEqual(['OK']);
+  expect(await statusOf(third)).toMatchObject({ ready: 1, joined: 0, serves_alone: 1 });
+}, 60_000);

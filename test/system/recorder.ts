@@ -64,8 +64,8 @@ export class Recorder implements WorldMachine {
     this.note('disk', token, error);
   }
 
-  nameResolved(token: number, hosts: string[]): void {
-    this.note('resolved', token, hosts);
+  nameResolved(token: number, hosts: string[], why: string): void {
+    this.note('resolved', token, hosts, why);
   }
 
   /** Entries of one kind. */

@@ -113,6 +113,9 @@ describe('turns of the Node world', () => {
     expect(answers.get(1)).toEqual(['127.0.0.9']);
     expect(answers.get(2)).toContain('127.0.0.1');
     expect(answers.get(3)).toEqual([]);
+    const why = new Map(machine.of('resolved').map((entry) => [entry[1], entry[3]]));
+    expect([why.get(1), why.get(2)]).toEqual(['', '']);
+    expect(why.get(3)).toMatch(/^E[A-Z_]+$/);
   });
 });
 

@@ -52,6 +52,11 @@ export class Refusals {
 
   constructor(private readonly log: Log) {}
 
+  /** Counts what its caller says in words of its own. */
+  count(reason: Refusal): void {
+    this.counts[reason]++;
+  }
+
   /** `what from`: "a packet from", "a stream from" or "the node at", and an address. `words`: what is known of it, if that is more than the reason. */
   note(reason: Refusal, what: string, from: string, nowMs: number, words = WORDS[reason]): void {
     this.counts[reason]++;

@@ -107,6 +107,11 @@ export class Membership {
     return this.conversation.joined;
   }
 
+  /** Whom this node asks first: `host:port` each, IPv6 in brackets. */
+  get contactPoints(): string[] {
+    return this.contacts.points.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`));
+  }
+
   /** 0 is healthy, 7 the worst. */
   get healthScore(): number {
     return this.health.score;

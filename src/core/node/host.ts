@@ -34,7 +34,9 @@ import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
 import { type ClusterIdentity, hexIdOf } from './identity.js';
+import type { JoinDesk } from './join-desk.js';
 import type { MembershipDesk } from './membership-desk.js';
+import type { ReadyWatch } from './ready-watch.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 import type { SecretDesk } from './secret-desk.js';
@@ -56,6 +58,8 @@ export interface HostParts {
   readonly keys: KeyRing | null;
   readonly reader: PacketReader;
   readonly members: MembershipDesk;
+  readonly join: JoinDesk;
+  readonly coming: ReadyWatch;
   readonly secrets: SecretDesk;
   readonly store: Store;
   readonly wal: Wal;
@@ -130,7 +134,8 @@ export class NodeHost implements CommandHost {
   }
 
   holds(partition: number): boolean {
-    return this.rooms.ownership.owns(partition) && this.rooms.ownership.isReady(partition);
+    const { ownership } = this.rooms;
+    return ownership.owns(partition) && ownership.isReady(partition) && ownership.refusal === '';
   }
 
   countKeys(partition: number): number {
@@ -179,7 +184,10 @@ export class NodeHost implements CommandHost {
   }
 
   load(bytes: Buffer, start: number, end: number): Loaded {
-    if (!this.rooms.ownership.met) throw new HearsayError('LOADING', 'this node is joining its cluster');
+    const { ownership } = this.rooms;
+    if (!ownership.serves) {
+      throw new HearsayError('LOADING', ownership.refusal || 'this node is joining its cluster');
+    }
     return this.rooms.loader.load(bytes, start, end);
   }
 
@@ -189,6 +197,8 @@ export class NodeHost implements CommandHost {
   }
 
   flushAll(caller: Caller): void {
+    const { refusal } = this.rooms.ownership;
+    if (refusal !== '') throw new HearsayError('LOADING', refusal);
     const receipt = caller.beginReceipt(caller.writeLevel);
     const operation = caller.writeLevel === 'one' ? null : this.rooms.coordinator.beginFlush(caller);
     if (caller.writeLevel !== 'one' && operation === null) return;
@@ -266,6 +276,8 @@ export class NodeHost implements CommandHost {
       membership: this.rooms.membership,
       ring: this.rooms.ring.ring,
       members: this.parts.members,
+      join: this.parts.join.watch,
+      coming: this.parts.coming,
       ownership: this.rooms.ownership,
       antiEntropy: this.rooms.antiEntropy,
       frontiers: this.rooms.frontiers,

@@ -30,6 +30,7 @@ import type { Replicator } from '../replication/replicator.js';
 import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { ReadyWatch } from './ready-watch.js';
 import type { SecretDesk } from './secret-desk.js';
 import type { SiblingWatch } from './sibling-watch.js';
 
@@ -49,6 +50,7 @@ export interface ArrivalStats {
   repairMs: number;
 }
 
+import type { JoinWatch } from './join-watch.js';
 import type { MembershipDesk } from './membership-desk.js';
 
 export interface StatusParts {
@@ -60,6 +62,8 @@ export interface StatusParts {
   membership: Membership;
   ring: Ring;
   members: MembershipDesk;
+  join: JoinWatch;
+  coming: ReadyWatch;
   ownership: Ownership;
   antiEntropy: AntiEntropy;
   frontiers: Frontiers;
@@ -94,13 +98,15 @@ export interface StatusParts {
 /** A round of anti-entropy with every live peer found nothing within this time: converged. */
 const CONVERGED_WITHIN_MS = 10_000;
 
-/** Rows of STATUS about partitions that are being fetched: as many as are worth reading. */
+/** Rows of STATUS about partitions that are being fetched or waited for: as many as are worth reading. */
 const PARTITIONS_COMING_MAX = 32;
 
 type Status = ReturnType<CommandHost['status']>;
 
 export function nodeStatus(parts: StatusParts): Status {
   const { store, wal, peers, membership, ownership, antiEntropy, replicator } = parts;
+  const { join } = parts;
+  const isJoinedOrAlone = membership.hasJoined || join.state === 'alone';
   const memory = store.stats();
   const hints = sumHints(peers.all());
   const catchUp = antiEntropy.catchUp.stats;
@@ -126,9 +132,17 @@ export function nodeStatus(parts: StatusParts): Status {
     write_consistency: parts.settings.writeConsistency,
     boot: parts.boot,
     uptime_seconds: Math.floor(parts.upMs / 1000),
-    // A node alone is ready once it runs; one that joins, once it has met somebody and caught up.
-    ready: membership.hasJoined && ownership.met && ownership.unready === 0,
+    // A node that nobody awaits is ready once it runs; one that joins, once it has met somebody and caught up, or has met nobody in time.
+    ready: isJoinedOrAlone && ownership.serves && ownership.unready === 0,
     joined: membership.hasJoined,
+    // Nobody answered at its contact points, and it serves by itself until somebody does.
+    serves_alone: join.state === 'alone',
+    // All that answered will not have it: data commands are refused with this.
+    join_refusal: join.refusal,
+    joins_refused: join.stats.refused,
+    join_addresses_dropped: join.stats.addressesDropped,
+    lookups_failed: join.stats.lookupsFailed,
+    lookup_failures: join.lookupFailures,
     converged: converged && hints.pending === 0,
     clock_drifted: parts.drifted,
     clock_offset_ms: Math.round((membership.clockOffsetMedianMs() ?? 0) - parts.clockJumpedMs),
@@ -284,7 +298,8 @@ export function nodeStatus(parts: StatusParts): Status {
     streams_closed_unproven: peers.incoming.strangersClosed,
     streams_closed_outnumbered: peers.incoming.outnumbered,
     contacts_dropped: peers.outgoing.contactsDropped,
-    partitions_coming: antiEntropy.catchUp.progress(PARTITIONS_COMING_MAX).map((row) => ({ ...row })),
+    contact_news_dropped: peers.outgoing.newsDropped,
+    partitions_coming: parts.coming.rows(PARTITIONS_COMING_MAX).map((row) => ({ ...row })),
     log: [wal.stats()],
     gossip: [membership.stats()],
     members: membership.members().map((member) => describeMember(member, peers.get(member.id), parts)),

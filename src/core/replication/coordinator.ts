@@ -82,7 +82,7 @@ export class Coordinator {
       const partition = this.keyspace.focus(args.buffer, args.starts[index], args.ends[index]);
       const elsewhere = this.route(command, args, partition, caller) !== null;
       const waits = this.order.ahead(caller.origin, partition) !== undefined;
-      if (elsewhere || waits || !this.ownership.met || this.mustAsk(command, args, partition, caller)) {
+      if (elsewhere || waits || !this.ownership.serves || this.mustAsk(command, args, partition, caller)) {
         this.keyspace.unfocus();
         return false;
       }
@@ -101,8 +101,8 @@ export class Coordinator {
 
   /** `hops`: how many nodes have passed the command on already; after two it runs where it is, or is refused. */
   submitTo(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller, hops: number): void {
-    if (hops === 0 && !this.ownership.met && command.firstKey > 0) {
-      caller.reply.error('LOADING', 'this node is joining its cluster');
+    if (hops === 0 && !this.ownership.serves && (command.firstKey > 0 || this.ownership.refusal !== '')) {
+      caller.reply.error('LOADING', this.ownership.refusal || 'this node is joining its cluster');
       return;
     }
     const ahead = this.order.ahead(caller.origin, partition);

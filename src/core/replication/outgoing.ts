@@ -17,7 +17,7 @@ import {
 } from '../gossip/frames.js';
 import { disagreement, type Greeting, greet, HELLO_BYTES_MAX, type HelloFacts, openAnswer } from '../gossip/hello.js';
 import type { KeyRing } from '../gossip/key-ring.js';
-import type { Refusals } from '../gossip/refusals.js';
+import type { Refusal, Refusals } from '../gossip/refusals.js';
 import { writeWord } from '../record/record.js';
 import type { Peer } from './peers.js';
 
@@ -25,8 +25,20 @@ const ANSWER_WITHIN_MS = 5000;
 /** A stream to a contact point lives this long: enough for one exchange. */
 const CONTACT_LIFE_MS = 10_000;
 const CONTACTS_MAX = 64;
+/** Of what became of greetings to contact points, between two drains. */
+const NEWS_MAX = 128;
 /** So many streams in a row that ended without an answer are no accident. */
 const UNANSWERED_TO_SAY = 2;
+
+/** What became of a greeting to a contact point. */
+export interface ContactNews {
+  readonly address: string;
+  /** Mute: it ended the stream without saying anything. */
+  readonly outcome: 'accepted' | 'refused' | 'mute';
+  readonly reason: Refusal;
+  /** Of a refusal: what is other here and there. */
+  readonly why: string;
+}
 
 interface Outgoing {
   /** Null: a contact. */
@@ -50,9 +62,11 @@ export interface OutgoingOptions {
 
 export class OutgoingStreams {
   contactsDropped = 0;
+  newsDropped = 0;
   private readonly streams = new Map<StreamId, Outgoing>();
   private contacts = 0;
   private unansweredInRow = 0;
+  private news: ContactNews[] = [];
 
   constructor(
     private readonly ports: Ports,
@@ -131,6 +145,14 @@ export class OutgoingStreams {
     if (outgoing?.answered) this.write(stream, outgoing, frames);
   }
 
+  /** What became of greetings to contact points since the last call, in order. */
+  drainNews(): readonly ContactNews[] {
+    if (this.news.length === 0) return this.news;
+    const { news } = this;
+    this.news = [];
+    return news;
+  }
+
   /** The ring seals with another key: every stream goes over to it, in its place among the frames. */
   keysChanged(): void {
     for (const [stream, outgoing] of this.streams) this.rekey(stream, outgoing);
@@ -150,6 +172,7 @@ export class OutgoingStreams {
     this.streams.delete(stream);
     if (outgoing.peer === null) this.contacts--;
     if (outgoing.greeting === null || outgoing.answered) return;
+    this.tell(outgoing, 'mute', 'unanswered', '');
     this.unansweredInRow++;
     if (this.unansweredInRow < UNANSWERED_TO_SAY) return;
     this.options.refusals.note('unanswered', 'the node at', outgoing.address, nowMs);
@@ -172,12 +195,16 @@ export class OutgoingStreams {
     }
     outgoing.answered = true;
     this.unansweredInRow = 0;
-    const why = opened.hello?.refusal || disagreement(facts, opened);
-    if (why) {
+    // In the answer's own words "here" is there.
+    const own = disagreement(facts, opened);
+    const why = own ?? (opened.hello?.refusal ? `it says: ${opened.hello.refusal}` : null);
+    if (why !== null) {
       const reason = opened.hello === null ? 'version' : 'foreign';
-      refusals.note(reason, 'the node at', outgoing.address, nowMs, `will not have us: ${why}`);
+      if (peer === null) this.tell(outgoing, 'refused', reason, why);
+      else refusals.note(reason, 'the node at', outgoing.address, nowMs, `will not have us: ${why}`);
       return why;
     }
+    this.tell(outgoing, 'accepted', 'foreign', '');
     // Another life or another node lives there now: membership learns of it, and the stream is dialled again.
     if (peer !== null && opened.hello?.actor !== peer.actor) return 'another actor';
     if (ring !== null && greeting.key !== null) {
@@ -185,6 +212,12 @@ export class OutgoingStreams {
       outgoing.seal = new FrameSeal(greeting.key.secret.id, ring.streamKey(greeting.key, outgoing.salts));
     }
     return null;
+  }
+
+  private tell({ peer, address }: Outgoing, outcome: ContactNews['outcome'], reason: Refusal, why: string): void {
+    if (peer !== null) return;
+    if (this.news.length < NEWS_MAX) this.news.push({ address, outcome, reason, why });
+    else this.newsDropped++;
   }
 
   private rekey(stream: StreamId, outgoing: Outgoing): void {

@@ -76,7 +76,10 @@ export class Ownership {
   /** This node was to join somebody, went on alone for want of an answer, and has met nobody since. */
   private wentAlone = false;
   private asksUntilMs = 0;
-  private meetsByMs = Number.POSITIVE_INFINITY;
+  /** Until then a node that joins waits to meet somebody. */
+  meetsByMs = Number.POSITIVE_INFINITY;
+  /** Why none of those whom this node asked to have it does; '' otherwise. Until then it answers for nothing. */
+  refusal = '';
   /** Raised whenever the slot map changes. */
   slotMapVersion = 0;
 
@@ -105,6 +108,17 @@ export class Ownership {
     this.met = met;
     this.meetsByMs = nowMs + MEET_MS;
     this.asksUntilMs = hasOthers ? nowMs + MEET_MS : nowMs;
+  }
+
+  /** Whether commands of clients may run: this node knows its cluster, and is refused by none. */
+  get serves(): boolean {
+    return this.met && this.refusal === '';
+  }
+
+  /** `words` as `refusal`. When it ends, who is new here is waited for as after a start: the way in is short now. */
+  setRefusal(words: string, nowMs: number): void {
+    if (words === '' && this.refusal !== '') this.meetsByMs = Math.max(this.meetsByMs, nowMs + MEET_MS);
+    this.refusal = words;
   }
 
   /** Of the ring that the routes here are by: what is said to others must not claim a later one. */
@@ -248,7 +262,8 @@ export class Ownership {
    * what a peer has seen of a partition is under way.
    */
   tick(nowMs: number, floors: Float64Array, isPulling: (partition: number) => boolean = () => false): void {
-    if (!this.met && nowMs >= this.meetsByMs && !this.peers.all().some(isReachable)) {
+    const isPatient = nowMs < this.meetsByMs || this.refusal !== '';
+    if (!this.met && !isPatient && !this.peers.all().some(isReachable)) {
       this.met = true;
       this.wentAlone = true;
     }

@@ -147,10 +147,20 @@ describe('the streams of one node', () => {
 
 describe('a greeting', () => {
   it.each([
-    ['of another cluster', { clusterName: 'store' }, 'cluster name is "shop" here, "store" there'],
-    ['of other settings', { settings: 'partitions 8, replicas 3' }, 'partitions 8, replicas 3 there'],
-    ['of another hash', { hashMark: 'another' }, 'keys are hashed otherwise'],
-  ])('%s is refused by name on both sides', (_name, facts, why) => {
+    [
+      'of another cluster',
+      { clusterName: 'store' },
+      'cluster name is "shop" here, "store" there',
+      'cluster name is "store" here, "shop" there',
+    ],
+    [
+      'of other settings',
+      { settings: 'partitions 8, replicas 3' },
+      'partitions 16, replicas 3 here, partitions 8, replicas 3 there',
+      'partitions 8, replicas 3 here, partitions 16, replicas 3 there',
+    ],
+    ['of another hash', { hashMark: 'another' }, 'keys are hashed otherwise', 'keys are hashed otherwise'],
+  ])('%s is refused by name on both sides, each by its own here and there', (_name, facts, why, said) => {
     const dialler = endOf(SECRET, { id: 'x', actor: 9, ...facts });
     const host = endOf(SECRET, {}, 2);
     dialler.outgoing.contact('10.0.0.1', 17_000, openFrame(FRAME_CONTROL, Buffer.from('news')), 0);
@@ -161,8 +171,11 @@ describe('a greeting', () => {
     expect(host.lines.join()).toContain(why);
     const answer = host.take();
     dialler.outgoing.bytes(1, answer, 0, answer.length, 0);
-    expect(dialler.lines.join()).toContain(`the node at 10.0.0.1:17000 will not have us: `);
-    expect(dialler.lines.join()).toContain(why);
+    const [news, ...more] = dialler.outgoing.drainNews();
+    expect(more).toEqual([]);
+    expect(news).toMatchObject({ address: '10.0.0.1:17000', outcome: 'refused', reason: 'foreign' });
+    expect(news.why).toContain(said);
+    expect(dialler.outgoing.drainNews()).toEqual([]);
     expect(dialler.written).toEqual([]);
   });
 
