@@ -5,7 +5,7 @@
  * Guarded: soundness before sharpness, as in checkers.ts.
  */
 import type { Random } from '../core/base/random.js';
-import type { Completion } from './client.js';
+import type { Asked, Ended, Ledger, Question } from './ledger.js';
 import type { Reply } from './replies.js';
 import type { ClientPlan, Step } from './schedule.js';
 
@@ -38,43 +38,57 @@ interface Tally {
   unknown: number;
 }
 
-export class CounterLedger {
+export class CounterLedger implements Ledger {
   /** A disk lost something, or everything was flushed: the least is nothing. */
-  lossy = false;
+  private lossy = false;
   private readonly tallies = new Map<string, Tally>();
   private readonly open = new Map<number, { key: string; amount: number }>();
 
-  get keys(): string[] {
-    return [...this.tallies.keys()].sort();
+  takes(words: readonly string[]): boolean {
+    return isCount(words);
   }
 
-  begin(number: number, words: readonly string[]): void {
+  begin({ number, words }: Pick<Asked, 'number' | 'words'>): void {
     const [, key, by] = words;
     const amount = by === undefined ? 1 : Number(by);
     this.open.set(number, { key, amount });
     this.tally(key).unknown += amount;
   }
 
-  /** The reply to one; a line if it says what can not be. */
-  end(number: number, outcome: Completion['outcome'], reply: Reply | null): string | null {
+  end({ number, outcome, reply }: Pick<Ended, 'number' | 'outcome' | 'reply'>): readonly string[] {
     const count = this.open.get(number);
-    if (count === undefined) return null;
+    if (count === undefined) return [];
     this.open.delete(number);
     const { key, amount } = count;
     const tally = this.tally(key);
-    if (outcome === 'indeterminate') return null;
+    if (outcome === 'indeterminate') return [];
     tally.unknown -= amount;
-    if (outcome === 'refused') return null;
+    if (outcome === 'refused') return [];
     tally.acknowledged += amount;
     const value = reply?.type === 'integer' ? reply.value : Number.NaN;
     const most = tally.acknowledged + tally.unknown;
-    if (value >= amount && value <= most) return null;
-    return `count: ${key} was answered ${value} after ${amount} more; at most ${most} were ever added`;
+    if (value >= amount && value <= most) return [];
+    return [`count: ${key} was answered ${value} after ${amount} more; at most ${most} were ever added`];
+  }
+
+  damaged(): void {
+    this.lossy = true;
+  }
+
+  restarted(): void {}
+
+  flushed(): void {
+    this.lossy = true;
+  }
+
+  questions(): readonly Question[] {
+    return [...this.tallies.keys()].sort().map((key) => ({ key, words: ['GET', key] }));
   }
 
   /** What is left of a counter in the end; a line if it can not be. */
-  checkFinal(key: string, value: string | null): string | null {
+  checkFinal(key: string, reply: Reply | null): string | null {
     const { acknowledged, unknown } = this.tally(key);
+    const value = reply?.type === 'bulk' ? reply.text : null;
     const found = value === null ? 0 : Number(value);
     const least = this.lossy ? 0 : acknowledged;
     if (found >= least && found <= acknowledged + unknown) return null;

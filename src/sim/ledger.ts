@@ -1,0 +1,51 @@
+/**
+ * A ledger follows one kind of command through a run and knows what its replies, and the last state, may say: register.ts for
+ * values, counters.ts for counts. run.ts shows each command to the one ledger that takes it, and every damage to all of them.
+ * Guarded: soundness before sharpness: a line that a ledger gives back is a broken promise, never a surprise.
+ */
+import type { Completion } from './client.js';
+import type { Observed } from './history.js';
+import type { Reply } from './replies.js';
+import type { ClientPlan } from './schedule.js';
+
+/** A command that goes out. */
+export interface Asked {
+  number: number;
+  /** Number of the client, and what it is. */
+  client: number;
+  plan: ClientPlan;
+  words: readonly string[];
+  /** Its keys that may be looked after by another node than the one it is sent to (elsewhere.ts). */
+  strayed: ReadonlySet<string>;
+  observed: Observed;
+}
+
+/** Its outcome. */
+export interface Ended {
+  number: number;
+  outcome: Completion['outcome'];
+  reply: Reply | null;
+  observed: Observed;
+}
+
+/** What every node is asked once all is healed; all must answer the same. */
+export interface Question {
+  key: string;
+  words: string[];
+}
+
+export interface Ledger {
+  takes(words: readonly string[]): boolean;
+  begin(asked: Asked): void;
+  /** Lines of what can not be, each `kind: what`. */
+  end(ended: Ended): readonly string[];
+  /** The disk of a node lost what it had acknowledged, or may have. */
+  damaged(node: number, nowMs: number): void;
+  /** A node starts; `wallHighMs`: the most any wall clock has shown. */
+  restarted(wallHighMs: number): void;
+  /** Every key is being erased. */
+  flushed(): void;
+  questions(): readonly Question[];
+  /** What the answer to a question says of promises; a line if it breaks one. */
+  checkFinal(key: string, reply: Reply | null, wallHighMs: number): string | null;
+}
