@@ -6,7 +6,7 @@ import { drawPlan } from '../../src/sim/schedule.js';
 
 const SEEDS_PER_PART = 75;
 const PARTS = [0, 1, 2, 3];
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 600_000;
 /** Things that some run of a campaign must have met, or its faults have quietly gone. */
 const MUST_HAPPEN = [
   'commands ok',

@@ -5,7 +5,7 @@ import { runPlan } from '../../src/sim/run.js';
 import { drawPlan } from '../../src/sim/schedule.js';
 
 const SEEDS_MAX = 200;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 600_000;
 
 it.each([
   'no-anti-entropy+no-hints',
