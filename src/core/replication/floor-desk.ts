@@ -3,7 +3,8 @@
  * the values that have to go because somebody with a higher floor does not have them. The spine calls it each tick and with what arrives;
  * anti-entropy and reads ask it about single keys.
  * Guarded: a floor is in the log before anything is forgotten by it; a value goes by a record in the log, so that no start brings it
- * back; what a peer says of its floors counts for the life in which it said it.
+ * back; what a peer says of its floors counts for the life in which it said it, and a floor that falls is told to all at once; that a
+ * value was deleted is believed of who owns its partition or hands it over.
  */
 import type { Log } from '../../ports/log.js';
 import { type HybridClock, hlcFromMs } from '../base/hlc.js';
@@ -53,6 +54,8 @@ export function judgeAbsence(
 export class FloorDesk {
   private nextSayAtMs = 0;
   private nextToldId = '';
+  /** A floor has fallen since anybody was told: what peers believe of it would let pass what was deleted. */
+  private hasFallen = false;
   private goneUntold = 0;
   private nextGoneLineAtMs = 0;
   /** Per partition: the time at which it was first seen to be ready without a source; 0 for none. */
@@ -77,6 +80,10 @@ export class FloorDesk {
     const { floors } = this;
     if (floors.isDue) this.survey(idsWithSay, selfId);
     if (floors.raisesNow) this.raise();
+    if (this.hasFallen) {
+      this.hasFallen = false;
+      for (const peer of this.peers.all()) if (peer.state === 'alive' || peer.state === 'suspect') this.sayTo(peer);
+    }
     if (floors.nowMs >= this.nextSayAtMs) {
       this.nextSayAtMs = floors.nowMs + this.options.intervalMs;
       this.sayToSome();
@@ -149,7 +156,10 @@ export class FloorDesk {
    * log has no room to say so.
    */
   giveAway(partition: number): boolean {
-    return this.floors.floor[partition] === 0 || this.write([[partition, 0]]);
+    if (this.floors.floor[partition] === 0) return true;
+    if (!this.write([[partition, 0]])) return false;
+    this.hasFallen = true;
+    return true;
   }
 
   // --- What nodes tell each other -------------------------------------------------------------------------------------
@@ -219,14 +229,21 @@ export class FloorDesk {
     }
   }
 
-  /** GONE from a peer: what we hold of that at or below its floor goes, but for tombstones, which go with our own floor. */
-  gone(_peer: Peer, body: Buffer): void {
+  /**
+   * GONE from a peer: what we hold of that at or below its floor goes, but for tombstones, which go with our own floor. Only who owns the
+   * partition, or hands it over, knows that; one that is an owner by a ring not heard of here says it again with the next comparison.
+   */
+  gone(peer: Peer, body: Buffer): void {
     const said = readGone(body, this.options.partitions);
     if (said === null) {
       this.malformed++;
       return;
     }
     const { partition, hlc, hashes } = said;
+    if (!this.ownership.proves(peer, partition)) {
+      this.floors.stats.goneUnproved++;
+      return;
+    }
     if (hlc <= this.floors.floor[partition]) return;
     const byLeaf = new Map<number, Set<string>>();
     for (let at = 0; at + 1 < hashes.length; at += 2) {

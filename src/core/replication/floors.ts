@@ -75,7 +75,7 @@ export class Floors {
   private nextRaiseAtMs = 0;
   private heldHlc = Number.POSITIVE_INFINITY;
   private heldUntilMs = 0;
-  readonly stats = { raises: 0, adopted: 0, recordsBelowFloor: 0, recordsGone: 0, excused: 0 };
+  readonly stats = { raises: 0, adopted: 0, recordsBelowFloor: 0, recordsGone: 0, goneUnproved: 0, excused: 0 };
 
   constructor(private readonly options: FloorsOptions) {
     this.floor = new Float64Array(options.partitions);
