@@ -105,7 +105,7 @@ export class Loader {
       // What has ended stands for nothing here but against an older version of its key.
       if (!known && recordIsExpired(bytes, at, this.wallMs)) loaded.expired++;
       else if (!known && type === TYPE_TOMBSTONE && hlc <= this.floors.forgottenBelow(partition)) loaded.stale++;
-      else if (!known && hlc <= this.floors.floor[partition]) loaded.belowFloor++;
+      else if (!known && hlc <= this.highestFloor(partition)) loaded.belowFloor++;
       else this.merge(bytes, at, partition, hash, known, loaded);
     }
   }
@@ -143,6 +143,13 @@ export class Loader {
       default:
         loaded.refusal = new HearsayError('OOM', 'memory is full: eviction is off, or deleted keys fill their share');
     }
+  }
+
+  /** Of this node and the other owners, as they said: one whose floor is higher would drop the record, and have it dropped here. */
+  private highestFloor(partition: number): number {
+    let hlc = this.floors.floor[partition];
+    for (const { floors } of this.ownership.otherOwners(partition)) hlc = Math.max(hlc, floors[partition]);
+    return hlc;
   }
 
   private linksHaveRoom(partition: number): boolean {

@@ -70,7 +70,7 @@ function bench(eviction: StoreOptions['eviction'] = 'none') {
       return log.refusal;
     },
   } as unknown as Wal;
-  const peer = { state: 'alive', link: { unackedBytes: 0 } };
+  const peer = { state: 'alive', link: { unackedBytes: 0 }, floors: new Float64Array(PARTITIONS) };
   const ownership = { owns: (partition: number) => partition === 0, otherOwners: () => [peer] } as unknown as Ownership;
   const spread: string[] = [];
   const replicator = {
@@ -185,6 +185,17 @@ describe('a load', () => {
     const known = record({ key: second, hlc: floor - 5, value: 'w' });
     expect(load(deleted, later, known)).toMatchObject({ belowFloor: 1, applied: 2 });
     expect(store.keys(0)).toBe(2);
+  });
+
+  it('leaves what another owner has forgotten deletes up to: applied here, it would be dropped there, and then here', () => {
+    const { load, peer, store } = bench();
+    const floor = hlcFromMs(NOW_MS - 50);
+    peer.floors[0] = floor;
+    expect(load(record({ key: first, hlc: floor }), record({ key: second, hlc: floor + 1 }))).toMatchObject({
+      belowFloor: 1,
+      applied: 1,
+    });
+    expect(store.keys(0)).toBe(1);
   });
 
   it('takes what the log has room for, and says how far it came and why it stopped', () => {
