@@ -4,7 +4,8 @@
  * as ever, so that whatever was acknowledged by a quorum of the old owners, or of the new, is met. ownership.ts tells it of the ring;
  * the coordinator and the reads ask.
  * Guarded: a former owner counts from the change of the ring until it says, by the same ring, that it holds the partition no more: it
- * gives its copy up only when every owner has all of it. A node that has just joined or started knows them once somebody has
+ * gives its copy up only when every owner has all of it. A node may have skipped rings that others went by: the owners of each ring that
+ * somebody says went before count, too. A node that has just joined or started knows them once somebody has
  * told it the ring that went before, or everybody has spoken.
  */
 import { type Placement, place } from '../partitions/placement.js';
@@ -13,11 +14,17 @@ import type { Peer, Peers } from './peers.js';
 import type { Readiness } from './readiness.js';
 
 const NOBODY: readonly Peer[] = [];
+/** Rings that others went by and this node did not: few changes fall into one move. */
+const SKIPPED_MAX = 8;
 
 export class FormerOwners {
   /** Members of the ring that all went by before it changed; null once everybody goes by the new one, or as long as it is not known here. */
   members: readonly RingMember[] | null = null;
   private before: Placement | null = null;
+  /** Rings that went before for others, by their members as text: this node may have skipped them. */
+  private readonly skipped = new Map<string, Placement>();
+  /** Of these, left out for want of room. */
+  skippedDropped = 0;
   private isSettled = true;
   /** This node has joined since everybody had spoken last. */
   private isNewcomer = false;
@@ -85,17 +92,24 @@ export class FormerOwners {
     this.heard = this.readiness.heard;
     if (!this.isSettled) this.settle(isWaiting);
     if (this.isNewcomer && this.before === null) this.learn();
+    if (!this.isSettled) this.learnSkipped();
+    const befores = this.before === null ? [...this.skipped.values()] : [this.before, ...this.skipped.values()];
     this.byPartition.clear();
     if (this.options.mutations.has('former-owners-unasked')) return;
     for (const peer of this.peers.all()) {
       if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
       const report = this.readiness.of(peer.id);
       for (const partition of report?.handing ?? []) this.add(partition, peer, ownersOf(partition));
-      if (this.before === null || this.goesAlong(peer.id)) continue;
-      const member = this.before.members.indexOf(peer.id);
-      for (let partition = 0; member >= 0 && partition < this.options.partitions; partition++) {
-        if (this.before.owners(partition).includes(member)) this.add(partition, peer, ownersOf(partition));
-      }
+      if (this.goesAlong(peer.id)) continue;
+      for (const before of befores) this.addOwned(before, peer, ownersOf);
+    }
+  }
+
+  /** All that a peer owned by a ring that went before. */
+  private addOwned(before: Placement, peer: Peer, ownersOf: (partition: number) => readonly Peer[]): void {
+    const member = before.members.indexOf(peer.id);
+    for (let partition = 0; member >= 0 && partition < this.options.partitions; partition++) {
+      if (before.owners(partition).includes(member)) this.add(partition, peer, ownersOf(partition));
     }
   }
 
@@ -109,6 +123,7 @@ export class FormerOwners {
     }
     this.isSettled = true;
     this.isNewcomer = false;
+    this.skipped.clear();
     this.goBy(null);
   }
 
@@ -122,10 +137,26 @@ export class FormerOwners {
     }
   }
 
+  /** What others, who go by the present ring, went by before: kept until everybody goes by the present one. */
+  private learnSkipped(): void {
+    for (const peer of this.peers.all()) {
+      const report = this.readiness.of(peer.id);
+      if (report === undefined || report.before === null || report.ringHash !== this.ringHash) continue;
+      const text = textOf(report.before);
+      if (this.skipped.has(text) || (this.members !== null && text === textOf(this.members))) continue;
+      if (this.skipped.size === SKIPPED_MAX) this.skippedDropped++;
+      else this.skipped.set(text, place(report.before, this.options.partitions, this.options.replicas));
+    }
+  }
+
   private add(partition: number, peer: Peer, owners: readonly Peer[]): void {
     if (owners.includes(peer)) return;
     const formers = this.byPartition.get(partition);
     if (formers === undefined) this.byPartition.set(partition, [peer]);
     else if (!formers.includes(peer)) formers.push(peer);
   }
+}
+
+function textOf(members: readonly RingMember[]): string {
+  return JSON.stringify(members.map(({ id, zone, weight }) => [id, zone, weight]));
 }

@@ -193,6 +193,11 @@ export class Ownership {
     return this.former.size;
   }
 
+  /** Rings that others went by before, left out for want of room. */
+  get skippedRingsDropped(): number {
+    return this.former.skippedDropped;
+  }
+
   /** Members of the ring that went before, while that matters. */
   get membersBefore(): readonly RingMember[] | null {
     return this.former.members;
@@ -417,6 +422,12 @@ export class Ownership {
     return (
       this.others[partition].includes(peer) && report.ringHash === this.placedHash && !report.unready.has(partition)
     );
+  }
+
+  /** Whether a peer may say what has been deleted of a partition: it owns it, ready or not, or it did and hands it over. */
+  proves(peer: Peer, partition: number): boolean {
+    if (this.others[partition].includes(peer) || this.formers(partition).includes(peer)) return true;
+    return this.readiness.of(peer.id)?.handing.has(partition) ?? false;
   }
 
   /** Whether a peer last said that it owns a partition and is not ready for it. */

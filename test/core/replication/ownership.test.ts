@@ -49,9 +49,11 @@ class Cluster {
     this.ring.join({ id, zone: '', weight: 1, state, version });
   }
 
-  says(id: string, ringHash: number, nowMs: number): void {
+  /** `before`: the members of the ring that it went by before. */
+  says(id: string, ringHash: number, nowMs: number, before: readonly string[] | null = null): void {
     const report = { ringHash, version: ++this.version, unready: new Set<number>(), handing: new Set<number>() };
-    this.ownership.readiness.arrived(this.peer(id), encodeReady({ ...report, before: null }), nowMs);
+    const members = before?.map((member) => ({ id: member, zone: '', weight: 1 })) ?? null;
+    this.ownership.readiness.arrived(this.peer(id), encodeReady({ ...report, before: members }), nowMs);
   }
 
   tick(nowMs: number): void {
@@ -117,5 +119,38 @@ describe('former owners', () => {
     whole.says('b', whole.ownership.ringHash, 100);
     whole.tick(100);
     expect(whole.ownership.isUnaware).toBe(false);
+  });
+
+  it('are those of a ring that this node skipped, too, once somebody says that it went before', () => {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c']) cluster.place(id, 'in', 1);
+    cluster.ownership.begin(true, true, 0);
+    cluster.ownership.refresh(0, true);
+    cluster.alive('b', 'c');
+    for (const id of ['b', 'c']) cluster.says(id, cluster.ownership.ringHash, 100);
+    cluster.tick(4_000);
+    // The others went from a b c to a b c d, moved, and then to a b c e; this node hears of the last only.
+    cluster.alive('d', 'e');
+    cluster.place('d', 'out', 2);
+    cluster.place('e', 'in', 1);
+    cluster.ownership.refresh(10_000, false);
+    const { ringHash, placement } = cluster.ownership;
+    cluster.tick(10_000);
+    const formers = (id: string): number[] =>
+      [...Array(PARTITIONS).keys()].filter((partition) =>
+        cluster.ownership.formers(partition).some((peer) => peer.id === id),
+      );
+    expect(placement.members).not.toContain('d');
+    expect(formers('d')).toEqual([]);
+    cluster.says('b', ringHash, 10_100, ['a', 'b', 'c', 'd']);
+    cluster.tick(10_100);
+    expect(formers('d').length).toBeGreaterThan(0);
+    // It says by the present ring what it hands over: nothing.
+    cluster.says('d', ringHash, 10_200);
+    cluster.tick(10_200);
+    expect(formers('d')).toEqual([]);
+    for (const id of ['b', 'c', 'e']) cluster.says(id, ringHash, 10_300, id === 'b' ? ['a', 'b', 'c', 'd'] : null);
+    cluster.tick(10_300);
+    expect(cluster.ownership.moving, 'all go by the present ring').toBe(0);
   });
 });
