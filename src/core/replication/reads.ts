@@ -250,7 +250,13 @@ export class QuorumReads {
       const owners = this.ownership.otherOwners(partition);
       candidates = candidates.filter((peer) => owners.includes(peer) || formers.includes(peer));
     }
-    return candidates.sort((left, right) => right.answers.expectedMs(this.nowMs) - left.answers.expectedMs(this.nowMs));
+    // Unless the partition moves, who catches up gives no vote for what it lacks: asked before another, it costs a way there and back.
+    const isLast = (peer: Peer): number =>
+      formers.length === 0 && this.ownership.isCatchingUp(peer, partition) ? 1 : 0;
+    return candidates.sort(
+      (left, right) =>
+        isLast(right) - isLast(left) || right.answers.expectedMs(this.nowMs) - left.answers.expectedMs(this.nowMs),
+    );
   }
 
   /** Whether others count for it now than did when it asked. */

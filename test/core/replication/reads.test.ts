@@ -37,6 +37,8 @@ class Reader {
   readonly peers = new Map<string, Peer>();
   /** The id of the question that each was asked last. */
   readonly asked = new Map<string, number>();
+  /** Who said so. */
+  readonly catchingUp = new Set<string>();
   readonly reply = new Reply(2, null);
   readonly receipt = new Receipt();
   readonly reads: QuorumReads;
@@ -56,6 +58,7 @@ class Reader {
       ownerCount: () => this.owners.length + 1,
       otherOwners: () => this.owners.map((name) => this.peer(name)),
       formers: () => this.formers,
+      isCatchingUp: (peer: Peer) => this.catchingUp.has(peer.id),
       // Those of the ring before, too: this node may be catching up.
       sources: () => [...new Set([...this.owners, ...this.former])].map((name) => this.peer(name)),
     };
@@ -190,6 +193,18 @@ describe('a read at quorum', () => {
     // One vote, and one owner that has evicted: both have answered, and two are a quorum.
     expect(restarted.text).toBe('+OK');
     expect(restarted.receipt.owners).toBe(2);
+  });
+
+  it('asks one that is catching up last: where it has nothing it gives no vote', () => {
+    for (const name of ['B', 'C', 'D']) {
+      const reader = new Reader(true);
+      reader.goBy(['B', 'C', 'D']);
+      for (const other of ['B', 'C', 'D']) if (other !== name) reader.catchingUp.add(other);
+      reader.read();
+      expect([...reader.asked.keys()]).toEqual([name]);
+      reader.answer(name, STATUS_OLDER);
+      expect(reader.text).toBe('+OK');
+    }
   });
 
   it('asks the next owner at once when one refuses', () => {
