@@ -187,7 +187,11 @@ export class Forwarding {
     if (answer === null) {
       if (this.goesOn(pending, peer)) return;
       pending.lateAtMs = Number.POSITIVE_INFINITY;
-      this.failed(pending, 'the owner refused the command');
+      const isRefused = status === STATUS_REFUSED;
+      this.failed(
+        pending,
+        isRefused ? 'the owner refused the command' : 'the answer can not be read; the outcome is unknown',
+      );
       return;
     }
     if (pending.hedge !== null) {
