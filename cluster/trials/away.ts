@@ -3,7 +3,6 @@
  * the trie, and those who write meanwhile hardly notice.
  */
 import { atLeast, atMost, exactly, type Finding, none, quantile } from './finding.js';
-import { PacedLoad } from './load.js';
 import type { Stage } from './stage.js';
 import type { Trial, TrialContext } from './trial.js';
 
@@ -39,7 +38,7 @@ export const away: Trial = {
     const victim = 4;
     const spanMs = context.quick ? 5000 : 20_000;
     const ports = (): number[] => stage.ports(stage.others(victim));
-    const load = new PacedLoad({
+    const load = context.load({
       ports,
       level: 'quorum',
       prefix: 'away',

@@ -67,6 +67,9 @@ export function refusalText(error: unknown): string {
   return code === undefined ? message : `${code} ${message}`;
 }
 
+/** A write that a busy machine was too slow for is given again: the value is the same. */
+const FILL_ATTEMPTS = 4;
+
 /** Writes `prefix:0` to `prefix:count - 1` with values of so many bytes; throws when one is refused. */
 export async function fill(
   ports: readonly number[],
@@ -76,6 +79,7 @@ export async function fill(
   level: Level = 'quorum',
 ): Promise<void> {
   const value = 'v'.repeat(valueBytes);
-  const { refused, firstRefusal } = await runBulk(ports, level, count, (index) => ['SET', `${prefix}:${index}`, value]);
+  const wordsOf = (index: number): string[] => ['SET', `${prefix}:${index}`, value];
+  const { refused, firstRefusal } = await runBulk(ports, level, count, wordsOf, FILL_ATTEMPTS);
   if (refused > 0) throw new Error(`${refused} of ${count} writes of the fill were refused: ${firstRefusal}`);
 }

@@ -29,8 +29,12 @@ export const TRIALS: readonly Trial[] = [
   ...[deletes, ttl, smallNode, clock, counter, ring, longPartition, restarts, twoNodes, touch],
 ];
 
+/** In the place of names: every trial. */
+export const ALL = 'all';
+
 /** The trials of these names, all for none; `unknown` holds words that name nothing. */
 export function chooseTrials(words: readonly string[]): { trials: Trial[]; unknown: string[] } {
-  const unknown = words.filter((word) => !TRIALS.some((trial) => trial.name === word));
-  return { trials: TRIALS.filter((trial) => words.length === 0 || words.includes(trial.name)), unknown };
+  const unknown = words.filter((word) => word !== ALL && !TRIALS.some((trial) => trial.name === word));
+  const isAll = words.length === 0 || words.includes(ALL);
+  return { trials: TRIALS.filter((trial) => isAll || words.includes(trial.name)), unknown };
 }

@@ -3,7 +3,6 @@
  * followed another: each key is written by one client in a row, through any node.
  */
 import { atLeast, atMost, type Finding, none } from './finding.js';
-import { PacedLoad } from './load.js';
 import type { Stage } from './stage.js';
 import type { Trial, TrialContext } from './trial.js';
 
@@ -19,7 +18,7 @@ export const clock: Trial = {
     const stage = await context.open({ nodes: 5 });
     const wrong = 1;
     const ports = stage.ports();
-    const load = new PacedLoad({
+    const load = context.load({
       ports: () => ports,
       level: 'quorum',
       prefix: 'clock',

@@ -3,7 +3,7 @@
  * it heals nothing that was acknowledged is lost, and nothing that was deleted comes back.
  */
 import { atLeast, atMost, type Finding, none } from './finding.js';
-import { PacedLoad } from './load.js';
+import type { PacedLoad } from './load.js';
 import { part, rejoin, type Sides } from './parted.js';
 import type { Stage } from './stage.js';
 import type { Trial } from './trial.js';
@@ -24,7 +24,7 @@ export const longPartition: Trial = {
     });
     let sides: Sides | null = null;
     const loadOf = (side: 'left' | 'right', seed: number): PacedLoad =>
-      new PacedLoad({
+      context.load({
         ports: () => (sides === null ? stage.ports() : stage.ports(sides[side])),
         level: 'quorum',
         prefix: side,

@@ -3,7 +3,6 @@
  * come by datagram comes by stream.
  */
 import { atLeast, atMost, exactly, type Finding, none, quantile } from './finding.js';
-import { PacedLoad } from './load.js';
 import type { Trial } from './trial.js';
 
 const LOSS_PERCENT = 30;
@@ -20,7 +19,7 @@ export const loss: Trial = {
     await stage.fault(stage.cluster.running(), 'DROP', '*', 'IN', String(LOSS_PERCENT), 'DATAGRAMS');
     if (context.sabotage) await stage.fault([0], 'DROP', '*', 'BOTH', '100');
     const ports = stage.ports();
-    const load = new PacedLoad({
+    const load = context.load({
       ports: () => ports,
       level: 'all',
       prefix: 'loss',

@@ -13,10 +13,12 @@ export interface TrialsReport {
   /** Load average of the machine at the start, without the trials' own. */
   readonly loadAverage: number;
   readonly trials: readonly TrialResult[];
+  /** Names of trials that were chosen and have no result: not yet run, or left out by `--from`. */
+  readonly unrun: readonly string[];
 }
 
 const CELL_MAX = 64;
-const HEAD = ['TRIAL', 'WHAT', 'BOUND', 'MEASURED', ''];
+const HEAD = ['TRIAL', 'BEHAVIOUR', 'MEASURED', 'BOUND', ''];
 
 /** A row for each finding; a trial that broke off has one that says why. */
 export function rowsOf(trials: readonly TrialResult[]): string[][] {
@@ -24,13 +26,13 @@ export function rowsOf(trials: readonly TrialResult[]): string[][] {
     ...trial.findings.map((finding) => [
       trial.name,
       finding.what,
-      finding.bound,
       finding.measured,
+      finding.bound,
       finding.reached ? 'reached' : 'missed',
     ]),
-    ...(trial.failure === null ? [] : [[trial.name, 'goes to its end', 'yes', trial.failure, 'missed']]),
+    ...(trial.failure === null ? [] : [[trial.name, 'goes to its end', trial.failure, 'yes', 'missed']]),
     ...(trial.failure === null && trial.findings.length === 0
-      ? [[trial.name, 'has findings', 'yes', 'none', 'missed']]
+      ? [[trial.name, 'has findings', 'none', 'yes', 'missed']]
       : []),
   ]);
 }
@@ -68,6 +70,11 @@ export function verdictLine(report: TrialsReport): string {
     : `${reached} of ${report.trials.length} trials reached every bound; missed: ${missed.join(', ')}`;
 }
 
+/** Which of the chosen trials the table says nothing of. */
+export function unrunLine(report: TrialsReport): string {
+  return `no result of: ${report.unrun.join(', ')}`;
+}
+
 /** Whether the run is a success: all reached, or, when spoilt on purpose, all missed by a finding. */
 export function succeeded(report: TrialsReport): boolean {
   if (report.trials.length === 0) return false;
@@ -85,11 +92,12 @@ export function markdownReport(report: TrialsReport): string {
     '',
     `Real processes on loopback, all on this machine, the load too; load average before: ${report.loadAverage.toFixed(2)}; seed ${report.seed}.${report.quick ? ' Shortened: durations and counts are cut down.' : ''}${report.sabotage ? ' Spoilt on purpose: every trial should be missed.' : ''}`,
     '',
-    '| trial | what | bound | measured | |',
+    '| trial | behaviour | measured | bound | |',
     '| --- | --- | --- | --- | --- |',
     ...rowsOf(report.trials).map((row) => `| ${row.map(cell).join(' | ')} |`),
     '',
     verdictLine(report),
+    ...(report.unrun.length === 0 ? [] : ['', unrunLine(report)]),
     '',
   ];
   for (const trial of report.trials) {

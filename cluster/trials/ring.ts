@@ -4,7 +4,6 @@
  */
 import { rm } from 'node:fs/promises';
 import { atLeast, atMost, type Finding, greatest, none } from './finding.js';
-import { PacedLoad } from './load.js';
 import type { Stage } from './stage.js';
 import { figureOf } from './stage.js';
 import type { Trial, TrialContext } from './trial.js';
@@ -22,7 +21,7 @@ export const ring: Trial = {
     const graceMs = context.quick ? 15_000 : 60_000;
     const stage = await context.open({ nodes: 7, startedNodes: 5, settings: { memberGraceMs: graceMs } });
     const leaving = new Set<number>();
-    const load = new PacedLoad({
+    const load = context.load({
       ports: () => stage.ports(stage.others(...leaving)),
       level: 'quorum',
       prefix: 'ring',

@@ -3,18 +3,23 @@
  * Guarded: a trial that throws is missed and the next one runs; every cluster is gone at the end of its trial, and at Ctrl-C; the
  * result is 0 only when every bound of every trial was reached (when spoilt on purpose: when every trial was missed).
  */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { describeMachine } from '../bench/machine.js';
 import type { Finding, TrialResult } from './finding.js';
 import { isReached } from './finding.js';
-import { markdownReport, succeeded, type TrialsReport, tableLines, verdictLine } from './report.js';
+import { PacedLoad } from './load.js';
+import { markdownReport, succeeded, type TrialsReport, tableLines, unrunLine, verdictLine } from './report.js';
 import { Stage } from './stage.js';
 import type { Trial } from './trial.js';
 
 export interface TrialsOptions {
   readonly trials: readonly Trial[];
+  /** Results of an earlier run that this one goes on with, the first trial of `trials` behind the last of them. */
+  readonly earlier: readonly TrialResult[];
+  /** Names of trials that belong to the run and are passed over, whether there is an earlier result or not. */
+  readonly passedOver: readonly string[];
   readonly quick: boolean;
   readonly sabotage: boolean;
   readonly seed: number;
@@ -30,7 +35,8 @@ export interface TrialsOptions {
 export async function runTrials(options: TrialsOptions, print: (line: string) => void): Promise<number> {
   const loadAverage = loadavg()[0];
   const machine = describeMachine(options.version, options.launcher, null);
-  const trials: TrialResult[] = [];
+  const trials: TrialResult[] = [...options.earlier];
+  const names = [...options.passedOver, ...options.trials.map(({ name }) => name)];
   const report = (): TrialsReport => ({
     machine,
     quick: options.quick,
@@ -38,9 +44,12 @@ export async function runTrials(options: TrialsOptions, print: (line: string) =>
     seed: options.seed,
     loadAverage,
     trials,
+    unrun: names.filter((name) => !trials.some((trial) => trial.name === name)),
   });
+  let next = '';
   for (const trial of options.trials) {
     if (options.signal.aborted) break;
+    next = trial.name;
     trials.push(await runTrial(trial, options, print));
     // After each: hours of trials are not lost with the last.
     writeReport(report(), options.reportDirectory);
@@ -49,7 +58,8 @@ export async function runTrials(options: TrialsOptions, print: (line: string) =>
   for (const line of tableLines(trials)) print(line);
   print('');
   if (options.quick) print('shortened: durations and counts are cut down');
-  print(options.signal.aborted ? 'stopped' : verdictLine(report()));
+  print(options.signal.aborted ? `stopped; to go on: --from ${next}` : verdictLine(report()));
+  if (report().unrun.length > 0) print(unrunLine(report()));
   return !options.signal.aborted && succeeded(report()) ? 0 : 1;
 }
 
@@ -62,6 +72,7 @@ export async function runTrial(
   const { quick, sabotage, seed, command, signal } = options;
   const startedAtMs = performance.now();
   const stages: Promise<Stage>[] = [];
+  const loads: PacedLoad[] = [];
   const notes: string[] = [];
   const tell = (line: string): void =>
     print(`${((performance.now() - startedAtMs) / 1000).toFixed(1).padStart(6)} s  ${line}`);
@@ -80,6 +91,12 @@ export async function runTrial(
         tell(line);
       },
       pass: (ms) => passing(ms, signal),
+      load: (loadOptions) => {
+        signal.throwIfAborted();
+        const load = new PacedLoad(loadOptions);
+        loads.push(load);
+        return load;
+      },
       open: (stageOptions) => {
         signal.throwIfAborted();
         const stage = Stage.open(command, stageOptions, (line) => tell(line));
@@ -91,6 +108,8 @@ export async function runTrial(
   } catch (error) {
     failure = (error as Error).message;
   } finally {
+    // A load that went on would write to whoever gets the ports next.
+    await Promise.all(loads.map((load) => load.stop()));
     // One that is still opening is waited for: nothing is left behind.
     for (const stage of await Promise.allSettled(stages)) if (stage.status === 'fulfilled') await stage.value.close();
   }
@@ -107,8 +126,14 @@ export async function runTrial(
 
 function writeReport(report: TrialsReport, directory: string | null): void {
   if (directory === null) return;
-  writeFileSync(join(directory, 'trials.json'), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(directory, 'trials.md'), markdownReport(report));
+  replaceFile(join(directory, 'trials.json'), `${JSON.stringify(report, null, 2)}\n`);
+  replaceFile(join(directory, 'trials.md'), markdownReport(report));
+}
+
+/** Whole or not at all: a run that is interrupted here is gone on with by what the file holds. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 function passing(ms: number, signal: AbortSignal): Promise<void> {

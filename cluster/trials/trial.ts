@@ -4,6 +4,7 @@
  * Guarded: each says how it is spoilt on purpose (`sabotage`), so that a run can show that it is able to miss.
  */
 import type { Finding } from './finding.js';
+import type { PacedLoad, PacedLoadOptions } from './load.js';
 import type { Stage, StageOptions } from './stage.js';
 
 export interface Trial {
@@ -22,6 +23,8 @@ export interface TrialContext {
   readonly seed: number;
   /** Starts a cluster of its own; it is gone when the trial ends. */
   open(options: StageOptions): Promise<Stage>;
+  /** Begins a load; it is stopped when the trial ends, by a failure too. */
+  load(options: PacedLoadOptions): PacedLoad;
   /** A line of the timeline. */
   tell(line: string): void;
   /** A line that stands beside the figures in the report. */

@@ -3,7 +3,6 @@
  * its reply, so the way to the node and back is in it.
  */
 import { atLeast, atMost, exactly, type Finding, quantile } from './finding.js';
-import { PacedLoad } from './load.js';
 import type { Trial } from './trial.js';
 
 const RATE = 1000;
@@ -18,7 +17,7 @@ export const visible: Trial = {
     const stage = await context.open({ nodes: 5 });
     if (context.sabotage) await stage.fault(stage.cluster.running(), 'DELAY', '*', 'IN', '50');
     const ports = stage.ports();
-    const load = new PacedLoad({
+    const load = context.load({
       ports: () => ports,
       level: 'all',
       prefix: 'visible',

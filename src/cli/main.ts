@@ -207,10 +207,11 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   program
     .command('trials')
     .description('show what the cluster promises under disturbances, by real processes on this machine')
-    .argument('[names...]', 'which (default: all, in some hours)')
+    .argument('[names...]', 'which, or all (default: all, in some hours)')
+    .option('--from <name>', 'pass over those before it; with --report, go on with the results that are there')
     .option('--list', 'print the names of all trials, and what each shows')
     .option('--quick', 'shorter and fewer, about a minute each: shows that it works')
-    .option('--report <directory>', 'write trials.md and trials.json')
+    .option('--report <directory>', 'write trials.md and trials.json, anew after each trial')
     .option('--seed <number>', 'decides keys and operations of the loads (default: drawn, and in the report)')
     .option('--sabotage', 'spoil each trial on purpose: then every one must be missed')
     .addHelpText(

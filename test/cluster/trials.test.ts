@@ -2,7 +2,7 @@
  * The acceptance trials: their judges with bad figures, what they read from logs and reports, and the quickest of them on real
  * processes, honest and spoilt. All of them, at full length, are `hearsay trials`.
  */
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -18,6 +18,7 @@ import {
   type TrialResult,
 } from '../../cluster/trials/finding.js';
 import { markdownReport, succeeded, type TrialsReport, tableLines, verdictLine } from '../../cluster/trials/report.js';
+import { type Earlier, earlierResults } from '../../cluster/trials/resume.js';
 import { runTrial } from '../../cluster/trials/run.js';
 import { Transitions } from '../../cluster/trials/transitions.js';
 import { ask, removeDirectory, run, SERVE, startCluster } from './harness.js';
@@ -44,6 +45,7 @@ function reportOf(trials: TrialResult[], sabotage = false): TrialsReport {
     seed: 1,
     loadAverage: 0.5,
     trials,
+    unrun: [],
   };
 }
 
@@ -93,12 +95,88 @@ describe('the report of trials', () => {
   });
 
   test('says why a trial broke off, and that a run was shortened', () => {
-    expect(tableLines([BROKEN]).at(-1)).toMatch(/kill +goes to its end +yes +no node answers +missed/);
-    expect(tableLines([{ ...RESULT, findings: [] }]).at(-1)).toMatch(/none +missed/);
+    expect(tableLines([BROKEN]).at(-1)).toMatch(/kill +goes to its end +no node answers +yes +missed/);
+    expect(tableLines([{ ...RESULT, findings: [] }]).at(-1)).toMatch(/has findings +none +yes +missed/);
     const text = markdownReport(reportOf([RESULT]));
     expect(text).toContain('Shortened');
-    expect(text).toContain('| kill | known | at most 10 s | 9 s | reached |');
+    expect(text).toContain('| kill | known | 9 s | at most 10 s | reached |');
     expect(text).toContain('- a note');
+  });
+});
+
+describe('the table of all trials', () => {
+  const rowOf = (line: string): string[] => line.split(/ {2,}/);
+
+  test('has a row for each behaviour with its figure, its bound and the verdict, and goes on behind what missed or broke off', () => {
+    const kinds = [RESULT, { ...BROKEN, name: 'udp', findings: [] }, { ...MISSED, name: 'idle' }];
+    expect(tableLines(kinds).map(rowOf)).toEqual([
+      ['TRIAL', 'BEHAVIOUR', 'MEASURED', 'BOUND'],
+      ['kill', 'known', '9 s', 'at most 10 s', 'reached'],
+      ['udp', 'goes to its end', 'no node answers', 'yes', 'missed'],
+      ['idle', 'known', '9', 'at most 10', 'reached'],
+      ['idle', 'known', '11', 'at most 10', 'missed'],
+    ]);
+  });
+
+  test('is cut to the width of a terminal there, and whole in Markdown, where bars and line ends break no row', () => {
+    const long = { ...BROKEN, findings: [], failure: `a | b\n${'x'.repeat(100)}` };
+    expect(rowOf(tableLines([long])[1])[2]).toMatch(/^.{61}\.\.\.$/s);
+    expect(markdownReport(reportOf([long]))).toContain(
+      `| kill | goes to its end | a \\| b ${'x'.repeat(100)} | yes | missed |`,
+    );
+  });
+
+  test('names the trials that were chosen and have no result', () => {
+    const report = { ...reportOf([RESULT]), unrun: ['udp', 'idle'] };
+    expect(markdownReport(report)).toContain('no result of: udp, idle');
+    expect(markdownReport(reportOf([RESULT]))).not.toContain('no result of');
+  });
+});
+
+describe('going on with an interrupted run', () => {
+  const kind = { quick: true, sabotage: false };
+  const text = (change: object = {}): string => JSON.stringify({ ...reportOf([MISSED, BROKEN]), ...change });
+
+  test('takes the results over that it passes over, misses and all, in the order of the trials', () => {
+    const stall = { ...RESULT, name: 'stall' };
+    const report = text({ seed: 9, trials: [stall, MISSED, { ...BROKEN, name: 'udp' }] });
+    const earlier = earlierResults(report, kind, ['kill', 'stall']) as Earlier;
+    expect(earlier.seed).toBe(9);
+    expect(earlier.trials.map(({ name }) => name)).toEqual(['kill', 'stall']);
+    expect(earlier.trials[0].findings).toEqual(MISSED.findings);
+    expect(succeeded(reportOf([...earlier.trials, RESULT]))).toBe(false);
+  });
+
+  test('says of each result which run it is from, the first that it was taken over from', () => {
+    const once = earlierResults(text(), kind, ['kill']) as Earlier;
+    const origin = 'taken over from the run of 2026-01-01T00:00:00Z, commit unknown, seed 1';
+    expect(once.trials[0].notes).toEqual(['a note', origin]);
+    const again = earlierResults(text({ seed: 2, trials: once.trials }), kind, ['kill']) as Earlier;
+    expect(again.trials[0].notes).toEqual(['a note', origin]);
+  });
+
+  test('refuses a report of another kind of run', () => {
+    expect(earlierResults(text(), { ...kind, quick: false }, [])).toBe('is of a run with --quick');
+    expect(earlierResults(text(), { ...kind, sabotage: true }, [])).toBe('is of a run without --sabotage');
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a torn file', text().slice(0, -40)],
+    ['a list', '[]'],
+    ['no machine', text({ machine: null })],
+    ['no seed', text({ seed: null })],
+    ['no trials', text({ trials: {} })],
+    ['a trial that is none', text({ trials: [null] })],
+    ['a trial without a name', text({ trials: [{ ...RESULT, name: 1 }] })],
+    ['notes that are no lines', text({ trials: [{ ...RESULT, notes: [1] }] })],
+    [
+      'a finding without a verdict',
+      text({ trials: [{ ...RESULT, findings: [{ ...RESULT.findings[0], reached: 1 }] }] }),
+    ],
+    ['a failure that is no text', text({ trials: [{ ...RESULT, failure: 1 }] })],
+  ])('refuses %s whole', (_name, bytes) => {
+    expect(earlierResults(bytes, kind, ['kill'])).toBe('is no report of trials');
   });
 });
 
@@ -124,7 +202,10 @@ test('each trial has a name of its own, says what it shows and how it is spoilt'
     expect(name).toMatch(/^[a-z]+(?:-[a-z]+)?$/);
     expect(title.length * sabotage.length).toBeGreaterThan(0);
   }
-  expect(chooseTrials([]).trials).toHaveLength(TRIALS.length);
+  for (const words of [[], ['all'], ['touch', 'all']]) {
+    expect(chooseTrials(words)).toMatchObject({ trials: TRIALS, unknown: [] });
+  }
+  expect(TRIALS.map(({ name }) => name)).not.toContain('all');
   expect(chooseTrials(['touch', 'tuch'])).toMatchObject({ trials: [{ name: 'touch' }], unknown: ['tuch'] });
 });
 
@@ -141,6 +222,7 @@ describe('on real processes', () => {
 
   test('a key that one owner lost without a trace is put back', async () => {
     const honest = await runTrial(trial('lost-key'), { ...quick, sabotage: false }, () => {});
+    expect(honest.failure).toBeNull();
     expect(honest.findings.filter(({ reached }) => !reached)).toEqual([]);
     expect(isReached(honest)).toBe(true);
   }, 120_000);
@@ -183,20 +265,34 @@ describe('on real processes', () => {
 test('the command line names unknown trials, lists all, and writes the report of one: a touch undoes no SET', async () => {
   const place = mkdtempSync(join(tmpdir(), 'hearsay-trials-test-'));
   try {
-    const wrong = run(['trials', 'tuch', '--seed', 'x']);
+    const wrong = run(['trials', 'tuch', '--seed', 'x', '--from', 'touch']);
     expect(await wrong.ended).toBe(2);
     expect(wrong.lines).toEqual([
       'hearsay: trials: no trial is named tuch; --list prints them',
+      'hearsay: --from: touch is none of the trials chosen; --list prints their names',
       'hearsay: --seed: x is not from 0 to 2147483647',
     ]);
+    const file = join(place, 'trials.json');
+    writeFileSync(file, '{}');
+    const torn = run(['trials', 'all', '--from', 'stall', '--report', place]);
+    expect(await torn.ended).toBe(2);
+    expect(torn.lines).toEqual([`hearsay: --from: ${file} is no report of trials`]);
     const list = run(['trials', '--list']);
     expect(await list.ended).toBe(0);
     expect(list.lines.map((line) => line.split(' ')[0])).toEqual(TRIALS.map(({ name }) => name));
-    const touch = run(['trials', 'touch', '--quick', '--seed', '7', '--report', place]);
-    expect(await touch.ended, touch.lines.join('\n')).toBe(0);
-    const report = JSON.parse(readFileSync(join(place, 'trials.json'), 'utf8')) as TrialsReport;
-    expect(report).toMatchObject({ quick: true, seed: 7, trials: [{ name: 'touch', shortened: true }] });
-    expect(readFileSync(join(place, 'trials.md'), 'utf8')).toContain('1 of 1 trials reached every bound');
+    // A run that was interrupted in its last trial: what missed before is missed still.
+    const before = { ...reportOf([MISSED, { ...BROKEN, name: 'touch' }]), seed: 7 };
+    writeFileSync(file, JSON.stringify(before));
+    const touch = run(['trials', 'all', '--from', 'touch', '--quick', '--report', place]);
+    expect(await touch.ended, touch.lines.join('\n')).toBe(1);
+    const report = JSON.parse(readFileSync(file, 'utf8')) as TrialsReport;
+    expect(report).toMatchObject({
+      quick: true,
+      seed: 7,
+      trials: [{ name: 'kill' }, { name: 'touch', failure: null }],
+    });
+    expect(report.unrun).toEqual(TRIALS.map(({ name }) => name).filter((name) => !/^(?:kill|touch)$/.test(name)));
+    expect(readFileSync(join(place, 'trials.md'), 'utf8')).toContain('1 of 2 trials reached every bound; missed: kill');
   } finally {
     removeDirectory(place);
   }
