@@ -32,6 +32,8 @@ export default defineConfig([
     ...shared,
     entry: { index: 'src/index.ts' },
     dts: true,
+    // From version 6 on TypeScript includes no types by itself; the declarations speak of Buffer and AbortSignal.
+    banner: { dts: '/// <reference types="node" />' },
     deps: { onlyBundle: ['hyperloglog', 'murmurhash3'] },
     plugins: [modernBuffer],
   },

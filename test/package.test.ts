@@ -60,9 +60,9 @@ describe('the package', () => {
 
   it('pins every version, and the hash of hyperloglog to the one in vendor', () => {
     const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
-    expect(versions.filter(([name, version]) => name !== 'murmurhash3' && !/^\d+\.\d+\.\d+$/.test(version))).toEqual(
-      [],
-    );
+    const loose = versions.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version)).map(([name]) => name);
+    // The types of Node are the application's own: two versions of them in one program do not compile.
+    expect(loose.sort()).toEqual(['@types/node', 'murmurhash3']);
     expect(manifest.overrides.murmurhash3).toBe('file:./vendor/murmurhash3');
     const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { resolved?: string }>;
@@ -74,6 +74,43 @@ describe('the package', () => {
     const script = "import('hearsay').then((door) => console.log(typeof door.createClient))";
     expect(execFileSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' })).toBe('function\n');
   });
+
+  it('brings the types that its declarations need, where an application includes none by itself', () => {
+    expect(manifest.dependencies).toHaveProperty('@types/node');
+    const file = join(root, 'application.ts');
+    const text = `
+      import { createClient, type Reply } from './dist/index.js';
+      const cache = createClient();
+      const user = await cache.get<{ name: string }>('user:1', { timeout: '1s' });
+      const reply: Reply = await cache.command('GET', 'user:1');
+      export const name: string | undefined = reply instanceof Uint8Array ? reply.toString('utf8') : user?.name;
+      await using other = createClient({ servers: ['127.0.0.1:7379'] });
+      await other.set('user:1', { name }, { ttl: '10m' });
+    `;
+    const options: ts.CompilerOptions = {
+      types: [],
+      lib: ['lib.es2022.d.ts'],
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.NodeNext,
+      strict: true,
+      noEmit: true,
+    };
+    const host = ts.createCompilerHost(options);
+    const read = host.getSourceFile;
+    host.getSourceFile = (path, target) =>
+      path === file ? ts.createSourceFile(path, text, target) : read.call(host, path, target);
+    const program = ts.createProgram([file], options, host);
+    const sources = [file, join(root, 'dist/index.d.ts')].map((path) => program.getSourceFile(path));
+    const wrong = [
+      ...program.getGlobalDiagnostics(),
+      ...sources.flatMap((source) => [
+        ...program.getSyntacticDiagnostics(source),
+        ...program.getSemanticDiagnostics(source),
+      ]),
+    ];
+    expect(wrong.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([]);
+    expect(sources.every((source) => source !== undefined)).toBe(true);
+  }, 60_000);
 
   it('has one version in the manifest and in the node', () => {
     expect(HEARSAY_VERSION).toBe(manifest.version);

@@ -2,17 +2,21 @@
  * The interface of a cache: what an application calls, whether the cache is a client of distant nodes or a node embedded in
  * the process. Reads answer `undefined` for a miss; every call settles within its timeout.
  *
- * Errors are HearsayError with a `code`. Arguments that are not valid are refused with ERR before anything is sent. A write
- * that fails with TIMEOUT, CLOSED or UNAVAILABLE says in its message whether it may have been applied.
+ * Errors are HearsayError with a `code`. Arguments that are not valid, and options that a call does not read, are refused with ERR before
+ * anything is sent; what is no context of the key, with CONTEXT. A write that fails with TIMEOUT, CLOSED or UNAVAILABLE says in its message whether it may have been applied.
  */
 import type { Duration } from './durations.js';
 import type { ConsistencyLevel } from './greeting.js';
 
 /** What every call takes. */
 export interface CallOptions {
-  /** Ends the wait; the call rejects with the signal's reason. A write that was sent may still be applied. */
+  /**
+   * Ends the wait: reads and writes then reject with `signal.reason` itself, as `fetch` does, whatever `onError` says. After `abort()` that
+   * is a DOMException named AbortError, of `AbortSignal.timeout` one named TimeoutError, of `abort(reason)` the reason; never a
+   * HearsayError of ours. A write that was sent may still be applied. One signal may end any number of calls.
+   */
   signal?: AbortSignal;
-  /** Time for this call, in place of the client's `requestTimeout`. */
+  /** Time for this call, in place of the client's `requestTimeout`. When it ends first: HearsayError TIMEOUT, or a miss. */
   timeout?: Duration;
   /** How many owners must answer, in place of the client's `consistency`. */
   consistency?: ConsistencyLevel;
@@ -155,6 +159,6 @@ export interface Cache extends CacheCalls, AsyncDisposable {
    * token of another cluster is refused so by the first call. It holds nothing open and needs no end.
    */
   session(token?: string): CacheSession;
-  /** Ends it. Later reads are misses (or throw, as configured), later writes throw CLOSED. Never rejects. */
+  /** Ends it. Later reads are misses (or throw, as configured), later writes throw CLOSED. Rejects for its options only. */
   close(options?: CloseOptions): Promise<void>;
 }

@@ -4,6 +4,7 @@
  * Guarded: it settles exactly once, in time even if nothing answers; what comes later is dropped and counted.
  */
 import { HearsayError } from '../core/base/errors.js';
+import type { Aborts } from './aborts.js';
 import type { ReplyTaker } from './connection.js';
 import type { ClientTimer, Connector } from './connector.js';
 import type { ConsistencyLevel } from './greeting.js';
@@ -56,6 +57,7 @@ export interface CallOwner {
 
 export interface CallPorts {
   connector: Connector;
+  aborts: Aborts;
   owner: CallOwner;
 }
 
@@ -92,7 +94,7 @@ export class Call implements ReplyTaker {
     this.timer = halves
       ? this.startTimer(settings.timeoutMs / 2, () => this.passHalf())
       : this.startTimer(settings.timeoutMs, () => ports.owner.deadline(this));
-    settings.signal?.addEventListener('abort', this.onAbort);
+    if (settings.signal !== null) ports.aborts.add(settings.signal, this);
   }
 
   get commands(): number {
@@ -160,14 +162,12 @@ export class Call implements ReplyTaker {
     );
   }
 
-  private readonly onAbort = (): void => this.fail(this.settings.signal?.reason);
-
   private end(): boolean {
     if (this.done) return false;
     this.done = true;
     this.timer.cancel();
     this.pause?.cancel();
-    this.settings.signal?.removeEventListener('abort', this.onAbort);
+    if (this.settings.signal !== null) this.ports.aborts.remove(this.settings.signal, this);
     this.ports.owner.settled(this);
     return true;
   }

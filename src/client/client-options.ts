@@ -6,10 +6,11 @@ import { HearsayError } from '../core/base/errors.js';
 import { type Duration, parseDurationMs } from './durations.js';
 import type { ConsistencyLevel } from './greeting.js';
 import { splitServer } from './link.js';
+import { describeUnknown, isOptionsObject, unknownNames } from './option-names.js';
 
 export interface ClientOptions {
-  /** Nodes to start from, as 'host:port', 1 to 64 of them. The others are learnt from these. */
-  servers: readonly string[];
+  /** Nodes to start from, as 'host:port', 1 to 64 of them. The others are learnt from these. Default ['127.0.0.1:7379']. */
+  servers?: readonly string[];
   /** Sent by AUTH on every connection. */
   password?: string;
   /** The user of the password. Default 'default'. */
@@ -49,14 +50,36 @@ export interface ClientSettings {
   reconnectMaxMs: number;
 }
 
+/** The port of a node that names none (core/config.ts), on this machine. */
+export const SERVERS_DEFAULT: readonly string[] = ['127.0.0.1:7379'];
 export const SERVERS_MAX = 64;
 export const TIMEOUT_MS_MAX = 600_000;
 export const LEVELS: readonly unknown[] = ['one', 'quorum', 'all'];
 const IN_FLIGHT_MAX = 1_000_000;
 
+/** Every name there is: one that is missing here does not compile. */
+const NAMES: Record<keyof ClientOptions, true> = {
+  servers: true,
+  password: true,
+  username: true,
+  name: true,
+  requestTimeout: true,
+  connectTimeout: true,
+  onError: true,
+  consistency: true,
+  maxInFlight: true,
+  refreshInterval: true,
+  reconnectMin: true,
+  reconnectMax: true,
+};
+const KNOWN: ReadonlySet<string> = new Set(Object.keys(NAMES));
+
 /** Throws HearsayError CONFIG with every violation in its message. */
-export function resolveOptions(options: ClientOptions): ClientSettings {
-  const wrong: string[] = [];
+export function resolveOptions(options: ClientOptions = {}): ClientSettings {
+  if (!isOptionsObject(options)) {
+    throw new HearsayError('CONFIG', `options must be an object such as { servers: ['127.0.0.1:7379'] }`);
+  }
+  const wrong = unknownNames(options, KNOWN).map((name) => describeUnknown(name, KNOWN));
   const time = (value: Duration | undefined, fallbackMs: number, what: string): number => {
     try {
       const ms = parseDurationMs(value ?? fallbackMs, what);
@@ -67,8 +90,9 @@ export function resolveOptions(options: ClientOptions): ClientSettings {
       return fallbackMs;
     }
   };
+  const { servers = SERVERS_DEFAULT } = options;
   const settings: ClientSettings = {
-    servers: Array.isArray(options.servers) ? [...new Set<string>(options.servers)] : [],
+    servers: Array.isArray(servers) ? [...new Set<string>(servers)] : [],
     username: options.username ?? 'default',
     password: options.password ?? null,
     name: options.name ?? 'hearsay-client',
@@ -82,14 +106,17 @@ export function resolveOptions(options: ClientOptions): ClientSettings {
     reconnectMaxMs: time(options.reconnectMax, 2000, 'reconnectMax'),
   };
   if (settings.servers.length < 1 || settings.servers.length > SERVERS_MAX) {
-    wrong.push(`servers must list 1 to ${SERVERS_MAX} addresses`);
+    wrong.push(`servers must list 1 to ${SERVERS_MAX} addresses, as ['127.0.0.1:7379']`);
   }
   for (const server of settings.servers) {
     if (typeof server !== 'string' || splitServer(server).port === 0) {
-      wrong.push(`servers must be like 'host:port'; got ${JSON.stringify(server)}`);
+      wrong.push(
+        `servers must be like 'host:port'; got ${typeof server === 'string' ? JSON.stringify(server) : typeof server}`,
+      );
     }
   }
-  if (!/^[!-~]{1,64}$/.test(settings.name)) wrong.push('name must be 1 to 64 printable characters without a space');
+  if (typeof settings.name !== 'string' || !/^[!-~]{1,64}$/.test(settings.name))
+    wrong.push('name must be 1 to 64 printable characters without a space');
   if (typeof settings.username !== 'string' || settings.username === '') wrong.push('username must not be empty');
   if (options.password !== undefined && typeof options.password !== 'string') wrong.push('password must be text');
   if (options.onError !== undefined && options.onError !== 'miss' && options.onError !== 'throw') {

@@ -2,6 +2,8 @@
  * The client: the verbs of a cache over the nodes of a cluster. The application calls it (createClient in create-client.ts
  * makes one); verbs.ts encodes and decodes, the dispatcher finds the node, sessions share both.
  */
+import { HearsayError } from '../core/base/errors.js';
+import { requireOptions } from './arguments.js';
 import type { Cache, CacheSession, CloseOptions } from './cache.js';
 import type { CallSettings } from './call.js';
 import type { ClientSettings } from './client-options.js';
@@ -38,6 +40,8 @@ export interface ClientStats {
   /** Servers that answer now. */
   readyServers: string[];
 }
+
+const CLOSE_NAMES: ReadonlySet<string> = new Set<keyof CloseOptions>(['drain']);
 
 export class Client extends Verbs implements Cache {
   private readonly listeners: StateListeners;
@@ -76,8 +80,11 @@ export class Client extends Verbs implements Cache {
     return { ...this.counts, ...counters, listenerFailures: this.listeners.failures, inFlight, readyServers };
   }
 
-  close(options: CloseOptions = {}): Promise<void> {
-    return this.dispatcher.close(options.drain ?? true);
+  async close(options: CloseOptions = {}): Promise<void> {
+    requireOptions('close(options)', options, CLOSE_NAMES);
+    const { drain = true } = options;
+    if (typeof drain !== 'boolean') throw new HearsayError('ERR', `close(options): drain must be true or false`);
+    await this.dispatcher.close(drain);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -61,7 +61,9 @@ export class Connection implements SocketEvents {
   private outbox: Buffer[] = [];
   private outboxBytes = 0;
   private lastBytesAtMs = 0;
-  private timer: ClientTimer;
+  private timer!: ClientTimer;
+  /** Steps of the handshake that the other side has answered, connecting included. */
+  private greeted = 0;
 
   constructor(
     private readonly ports: ConnectionPorts,
@@ -69,7 +71,7 @@ export class Connection implements SocketEvents {
   ) {
     this.greeting = new Greeting(options);
     const { connector } = ports;
-    this.timer = connector.startTimer(options.connectTimeoutMs, false, () => this.close(noAnswer('the handshake')));
+    this.limitHandshake();
     this.socket = connector.connect(options.host, options.port, this);
   }
 
@@ -119,7 +121,9 @@ export class Connection implements SocketEvents {
   }
 
   socketConnected(): void {
-    if (this.state === 'greeting') this.socket.write(this.greeting.open());
+    if (this.state !== 'greeting') return;
+    this.greeted++;
+    this.socket.write(this.greeting.open());
   }
 
   socketBytes(bytes: Buffer, start: number, end: number): void {
@@ -158,7 +162,21 @@ export class Connection implements SocketEvents {
     this.nextTaker().replied(parts);
   }
 
+  /** A step whose answer had waited for us gives the next its full time: a process that stalled at its start has heard nothing yet. */
+  private limitHandshake(): void {
+    const { connector } = this.ports;
+    this.timer = connector.startTimer(this.options.connectTimeoutMs, false, () => {
+      const { greeted } = this;
+      connector.afterTurn(() => {
+        if (this.state !== 'greeting') return;
+        if (this.greeted > greeted) this.limitHandshake();
+        else this.close(noAnswer('the handshake'));
+      });
+    });
+  }
+
   private greet(reply: Reply): void {
+    this.greeted++;
     const next = this.greeting.next(reply);
     if (next instanceof HearsayError) {
       this.close(next);

@@ -12,7 +12,8 @@
  * Guarded: at most `maxInFlight` calls are pending, and one is sent twice only if it may be repeated.
  */
 import { HearsayError } from '../core/base/errors.js';
-import { Call, type CallOwner, type CallSettings, type Request } from './call.js';
+import { Aborts } from './aborts.js';
+import { Call, type CallOwner, type CallPorts, type CallSettings, type Request } from './call.js';
 import type { ClientSettings } from './client-options.js';
 import { encodeCommand } from './command-bytes.js';
 import type { ClientTimer, Connector } from './connector.js';
@@ -52,6 +53,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
   private readonly pending = new Set<Call>();
   /** Calls for which no link is ready but one is opening. */
   private readonly waiting = new Set<Call>();
+  private readonly callPorts: CallPorts;
   private servers: readonly string[];
   private closed = false;
   private refreshing = false;
@@ -63,6 +65,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
     private readonly ports: DispatcherPorts,
     private readonly settings: ClientSettings,
   ) {
+    this.callPorts = { connector: ports.connector, aborts: new Aborts(), owner: this };
     this.servers = settings.servers;
     for (const server of this.servers) this.link(server, settings.level).open();
   }
@@ -96,7 +99,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
       this.callsRefused++;
       return Promise.reject(new HearsayError('BUSY', `${this.pending.size} calls are under way; nothing was sent`));
     }
-    const call = new Call({ connector: this.ports.connector, owner: this }, request, settings);
+    const call = new Call(this.callPorts, request, settings);
     if (!settings.internal) this.pending.add(call);
     this.place(call);
     return call.promise;
@@ -277,7 +280,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
     this.refreshTimer?.cancel();
     const bytes = encodeCommand(['CLUSTER', 'SLOTS']);
     const request: Request = { bytes, slot: -1, repeat: 'read', commands: 1, own: 0, waitsWhenBusy: false };
-    const call = new Call({ connector: this.ports.connector, owner: this }, request, {
+    const call = new Call(this.callPorts, request, {
       timeoutMs: REFRESH_TIMEOUT_MS,
       level: null,
       signal: null,

@@ -66,7 +66,7 @@ export function packTree(value: unknown): Buffer {
   try {
     return plain.pack(flattened);
   } catch (error) {
-    throw new HearsayError('ERR', `the value cannot be packed: ${(error as Error).message}`);
+    throw new HearsayError('ERR', `value cannot be packed: ${(error as Error).message}`);
   }
 }
 
@@ -87,11 +87,11 @@ class Flattener {
   private parts = 0;
 
   flatten(value: unknown, depth: number): unknown {
-    if (++this.parts > PARTS_MAX) throw new HearsayError('ERR', 'the value has too many parts');
+    if (++this.parts > PARTS_MAX) throw new HearsayError('ERR', 'value has too many parts');
     switch (typeof value) {
       case 'function':
       case 'symbol':
-        throw new HearsayError('ERR', `a ${typeof value} cannot be stored`);
+        throw new HearsayError('ERR', `value must not hold a ${typeof value}`);
       case 'object':
         return value === null ? null : this.flattenObject(value, depth);
       default:
@@ -101,7 +101,7 @@ class Flattener {
 
   private flattenObject(value: object, depth: number): unknown {
     if (depth >= NESTING_MAX) {
-      throw new HearsayError('ERR', `the value is nested deeper than ${NESTING_MAX} levels, or contains itself`);
+      throw new HearsayError('ERR', `value is nested deeper than ${NESTING_MAX} levels, or contains itself`);
     }
     if (Array.isArray(value)) return this.flattenItems(value, depth);
     if (Buffer.isBuffer(value)) return value;
@@ -115,7 +115,7 @@ class Flattener {
       if (replaced !== value) return this.flatten(replaced, depth + 1);
     }
     if (value instanceof Error || value instanceof RegExp || value instanceof Promise || isWeak(value)) {
-      throw new HearsayError('ERR', `a ${value.constructor.name} cannot be stored`);
+      throw new HearsayError('ERR', `value must not hold a ${value.constructor.name}`);
     }
     return this.flattenFields(value, depth);
   }
@@ -146,7 +146,7 @@ class Flattener {
 function flattenBytes(value: ArrayBufferView | ArrayBuffer): unknown {
   if (value instanceof ArrayBuffer) return new Map([[TAG_TYPED_ARRAY, [0, Buffer.from(value)]]]);
   const kind = TYPED_ARRAYS.indexOf(value.constructor as TypedArrayConstructor);
-  if (kind < 0) throw new HearsayError('ERR', `a ${value.constructor.name} cannot be stored`);
+  if (kind < 0) throw new HearsayError('ERR', `value must not hold a ${value.constructor.name}`);
   const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
   return new Map([[TAG_TYPED_ARRAY, [kind + 1, bytes]]]);
 }

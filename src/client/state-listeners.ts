@@ -23,8 +23,10 @@ export class StateListeners {
   failures = 0;
   private listeners: readonly StateListener[] = [];
 
-  /** Gives back the function that removes it. Throws HearsayError ERR past 100. */
+  /** Gives back the function that removes it. Throws HearsayError ERR past 100, and for what is no function. */
   add(listener: StateListener): () => void {
+    if (typeof listener !== 'function')
+      throw new HearsayError('ERR', 'onStateChange(listener): listener must be a function');
     if (this.listeners.length >= LISTENERS_MAX) throw new HearsayError('ERR', `at most ${LISTENERS_MAX} listeners`);
     this.listeners = [...this.listeners, listener];
     return () => {

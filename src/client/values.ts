@@ -23,10 +23,10 @@ const REPLACEMENT = '\ufffd';
 
 /** The bytes to store. Throws HearsayError ERR for `undefined`, functions, symbols, and what exceeds 16 MiB. */
 export function encodeValue(value: unknown): Buffer {
-  if (value === undefined) throw new HearsayError('ERR', 'undefined cannot be stored: a read of it would be a miss');
+  if (value === undefined) throw new HearsayError('ERR', 'value must not be undefined: a read of it would be a miss');
   const bytes = encode(value);
   if (bytes.length > VALUE_BYTES_MAX) {
-    throw new HearsayError('ERR', `the value is ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} can be stored`);
+    throw new HearsayError('ERR', `value is ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} can be stored`);
   }
   return bytes;
 }

@@ -6,7 +6,17 @@
  */
 import { HearsayError } from '../core/base/errors.js';
 import { slotOf } from '../core/partitions/slots.js';
-import { KEY_BYTES_MAX } from '../core/record/record.js';
+import {
+  keySlot,
+  requireEntry,
+  requireList,
+  requireNoContext,
+  requireWhole,
+  settingsOf,
+  tokenOf,
+  VERBS,
+  type Verb,
+} from './arguments.js';
 import type {
   AskReceipt,
   CacheCalls,
@@ -20,10 +30,9 @@ import type {
   Siblings,
 } from './cache.js';
 import type { CallSettings, Repeat } from './call.js';
-import { LEVELS, TIMEOUT_MS_MAX } from './client-options.js';
 import type { CommandPart } from './command-bytes.js';
 import type { Dispatcher } from './dispatcher.js';
-import { type Duration, parseDurationMs } from './durations.js';
+import { parseDurationMs } from './durations.js';
 import { type Answer, type KeyCommand, unexpected } from './exchange.js';
 import type { Reply } from './reply-parser.js';
 import { decodeValue, encodeValue } from './values.js';
@@ -57,22 +66,27 @@ interface KeyGroup {
 }
 
 export abstract class Verbs implements CacheCalls {
+  /** Of calls without options. */
+  private readonly plain: CallSettings;
+
   constructor(
     protected readonly dispatcher: Dispatcher,
     protected readonly counts: ReadCounts,
     private readonly options: VerbOptions,
-  ) {}
+  ) {
+    this.plain = { timeoutMs: options.requestTimeoutMs, level: null, signal: null, internal: false };
+  }
 
   get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined>;
   get<T = unknown>(key: string, options: CallOptions & AskReceipt): Promise<Receipted<T | undefined>>;
-  async get<T>(key: string, options: Options<CallOptions> = {}): Promise<T | undefined | Receipted<T | undefined>> {
-    const call = this.prepare(options);
-    const command: KeyCommand = { parts: ['GET', key], slot: keySlot(key), repeat: 'read' };
-    if (options.receipt === true) {
+  async get<T>(key: string, options?: Options<CallOptions>): Promise<T | undefined | Receipted<T | undefined>> {
+    const call = settingsOf(VERBS.get, options, this.plain);
+    const command: KeyCommand = { parts: ['GET', key], slot: keySlot(VERBS.get, key), repeat: 'read' };
+    if (options?.receipt === true) {
       const { reply, receipt } = await this.exchange(command, call, true);
       return { value: this.counted(reply) as T | undefined, receipt: receiptOf(receipt) };
     }
-    return this.read(options, undefined, async () => {
+    return this.read(call, undefined, async () => {
       const { reply } = await this.exchange(command, call, false);
       return this.counted(reply) as T | undefined;
     });
@@ -80,37 +94,39 @@ export abstract class Verbs implements CacheCalls {
 
   set(key: string, value: unknown, options?: SetOptions): Promise<void>;
   set(key: string, value: unknown, options: SetOptions & AskReceipt): Promise<{ receipt: Receipt }>;
-  async set(key: string, value: unknown, options: Options<SetOptions> = {}): Promise<unknown> {
-    const call = this.prepare(options);
-    const { receipt } = await this.exchange(storing(key, value, options.ttl), call, options.receipt === true);
-    return options.receipt === true ? { receipt: receiptOf(receipt) } : undefined;
+  async set(key: string, value: unknown, options?: Options<SetOptions>): Promise<unknown> {
+    const call = settingsOf(VERBS.set, options, this.plain);
+    const command = storing(VERBS.set, { key, value, ttl: options?.ttl });
+    const { receipt } = await this.exchange(command, call, options?.receipt === true);
+    return options?.receipt === true ? { receipt: receiptOf(receipt) } : undefined;
   }
 
   delete(key: string, options?: CallOptions): Promise<boolean>;
   delete(key: string, options: CallOptions & AskReceipt): Promise<Receipted<boolean>>;
-  async delete(key: string, options: Options<CallOptions> = {}): Promise<boolean | Receipted<boolean>> {
-    const call = this.prepare(options);
-    const command: KeyCommand = { parts: ['DEL', key], slot: keySlot(key), repeat: 'idempotent' };
-    const { reply, receipt } = await this.exchange(command, call, options.receipt === true);
+  async delete(key: string, options?: Options<CallOptions>): Promise<boolean | Receipted<boolean>> {
+    const call = settingsOf(VERBS.delete, options, this.plain);
+    const command: KeyCommand = { parts: ['DEL', key], slot: keySlot(VERBS.delete, key), repeat: 'idempotent' };
+    const { reply, receipt } = await this.exchange(command, call, options?.receipt === true);
     const value = countOf(reply) > 0;
-    return options.receipt === true ? { value, receipt: receiptOf(receipt) } : value;
+    return options?.receipt === true ? { value, receipt: receiptOf(receipt) } : value;
   }
 
-  async has(key: string, options: CallOptions = {}): Promise<boolean> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return this.read(options, false, async () => countOf(await this.request(['EXISTS', key], slot, 'read', call)) > 0);
+  async has(key: string, options?: CallOptions): Promise<boolean> {
+    const call = settingsOf(VERBS.has, options, this.plain);
+    const slot = keySlot(VERBS.has, key);
+    return this.read(call, false, async () => countOf(await this.request(['EXISTS', key], slot, 'read', call)) > 0);
   }
 
-  async getMany<T = unknown>(keys: readonly string[], options: CallOptions = {}): Promise<(T | undefined)[]> {
-    const call = this.prepare(options);
+  async getMany<T = unknown>(keys: readonly string[], options?: CallOptions): Promise<(T | undefined)[]> {
+    const call = settingsOf(VERBS.getMany, options, this.plain);
+    requireList(VERBS.getMany, 'keys', keys);
     const values = new Array<T | undefined>(keys.length).fill(undefined);
-    const reads = this.groupByHome(keys).map((group) =>
-      this.read(options, undefined, async () => {
+    const reads = this.groupByHome(VERBS.getMany, keys).map((group) =>
+      this.read(call, undefined, async () => {
         const reply = await this.request(['MGET', ...group.keys], group.slot, 'read', call);
         if (!Array.isArray(reply) || reply.length !== group.keys.length) throw unexpected(reply);
         for (let at = 0; at < reply.length; at++) {
-          const value = await this.read(options, undefined, () => this.valueOf(reply[at]));
+          const value = await this.read(call, undefined, () => this.valueOf(reply[at]));
           this.countRead(value);
           values[group.places[at]] = value as T | undefined;
         }
@@ -120,62 +136,69 @@ export abstract class Verbs implements CacheCalls {
     return values;
   }
 
-  async setMany(entries: readonly SetEntry[], options: CallOptions = {}): Promise<void> {
-    const call = this.prepare(options);
-    const writes = entries.map((entry) => storing(entry.key, entry.value, entry.ttl));
+  async setMany(entries: readonly SetEntry[], options?: CallOptions): Promise<void> {
+    const call = settingsOf(VERBS.setMany, options, this.plain);
+    requireList(VERBS.setMany, 'entries', entries);
+    const writes = Array.from(entries, (entry) => {
+      requireEntry(entry);
+      return storing(VERBS.setMany, entry);
+    });
     await allSettled(writes.map((write) => this.exchange(write, call, false)));
   }
 
-  async deleteMany(keys: readonly string[], options: CallOptions = {}): Promise<number> {
-    const call = this.prepare(options);
-    const counts = this.groupByHome(keys).map(async (group) =>
+  async deleteMany(keys: readonly string[], options?: CallOptions): Promise<number> {
+    const call = settingsOf(VERBS.deleteMany, options, this.plain);
+    requireList(VERBS.deleteMany, 'keys', keys);
+    const counts = this.groupByHome(VERBS.deleteMany, keys).map(async (group) =>
       countOf(await this.request(['DEL', ...group.keys], group.slot, 'idempotent', call)),
     );
     return (await allSettled(counts)).reduce((sum, count) => sum + count, 0);
   }
 
-  async ttl(key: string, options: CallOptions = {}): Promise<number | undefined> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return this.read(options, undefined, async () => {
+  async ttl(key: string, options?: CallOptions): Promise<number | undefined> {
+    const call = settingsOf(VERBS.ttl, options, this.plain);
+    const slot = keySlot(VERBS.ttl, key);
+    return this.read(call, undefined, async () => {
       const ms = countOf(await this.request(['PTTL', key], slot, 'read', call));
       return ms === -2 ? undefined : ms === -1 ? Number.POSITIVE_INFINITY : ms;
     });
   }
 
-  async increment(key: string, by = 1, options: CallOptions = {}): Promise<number> {
-    if (!Number.isSafeInteger(by)) throw new HearsayError('ERR', 'a counter moves by whole numbers only');
-    const call = this.prepare(options);
-    return countOf(await this.request(['INCRBY', key, String(by)], keySlot(key), 'once', call));
+  async increment(key: string, by = 1, options?: CallOptions): Promise<number> {
+    requireWhole(VERBS.increment, by);
+    return this.move(VERBS.increment, key, by, options);
   }
 
-  decrement(key: string, by = 1, options: CallOptions = {}): Promise<number> {
-    return this.increment(key, -by, options);
+  async decrement(key: string, by = 1, options?: CallOptions): Promise<number> {
+    requireWhole(VERBS.decrement, by);
+    return this.move(VERBS.decrement, key, -by, options);
   }
 
-  async cget<T = unknown>(key: string, options: CallOptions = {}): Promise<Siblings<T>> {
-    const call = this.prepare(options);
-    const reply = await this.request(['CGET', key], keySlot(key), 'read', call);
+  async cget<T = unknown>(key: string, options?: CallOptions): Promise<Siblings<T>> {
+    const call = settingsOf(VERBS.cget, options, this.plain);
+    const reply = await this.request(['CGET', key], keySlot(VERBS.cget, key), 'read', call);
     if (!Array.isArray(reply) || !Buffer.isBuffer(reply[0])) throw unexpected(reply);
     const values = reply.slice(1).map((value) => this.valueOf(value) as T);
     return { values, context: { key, token: reply[0].latin1Slice() } };
   }
 
-  async cput(key: string, value: unknown, options: CputOptions = {}): Promise<SiblingContext | undefined> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    const parts: CommandPart[] = ['CPUT', key, tokenFor(key, options.context), encodeValue(value)];
-    if (options.ttl !== undefined) parts.push('PX', String(parseDurationMs(options.ttl, 'ttl')));
+  async cput(key: string, value: unknown, options?: CputOptions): Promise<SiblingContext | undefined> {
+    const call = settingsOf(VERBS.cput, options, this.plain);
+    const slot = keySlot(VERBS.cput, key);
+    requireNoContext(VERBS.cput, key, value);
+    const token = options?.context === undefined ? '' : tokenOf(VERBS.cput, key, options.context);
+    const parts: CommandPart[] = ['CPUT', key, token, encodeValue(value)];
+    if (options?.ttl !== undefined) parts.push('PX', String(parseDurationMs(options.ttl, 'ttl')));
     const reply = await this.request(parts, slot, 'once', call);
     if (reply === null) return undefined;
     if (!Buffer.isBuffer(reply)) throw unexpected(reply);
     return { key, token: reply.latin1Slice() };
   }
 
-  async cdel(key: string, context: SiblingContext, options: CallOptions = {}): Promise<number> {
-    const call = this.prepare(options);
-    const slot = keySlot(key);
-    return countOf(await this.request(['CDEL', key, tokenFor(key, context)], slot, 'idempotent', call));
+  async cdel(key: string, context: SiblingContext, options?: CallOptions): Promise<number> {
+    const call = settingsOf(VERBS.cdel, options, this.plain);
+    const slot = keySlot(VERBS.cdel, key);
+    return countOf(await this.request(['CDEL', key, tokenOf(VERBS.cdel, key, context)], slot, 'idempotent', call));
   }
 
   /**
@@ -184,22 +207,31 @@ export abstract class Verbs implements CacheCalls {
    */
   async command(...words: CommandWord[] | [...CommandWord[], CallOptions]): Promise<Reply> {
     const last = words.at(-1);
-    const options = isOptions(last) ? last : {};
-    const parts = (isOptions(last) ? words.slice(0, -1) : words).map((word): CommandPart => {
+    const options = isOptions(last) ? last : undefined;
+    const call = settingsOf(VERBS.command, options, this.plain);
+    const parts = (options !== undefined ? words.slice(0, -1) : words).map((word): CommandPart => {
       if (typeof word === 'number' || typeof word === 'bigint') return String(word);
       if (typeof word === 'string' || word instanceof Uint8Array) return word;
-      throw new HearsayError('ERR', `a command is made of text, numbers and bytes; got ${typeof word}`);
+      throw new HearsayError(
+        'ERR',
+        `a command is made of text, numbers and bytes; got ${word === null ? 'null' : typeof word}`,
+      );
     });
     if (parts.length === 0) throw new HearsayError('ERR', 'a command needs a name');
     const [, word] = parts;
     const key = typeof word === 'string' ? Buffer.from(word) : word;
     const slot = key === undefined ? -1 : slotOf(key, 0, key.length);
-    const { reply } = await this.exchange({ parts, slot, repeat: 'once', raw: true }, this.prepare(options), false);
+    const { reply } = await this.exchange({ parts, slot, repeat: 'once', raw: true }, call, false);
     return reply;
   }
 
   /** Sends a command and awaits its reply, with its receipt if that is asked for; an error reply rejects. */
   protected abstract exchange(command: KeyCommand, call: CallSettings, receipt: boolean): Promise<Answer>;
+
+  private async move(of: Verb, key: string, by: number, options: CallOptions | undefined): Promise<number> {
+    const call = settingsOf(of, options, this.plain);
+    return countOf(await this.request(['INCRBY', key, String(by)], keySlot(of, key), 'once', call));
+  }
 
   private async request(parts: CommandPart[], slot: number, repeat: Repeat, call: CallSettings): Promise<Reply> {
     const { reply } = await this.exchange({ parts, slot, repeat }, call, false);
@@ -207,11 +239,12 @@ export abstract class Verbs implements CacheCalls {
   }
 
   /** Runs a read; under `onError: 'miss'` a failure of the cache gives `miss`. The caller's own abort always rejects. */
-  private async read<T>(options: CallOptions, miss: T, run: () => Promise<T> | T): Promise<T> {
+  private async read<T>({ signal }: CallSettings, miss: T, run: () => Promise<T> | T): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      if (options.signal?.aborted || !this.options.missOnError) throw error;
+      if (signal?.aborted) throw signal.reason;
+      if (!this.options.missOnError) throw error;
       this.counts.failedReads++;
       return miss;
     }
@@ -241,11 +274,11 @@ export abstract class Verbs implements CacheCalls {
   }
 
   /** Keys by the server they go to, so that each gets one command. */
-  private groupByHome(keys: readonly string[]): KeyGroup[] {
+  private groupByHome(of: Verb, keys: readonly string[]): KeyGroup[] {
     const groups: KeyGroup[] = [];
     const open = new Map<string, KeyGroup>();
-    keys.forEach((key, place) => {
-      const slot = keySlot(key);
+    for (let place = 0; place < keys.length; place++) {
+      const slot = keySlot(of, keys[place]);
       const home = this.dispatcher.homeOf(slot);
       let group = open.get(home);
       if (group === undefined || group.keys.length >= KEYS_PER_COMMAND) {
@@ -253,22 +286,10 @@ export abstract class Verbs implements CacheCalls {
         open.set(home, group);
         groups.push(group);
       }
-      group.keys.push(key);
+      group.keys.push(keys[place]);
       group.places.push(place);
-    });
-    return groups;
-  }
-
-  /** Checks a call's options. Throws HearsayError ERR. */
-  private prepare(options: CallOptions): CallSettings {
-    const level = options.consistency ?? null;
-    if (level !== null && !LEVELS.includes(level)) {
-      throw new HearsayError('ERR', `consistency must be 'one', 'quorum' or 'all'`);
     }
-    const timeoutMs =
-      options.timeout === undefined ? this.options.requestTimeoutMs : parseDurationMs(options.timeout, 'timeout');
-    if (timeoutMs > TIMEOUT_MS_MAX) throw new HearsayError('ERR', 'timeout must be at most 10 minutes');
-    return { timeoutMs, level, signal: options.signal ?? null, internal: false };
+    return groups;
   }
 }
 
@@ -279,26 +300,11 @@ function receiptOf(receipt: Receipt | null): Receipt {
 }
 
 /** The SET of one entry, checked and encoded. Throws HearsayError ERR for a key, value or ttl that is not valid. */
-function storing(key: string, value: unknown, ttl: Duration | undefined): KeyCommand {
-  const slot = keySlot(key);
+function storing(of: Verb, { key, value, ttl }: SetEntry): KeyCommand {
+  const slot = keySlot(of, key);
   const parts: CommandPart[] = ['SET', key, encodeValue(value)];
   if (ttl !== undefined) parts.push('PX', String(parseDurationMs(ttl, 'ttl')));
   return { slot, parts, repeat: 'idempotent' };
-}
-
-/** The text of a context, empty for none. Throws HearsayError CONTEXT for another key's. */
-function tokenFor(key: string, context: SiblingContext | undefined): string {
-  if (context === undefined) return '';
-  if (context.key !== key) throw new HearsayError('CONTEXT', `this context belongs to another key, ${context.key}`);
-  return context.token;
-}
-
-/** The slot of a key. Throws HearsayError ERR for what is no key: not text, or longer than 64 KiB. */
-function keySlot(key: string): number {
-  if (typeof key !== 'string') throw new HearsayError('ERR', `a key is text; got ${typeof key}`);
-  const bytes = Buffer.from(key);
-  if (bytes.length > KEY_BYTES_MAX) throw new HearsayError('ERR', `a key is at most ${KEY_BYTES_MAX} bytes of UTF-8`);
-  return slotOf(bytes, 0, bytes.length);
 }
 
 function countOf(reply: Reply): number {
