@@ -23,6 +23,7 @@ import { HLC_TICKS, hlcToMs } from '../core/base/hlc.js';
 import { BACKUP_PASSES, type BackupHeader, type BackupTally } from '../core/wal/backup-file.js';
 import { BackupReader, BackupWriter, partOf } from './backup-files.js';
 import type { ClusterDoor, ClusterFacts } from './cluster-door.js';
+import { UNWELL } from './exit-codes.js';
 import { lockFile } from './file-lock.js';
 import { fileProblem } from './places.js';
 import { countText, durationText, sizeText } from './progress.js';
@@ -73,7 +74,7 @@ async function copyInto(path: string, rate: number, flags: Flags, terminal: Term
     if (!done) {
       await writer.close();
       terminal.error(`hearsay: stopped; the same command goes on from ${partOf(path)}\n`);
-      return 1;
+      return UNWELL;
     }
     report(path, writer.tally, progress.elapsedMs, flags, terminal);
     return 0;

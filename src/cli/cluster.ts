@@ -37,11 +37,13 @@ export function clusterOptions(
   command: readonly string[],
   terminal: Terminal,
 ): LocalClusterOptions {
-  const nodes = wholeNumber('--nodes', options.nodes, 1, NODES_MAX);
-  const port = wholeNumber('--port', options.port, 1, 65_535 - PORT_OFFSET_GOSSIP - nodes + 1);
+  const problems: string[] = [];
+  const nodes = wholeNumber('--nodes', options.nodes, 1, NODES_MAX, problems);
+  const port = wholeNumber('--port', options.port, 1, 65_535 - PORT_OFFSET_GOSSIP - nodes + 1, problems);
   // The cluster's own --port and --data are not the nodes': these are made from them.
   const flags = settingFlags({ ...options, port: undefined, data: undefined });
-  const { config, origins } = configFrom(
+  const { config, origins } = settingsBeside(
+    problems,
     { ...flags, bind: '127.0.0.1', port, gossipPort: port + PORT_OFFSET_GOSSIP },
     options.config,
     terminal,
@@ -84,8 +86,25 @@ function environmentWords(
   });
 }
 
-function wholeNumber(flag: string, raw: unknown, min: number, max: number): number {
+/** The settings; throws UsageError with their violations behind the problems that are known already. */
+function settingsBeside(
+  problems: readonly string[],
+  ...of: Parameters<typeof configFrom>
+): ReturnType<typeof configFrom> {
+  try {
+    const gathered = configFrom(...of);
+    if (problems.length === 0) return gathered;
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError([...problems, ...error.lines]);
+    throw error;
+  }
+  throw new UsageError(problems);
+}
+
+/** The number; when it is none or out of bounds, a line for the user and the least one, to go on with. */
+function wholeNumber(flag: string, raw: unknown, min: number, max: number, problems: string[]): number {
   const value = /^\d{1,6}$/.test(String(raw)) ? Number(raw) : Number.NaN;
-  if (!(value >= min && value <= max)) throw new UsageError([`${flag}: ${String(raw)} is not from ${min} to ${max}`]);
-  return value;
+  if (value >= min && value <= max) return value;
+  problems.push(`${flag}: ${String(raw)} is not from ${min} to ${max}`);
+  return min;
 }

@@ -22,6 +22,7 @@ import {
   type OpenSnapshot,
   openSnapshots,
 } from './cluster-view.js';
+import { DONE, FAILED, UNWELL } from './exit-codes.js';
 import { fileProblem } from './places.js';
 import { countText, durationText, Progress, sizeText } from './progress.js';
 import { configFrom, settingFlags } from './settings.js';
@@ -79,12 +80,12 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
     if (terminal.outFailure()?.code !== 'EPIPE') {
       terminal.error(`hearsay: ${path ?? 'export'}: ${(error as Error).message}\n`);
     }
-    return 1;
+    return copy.isUncovered ? UNWELL : FAILED;
   }
   progress?.end();
   const facts = [countText(sink.keys, 'key'), sizeText(sink.bytes), durationText(performance.now() - startedMs)];
   if (path !== null) terminal.error(`hearsay: ${path}: ${facts.join(', ')}\n`);
-  return 0;
+  return DONE;
 }
 
 /** Where lines go: standard output, or a file that gets its name when it is whole. */
@@ -149,6 +150,8 @@ class Export {
   /** Per partition not yet done: where its reading goes on. */
   private readonly left = new Map<number, string>();
   private partitions = 0;
+  /** Whether it was given up because no node that answers holds some partition. */
+  isUncovered = false;
   private stopped = false;
   private fuzzy = false;
   private open: ClusterSnapshots | null = null;
@@ -219,6 +222,7 @@ class Export {
       if (this.stopped) throw new HearsayError('CLOSED', 'stopped');
       const waitedMs = performance.now() - startedMs;
       if (waitedMs > PATIENCE_MS) {
+        this.isUncovered = this.partitions > 0;
         throw new HearsayError('UNAVAILABLE', `${why}; given up after ${durationText(waitedMs)}`);
       }
       if (waitedMs > TELL_AFTER_MS && !told) this.warn(`waiting: ${why}`);

@@ -5,6 +5,7 @@
 import { SETTINGS } from '../core/config.js';
 import type { Setting } from '../core/setting.js';
 import { environmentOf, flagOf, formatBytes } from '../core/setting.js';
+import { exitCodes } from './exit-codes.js';
 
 /** `meaning (default: x, bounds)`. */
 export function describeSetting(setting: Setting): string {
@@ -27,7 +28,7 @@ export function helpAfterFlags(): string {
     'Settings without a flag, for the environment and the file:',
     ...lines,
     '',
-    'Exit codes: 0 stopped as asked, 1 could not start or failed, 2 wrong usage or settings.',
+    exitCodes('stopped as asked', 'could not start or failed'),
   ].join('\n');
 }
 

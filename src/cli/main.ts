@@ -1,6 +1,6 @@
 /**
  * The command line: verbs, their flags and exit codes. `bin/hearsay.js` calls `main` with the words after the program's
- * name and exits with what it returns: 0 done, 1 failed, 2 wrong usage or settings.
+ * name and exits with what it returns (exit-codes.ts).
  * Each verb is a file beside this one; this one only parses and reports.
  */
 import { Command, CommanderError } from 'commander';
@@ -10,8 +10,9 @@ import { simulate, USAGE } from '../sim/main.js';
 import { runBackup } from './backup.js';
 import { runBenchChild, runBenchVerb } from './bench.js';
 import { runChaosVerb } from './chaos.js';
-import { runCluster } from './cluster.js';
+import { clusterOptions, runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
+import { exitCodes } from './exit-codes.js';
 import { runExport } from './export.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
 import { runForget, runLeave } from './members.js';
@@ -19,10 +20,11 @@ import { runPing } from './ping.js';
 import { runRestore } from './restore.js';
 import { addSecretVerbs } from './secret.js';
 import { runServe } from './serve.js';
-import { addSettingFlags } from './settings.js';
+import { addSettingFlags, configFrom, settingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
 import { processTerminal, UsageError } from './terminal.js';
 import { runTrialsVerb } from './trials.js';
+import { unknownFlags } from './unknown-flags.js';
 import { addWalVerbs } from './wal.js';
 
 export const VERSION = packageJson.version;
@@ -39,6 +41,8 @@ export async function main(words: readonly string[], options: MainOptions = {}):
   const program = programFor(terminal, (code) => {
     exitCode = code;
   });
+  program.hook('preAction', (_, command) => refuseStrayWords(command, words, terminal));
+  takeUnknownFlags(program);
   try {
     if (words.length === 0) {
       terminal.error(program.helpInformation());
@@ -56,6 +60,44 @@ export async function main(words: readonly string[], options: MainOptions = {}):
       terminal.error(`hearsay: ${error.message}\n`);
       return 1;
     }
+    throw error;
+  }
+}
+
+/** Verbs that read their words themselves. */
+const VERBS_FREE = ['simulate', 'bench-child'];
+
+/** Has every verb take what it does not know, so that all of it can be reported at once. */
+function takeUnknownFlags(command: Command): void {
+  for (const verb of command.commands) {
+    takeUnknownFlags(verb);
+    if (!VERBS_FREE.includes(verb.name()) && verb.commands.length === 0) {
+      verb.allowUnknownOption().allowExcessArguments();
+    }
+  }
+}
+
+/** Throws UsageError with all that is wrong with a command line in which a flag is unknown or a word too many. */
+function refuseStrayWords(command: Command, words: readonly string[], terminal: Terminal): void {
+  if (VERBS_FREE.includes(command.name())) return;
+  const lines = unknownFlags(command, words);
+  const { length: places } = command.registeredArguments;
+  const isOpen = command.registeredArguments.some(({ variadic }) => variadic);
+  if (lines.length === 0 && !isOpen && command.args.length > places) {
+    lines.push(`too many words for '${command.name()}': ${command.args.slice(places).join(' ')}`);
+  }
+  if (lines.length > 0) throw new UsageError([...lines, ...settingProblems(command, terminal)]);
+}
+
+/** What is wrong with the settings among a verb's flags. */
+function settingProblems(command: Command, terminal: Terminal): readonly string[] {
+  const flags = command.opts();
+  try {
+    if (command.name() === 'cluster') clusterOptions(flags, [], terminal);
+    else if ('config' in flags || 'port' in flags) configFrom(settingFlags(flags), flags.config, terminal);
+    return [];
+  } catch (error) {
+    if (error instanceof UsageError) return error.lines;
     throw error;
   }
 }
@@ -117,17 +159,18 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   cluster
     .addHelpText(
       'after',
-      '\nCtrl-C stops all nodes. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or settings.',
+      `\nCtrl-C stops all nodes, those too that were started again by hand.\n${exitCodes('stopped as asked', 'failed')}`,
     )
     .action(async (flags) => setExitCode(await runCluster(flags, terminal)));
   program
     .command('demo')
     .description('a tour of two minutes on real data: three nodes, every city of the world, a kill -9')
-    .addHelpText('after', '\nExit codes: 0 every promise held, 1 one was broken or the demo could not run.')
+    .addHelpText('after', `\n${exitCodes('every promise held', 'one was broken or the demo could not run')}`)
     .action(async () => setExitCode(await runDemoVerb(terminal)));
   program
     .command('ping')
-    .description('ask a node of this machine whether it is ready: exit code 0 if so')
+    .description('ask a node of this machine whether it is ready')
+    .addHelpText('after', `\n${exitCodes('ready', 'it could not be asked', 'alive and not ready')}`)
     .option('--port <number>', 'its RESP port (default: 7379)')
     .option('--bind <address>', 'its address (default: 127.0.0.1)')
     .option('--password-file <file>', 'file whose first line is its password')
@@ -136,7 +179,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   addNodeFlags(program.command('leave').description('have one node leave its cluster for good'))
     .addHelpText(
       'after',
-      '\nIts place goes to others, which are handed what it holds; then its process ends. Commands go on meanwhile.\nTo stop a node that comes back, send it SIGTERM instead: it keeps its place.\nExit codes: 0 it has left, 1 it has not or was refused, 2 wrong usage.',
+      `\nIts place goes to others, which are handed what it holds; then its process ends. Commands go on meanwhile.\nTo stop a node that comes back, send it SIGTERM instead: it keeps its place.\n${exitCodes('it has left', 'it stays, or was refused', 'it ended before all was seen to be handed over')}`,
     )
     .action(async (flags) => setExitCode(await runLeave(flags, terminal)));
   addNodeFlags(
@@ -148,7 +191,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   )
     .addHelpText(
       'after',
-      '\nRefused while the member is alive. Should it come back with its old data directory, it is told to end.\nExit codes: 0 it is forgotten on every node, now or as soon as they hear of it, 1 refused, 2 wrong usage.',
+      `\nRefused while the member is alive. Should it come back with its old data directory, it is told to end.\n${exitCodes('it is forgotten on every node, now or as soon as they hear of it', 'refused')}`,
     )
     .action(async (id, flags) => setExitCode(await runForget(id, flags, terminal)));
   addClusterFlags(
@@ -161,7 +204,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   )
     .addHelpText(
       'after',
-      '\nA run that was broken off goes on when it is given again; while one runs, a second for the same FILE is refused.\nExit codes: 0 whole, 1 not (a FILE from before stays as it was), 2 wrong usage.',
+      `\nA run that was broken off goes on when it is given again; while one runs, a second for the same FILE is refused.\n${exitCodes('whole', 'failed (a FILE from before stays as it was)', 'stopped before its end')}`,
     )
     .action(async (file, flags) => setExitCode(await runBackup(file, flags, terminal)));
   addClusterFlags(
@@ -173,7 +216,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   )
     .addHelpText(
       'after',
-      '\nCan be given again at any time. A key deleted after the backup stays deleted while its tombstone is kept:\nto go back in time, restore into a fresh cluster.\nExit codes: 0 everything is there, 1 something was refused or failed, 2 wrong usage.',
+      `\nCan be given again at any time. A key deleted after the backup stays deleted while its tombstone is kept:\nto go back in time, restore into a fresh cluster.\n${exitCodes('everything is there', 'failed', 'it was stopped, or some records were refused')}`,
     )
     .action(async (file, flags) => setExitCode(await runRestore(file, flags, terminal)));
   program
@@ -192,7 +235,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--strict', 'fail rather than go on with a fresh snapshot when one grew too old')
     .addHelpText(
       'after',
-      '\nExit codes: 0 every key is there, 1 not (a FILE from before stays as it was), 2 wrong usage.',
+      `\n${exitCodes('every key is there', 'failed (a FILE from before stays as it was)', 'no node that answers holds some partition')}`,
     )
     .action(async (flags) => setExitCode(await runExport(flags, terminal)));
   program
@@ -202,7 +245,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--duration <time>', 'how long, as 20s or 2m', '20s')
     .option('--nodes <number>', 'how many', '3')
     .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
-    .addHelpText('after', '\nExit codes: 0 no violation, 1 a violation or no convergence, 2 wrong usage.')
+    .addHelpText('after', `\n${exitCodes('no violation', 'a violation or no convergence')}`)
     .action(async (script, flags) => setExitCode(await runChaosVerb(script, flags, terminal)));
   program
     .command('trials')
@@ -214,10 +257,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--report <directory>', 'write trials.md and trials.json, anew after each trial')
     .option('--seed <number>', 'decides keys and operations of the loads (default: drawn, and in the report)')
     .option('--sabotage', 'spoil each trial on purpose: then every one must be missed')
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 every bound reached (with --sabotage: every trial missed), 1 not, 2 wrong usage.',
-    )
+    .addHelpText('after', `\n${exitCodes('every bound reached (with --sabotage: every trial missed)', 'not')}`)
     .action(async (names, flags) => setExitCode(await runTrialsVerb(names, flags, VERSION, terminal)));
   program
     .command('bench')
@@ -238,7 +278,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--value-bytes <number>', 'size of each value in a replay')
     .option('--peer', 'replay against allkeys-lru and allkeys-lfu of redis-server, too')
     .option('--hit-ratios', 'replay at 2, 5, 10 and 25 % of the footprint, against both policies at equal memory')
-    .addHelpText('after', '\nExit codes: 0 measured, 1 something could not be measured, 2 wrong usage.')
+    .addHelpText('after', `\n${exitCodes('measured', 'something could not be measured')}`)
     .action(async (flags) => setExitCode(await runBenchVerb(flags, VERSION, terminal)));
   program
     .command('bench-child', { hidden: true })
@@ -252,7 +292,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .description('run seeds of the simulator: the real node under faults on virtual time')
     .allowUnknownOption()
     .allowExcessArguments()
-    .addHelpText('after', `\n${USAGE}\n\nExit codes: 0 every seed passed, 1 one failed, 2 wrong words.`)
+    .addHelpText('after', `\n${USAGE}\n\n${exitCodes('every seed passed', 'one failed')}`)
     .action((_options, command: Command) =>
       setExitCode(
         simulate(command.args, {

@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../client/reply-parser.js';
 import { HearsayError } from '../core/base/errors.js';
+import { DONE, FAILED, UNWELL } from './exit-codes.js';
 import { NodeLink } from './node-link.js';
 import { countText } from './progress.js';
 import { configFrom, settingFlags } from './settings.js';
@@ -28,7 +29,7 @@ export async function runLeave(flags: Flags, terminal: Terminal): Promise<number
       const status = statusIn(await link.request('HEARSAY.STATUS'));
       if (Number(status.get('leaving') ?? 0) === 0) {
         terminal.error(`hearsay: ${node} stays: nobody else keeps its place, so there is nobody to hand over to\n`);
-        return 1;
+        return FAILED;
       }
       const now = Number(status.get('partitions_to_hand_over') ?? 0);
       if (now !== left) terminal.out(`${node} leaves: ${countText(now, 'partition')} to hand over\n`);
@@ -39,13 +40,13 @@ export async function runLeave(flags: Flags, terminal: Terminal): Promise<number
     if (!(error instanceof HearsayError)) throw error;
     if (asked && error.code === 'UNAVAILABLE' && left === 0) {
       terminal.out('left for good: others hold what it held\n');
-      return 0;
+      return DONE;
     }
     const broken = asked
       ? `${error.message}: it may have been stopped before everything was handed over`
       : error.message;
     terminal.error(`hearsay: ${broken}\n`);
-    return 1;
+    return asked ? UNWELL : FAILED;
   } finally {
     link.close();
   }
@@ -56,7 +57,7 @@ export async function runForget(id: string, flags: Flags, terminal: Terminal): P
   try {
     await link.request('HEARSAY.FORGET', id);
     terminal.out(`${id} is forgotten: should it come back, it has to come with an empty data directory\n`);
-    return 0;
+    return DONE;
   } finally {
     link.close();
   }

@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { encodeCommand } from '../client/command-bytes.js';
 import { type Reply, ReplyParser } from '../client/reply-parser.js';
 import { HearsayError } from '../core/base/errors.js';
+import { gossipPortHint } from './gossip-port.js';
 
 interface Waiting {
   resolve(reply: Reply): void;
@@ -48,8 +49,11 @@ export class NodeLink {
       else await link.request('AUTH', options.password);
       return link;
     } catch (error) {
+      const { isContact, host, port, password } = options;
+      const unanswered = isContact === true && link.failure !== null;
       link.close();
-      throw error;
+      const hint = unanswered ? await gossipPortHint(host, port, password) : '';
+      throw hint === '' ? error : new HearsayError('UNAVAILABLE', `${host}:${port}: ${hint}`);
     }
   }
 

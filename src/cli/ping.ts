@@ -1,9 +1,12 @@
 /**
- * `hearsay ping`: asks a node on this machine whether it is ready. For health checks: exit code 0 if so, else 1.
+ * `hearsay ping`: asks a node on this machine whether it is ready. For health checks: exit code 0 if so, 3 if it is alive
+ * and not ready, 1 if it can not be asked.
  * Address and password come from the node's own settings, so that in a container it needs no flags.
  */
 import { askNode, recordOf } from '../../cluster/probe.js';
 import { isAnyAddress } from '../core/setting.js';
+import { DONE, FAILED, UNWELL } from './exit-codes.js';
+import { gossipPortHint } from './gossip-port.js';
 import { whyUnreachable } from './node-link.js';
 import { configFrom, settingFlags } from './settings.js';
 import type { Terminal } from './terminal.js';
@@ -21,9 +24,10 @@ export async function runPing(options: Readonly<Record<string, unknown>>, termin
     if (wrong instanceof Error) throw wrong;
     const ready = String(recordOf(replies[replies.length - 1])?.ready) === '1';
     terminal.out(ready ? 'ready\n' : 'alive, not ready\n');
-    return ready ? 0 : 1;
+    return ready ? DONE : UNWELL;
   } catch (error) {
-    terminal.error(`hearsay: ${host}:${config.port}: ${whyUnreachable(error as Error, '--bind')}\n`);
-    return 1;
+    const why = (await gossipPortHint(host, config.port, config.password)) || whyUnreachable(error as Error, '--bind');
+    terminal.error(`hearsay: ${host}:${config.port}: ${why}\n`);
+    return FAILED;
   }
 }

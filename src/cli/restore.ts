@@ -6,7 +6,7 @@
  * that was broken off is simply run again. A key deleted after the backup stays deleted, its tombstone kept or forgotten, and a
  * FLUSHALL given after it holds: to go back in time, restore into a fresh cluster. Nodes say when they are busy, and are asked again; records whose partition has moved follow it.
  * Guarded: what was not verified is not sent; bytes under way are bounded; every record is counted once, and a run in which any
- * was refused ends with exit code 1.
+ * was refused ends with exit code 3.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../client/reply-parser.js';
@@ -17,6 +17,7 @@ import { align8, recordActor, recordBytes, recordHlc, recordKeyEnd, recordKeySta
 import type { BackupFooter, BackupTally } from '../core/wal/backup-file.js';
 import { BackupReader } from './backup-files.js';
 import type { ClusterDoor } from './cluster-door.js';
+import { DONE, FAILED, UNWELL } from './exit-codes.js';
 import { countText, durationText, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 import { doorTo, type Flags, progressFor, rateIn } from './transfer.js';
@@ -71,7 +72,7 @@ export async function runRestore(path: string, flags: Flags, terminal: Terminal)
     return report(path, reader.tally, loading.counts, progress, flags, terminal);
   } catch (error) {
     terminal.error(`hearsay: ${path}: ${(error as Error).message}\n`);
-    return 1;
+    return stopping ? UNWELL : FAILED;
   } finally {
     await door.close();
   }
@@ -316,5 +317,5 @@ function report(
     unusable > 0 ? `${unusable} that no node can use` : '',
   ].filter((line) => line !== '');
   for (const line of why) terminal.error(`hearsay: refused: ${line}\n`);
-  return refused > 0 ? 1 : 0;
+  return refused > 0 ? UNWELL : DONE;
 }

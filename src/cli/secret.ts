@@ -13,9 +13,10 @@ import {
   type SecretFile,
   writeSecretFile,
 } from '../system/secret-file.js';
+import { exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 
-const EXIT_CODES = '\nExit codes: 0 done, 1 the file was refused or could not be written, 2 wrong usage.';
+const EXIT_CODES = `\n${exitCodes('done', 'the file was refused or could not be written')}`;
 
 export function addSecretVerbs(program: Command, terminal: Terminal): void {
   const secret = program

@@ -2,6 +2,8 @@
  * `hearsay wal verify DIR` and `hearsay wal inspect DIR`: what a data directory holds and whether it is sound, without changing it.
  * They read what a start would read (core/wal/survey.ts) through a disk opened for reading, with or without a node on it.
  */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { HearsayError } from '../core/base/errors.js';
 import { HLC_TICKS, hlcToMs } from '../core/base/hlc.js';
@@ -16,16 +18,18 @@ import {
   recordType,
 } from '../core/record/record.js';
 import { readManifest } from '../core/wal/manifest.js';
-import { asideName, fileName, namedFiles } from '../core/wal/names.js';
+import { asideName, fileName, MANIFEST_NAME, namedFiles } from '../core/wal/names.js';
 import type { FramePosition, Survey } from '../core/wal/survey.js';
 import { isSound, surveyDirectory, walkFrames } from '../core/wal/survey.js';
 import { DiskError } from '../ports/disk.js';
 import { ReadDisk } from '../system/read-disk.js';
+import { DONE, exitCodes, UNWELL } from './exit-codes.js';
 import { countText } from './progress.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
 const ATTEMPTS = 3;
+const NODES_NAMED_MAX = 3;
 const KEY_CHARACTERS_MAX = 64;
 const TYPES: Readonly<Record<number, string>> = {
   1: 'PUT',
@@ -52,7 +56,7 @@ export function addWalVerbs(program: Command, terminal: Terminal, setExitCode: (
     .description('check every frame and record, and say what a start would do')
     .argument('<directory>', 'the data directory of one node')
     .option('--json', 'one JSON object')
-    .addHelpText('after', '\nExit codes: 0 sound, 1 damaged or unreadable, 2 wrong usage.')
+    .addHelpText('after', `\n${exitCodes('sound', 'unreadable', 'damaged')}`)
     .action((directory: string, flags) => setExitCode(verify(directory, flags.json === true, terminal)));
   wal
     .command('inspect')
@@ -64,20 +68,28 @@ export function addWalVerbs(program: Command, terminal: Terminal, setExitCode: (
     .option('--limit <number>', 'no more records than this')
     .option('--image', 'the image of the last checkpoint instead of the log')
     .option('--frames', 'the headers of frames, too')
-    .addHelpText('after', '\nExit codes: 0 done, 1 unreadable, 2 wrong usage.')
+    .addHelpText('after', `\n${exitCodes('done', 'unreadable')}`)
     .action((directory: string, flags) => setExitCode(inspect(directory, flags, terminal)));
 }
 
 function verify(directory: string, json: boolean, terminal: Terminal): number {
   if (directory === '') throw new UsageError(['the name of the directory is empty']);
-  const disk = new ReadDisk(directory);
+  const disk = opened(directory);
   const holder = disk.holder();
   const survey = surveyed(directory, disk);
   // What a running node writes at this moment may look torn.
   const sound = isSound(survey) || (holder !== 0 && onlyTorn(survey));
   if (json) terminal.out(`${JSON.stringify({ directory, sound, holder, ...facts(survey) })}\n`);
   else terminal.out(report(directory, survey, holder, sound));
-  return sound ? 0 : 1;
+  return sound ? DONE : UNWELL;
+}
+
+function opened(directory: string): ReadDisk {
+  try {
+    return new ReadDisk(directory);
+  } catch (error) {
+    throw named(directory, error);
+  }
 }
 
 /** A node may replace files between the reading of the manifest and theirs: then it is read again. */
@@ -94,9 +106,31 @@ function surveyed(directory: string, disk: ReadDisk): Survey {
   }
 }
 
+/** The directory as it was given, and what is there instead of a node's data. */
 function named(directory: string, error: unknown): unknown {
+  const found = strangeness(directory);
+  if (found !== null) {
+    const wanted = 'give the data directory of one node, which holds a file named manifest';
+    return new HearsayError('DATADIR', `${directory} ${found}: ${wanted}`);
+  }
   if (!(error instanceof HearsayError || error instanceof DiskError)) return error;
   return new HearsayError('DATADIR', `${directory}: ${error.message}`);
+}
+
+function strangeness(directory: string): string | null {
+  const place = statSync(directory, { throwIfNoEntry: false });
+  if (place === undefined) return 'is not there';
+  if (!place.isDirectory()) return 'is a file';
+  const names = readdirSync(directory);
+  if (names.includes(MANIFEST_NAME)) return null;
+  if (names.length === 0) return 'is empty: no node has run there';
+  const nodes = names.filter((name) => existsSync(join(directory, name, MANIFEST_NAME))).sort();
+  if (nodes.length > 0) {
+    const some = nodes.slice(0, NODES_NAMED_MAX).map((name) => join(directory, name));
+    return `holds the data directories of nodes, as ${some.join(', ')}`;
+  }
+  if (namedFiles(names).length > 0) return 'holds files of a log but no manifest';
+  return 'was not written by a node';
 }
 
 function onlyTorn({ fold, badRecords }: Survey): boolean {
@@ -168,7 +202,7 @@ function inspect(directory: string, flags: Readonly<Record<string, unknown>>, te
   const print = (facts: Record<string, unknown>, line: string) =>
     terminal.out(`${json ? JSON.stringify(facts) : line}\n`);
   try {
-    walkFrames(new ReadDisk(directory), flags.image === true, {
+    walkFrames(opened(directory), flags.image === true, {
       frame(frame) {
         if (flags.frames === true && frame.header.batch >= fromBatch) print(frameFacts(frame), frameLine(frame));
         return printed < limit && terminal.outFailure() === null;
@@ -186,7 +220,7 @@ function inspect(directory: string, flags: Readonly<Record<string, unknown>>, te
   } catch (error) {
     throw named(directory, error);
   }
-  return 0;
+  return DONE;
 }
 
 function recordFacts(frame: FramePosition, position: number, bytes: Buffer, offset: number) {

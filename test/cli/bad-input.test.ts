@@ -84,8 +84,8 @@ describe('what failed', () => {
   it.each([
     [`cluster --port 1024 --nodes 1 --data ${file}`, `data directory ${file} can not be used: it is no directory`],
     ['bench-child load {', 'bench-child load: Expected property name'],
-    [`wal verify ${file}`, `${file} is no directory`],
-    [`wal inspect ${folder}`, `${folder}: there is no manifest`],
+    [`wal verify ${file}`, `${file} is a file: give the data directory of one node`],
+    [`wal inspect ${folder}`, `${folder} is empty: no node has run there`],
   ])('is told by %j', async (words, line) => {
     const { code, error } = await run(words);
     expect(code).toBe(1);

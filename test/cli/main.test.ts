@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { clusterOptions } from '../../src/cli/cluster.js';
+import { gossipPortHint } from '../../src/cli/gossip-port.js';
 import { settingsMarkdown } from '../../src/cli/help.js';
 import { settingFlags } from '../../src/cli/settings.js';
 import { UsageError } from '../../src/cli/terminal.js';
@@ -65,6 +66,45 @@ describe('the command line', () => {
     expect(code).toBe(2);
     expect(error).toContain(complaint);
     expect(error).toMatch(new RegExp(`Did you mean.*${meant}`));
+  });
+
+  it('reports every unknown flag of a command line, and what else is wrong with it', async () => {
+    const { code, error } = await run('cluster --frsh --replicas 8 --nodes 0 --prot 1');
+    expect(code).toBe(2);
+    expect(error.trimEnd().split('\n')).toEqual([
+      "hearsay: unknown option '--frsh' (Did you mean --fresh?)",
+      "hearsay: unknown option '--prot' (Did you mean --port?)",
+      'hearsay: --nodes: 0 is not from 1 to 64',
+      'hearsay: --replicas: 8 is above 7',
+    ]);
+    expect((await run('version of what')).error).toBe("hearsay: too many words for 'version': of what\n");
+    expect((await run('ping --xyzzy')).error).toBe("hearsay: unknown option '--xyzzy'\n");
+  });
+
+  it.each(['serve', 'cluster', 'ping', 'leave', 'forget', 'backup', 'restore', 'export', 'wal verify', 'wal inspect'])(
+    'gives the exit codes of %s in its help, each with the one meaning it has everywhere',
+    async (verb) => {
+      const { out } = await run(`${verb} --help`);
+      expect(out.replaceAll(/\s+/g, ' ')).toMatch(/Exit codes: 0 [^.]+, 1 [^.]+, 2 wrong usage(, 3 [^.]+)?\./);
+    },
+  );
+
+  it('tells who takes the gossip port for the RESP port which is which', async () => {
+    const status = '*4\r\n$4\r\nnode\r\n$1\r\nn\r\n$7\r\nmembers\r\n*1\r\n';
+    let gossipPort = 0;
+    const node = createServer((socket) => {
+      socket.on('error', () => {});
+      const own = `127.0.0.1:${gossipPort}`;
+      socket.end(`${status}*4\r\n$4\r\nself\r\n:1\r\n$6\r\ngossip\r\n$${own.length}\r\n${own}\r\n`);
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => node.once('listening', resolve));
+    const { port } = node.address() as { port: number };
+    gossipPort = port + 10_000;
+    const hint = `that is the gossip port of n; its RESP port is ${port}: --port ${port}`;
+    expect(await gossipPortHint('127.0.0.1', gossipPort, null)).toBe(hint);
+    gossipPort = port + 1;
+    expect(await gossipPortHint('127.0.0.1', port + 10_000, null)).toBe('');
+    node.close();
   });
 
   it('reports all wrong settings with where they came from, and starts nothing', async () => {

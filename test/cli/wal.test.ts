@@ -28,6 +28,8 @@ function logOf(path: string): string {
   return join(path, readdirSync(path).find((name) => name.startsWith('log-')) as string);
 }
 
+const WANTED = 'give the data directory of one node, which holds a file named manifest';
+
 describe('hearsay wal', () => {
   it('verifies a sound directory, and leaves it as it was', async () => {
     const path = directory('sound');
@@ -49,7 +51,7 @@ describe('hearsay wal', () => {
     log[frames[1].offset + 60] ^= 1;
     writeFileSync(logOf(path), log);
     const rotten = await run('wal', 'verify', path);
-    expect(rotten.code).toBe(1);
+    expect(rotten.code).toBe(3);
     const lost = `between \\d+ and ${frames[2].offset}: 1 frame that was durable is lost\\n`;
     expect(rotten.out).toMatch(new RegExp(`damage: log-\\d+ is damaged ${lost}`));
     expect(rotten.out).toMatch(/a start would copy the damaged bytes aside\na start would go on without what is lost/);
@@ -62,7 +64,7 @@ describe('hearsay wal', () => {
     log[frames[2].offset + 60] ^= 1;
     writeFileSync(logOf(path), log);
     const torn = await run('wal', 'verify', path);
-    expect(torn.code).toBe(1);
+    expect(torn.code).toBe(3);
     expect(torn.out).toMatch(/damage: log-\d+ ends torn at \d+: its tail was not written whole/);
     expect(torn.out).toMatch(/a start would copy \d+ bytes of a torn tail aside and cut/);
   });
@@ -71,7 +73,7 @@ describe('hearsay wal', () => {
     const path = directory('short');
     truncateSync(logOf(path), 4096);
     const { code, out } = await run('wal', 'verify', path);
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(out).toMatch(/damage: log-\d+ is cut short: it has 4096 bytes and was made with 8192\n/);
     expect(out).toMatch(/damage: what log-\d+ held behind \d+ is lost: how much can not be known\n/);
     expect(out).toMatch(/damaged\n$/);
@@ -92,21 +94,27 @@ describe('hearsay wal', () => {
     expect((await run('wal', 'inspect', path, '--image')).out).toBe('');
   });
 
+  it('names the data directories in the directory of a cluster', async () => {
+    const cluster = join(place, 'cluster');
+    mkdirSync(join(cluster, 'node-1'), { recursive: true });
+    writeFileSync(join(cluster, 'node-1', 'manifest'), '');
+    const { code, error } = await run('wal', 'inspect', cluster);
+    const found = `holds the data directories of nodes, as ${join(cluster, 'node-1')}`;
+    expect([code, error]).toEqual([1, `hearsay: ${cluster} ${found}: ${WANTED}\n`]);
+  });
+
   it('says in one line what is no data directory, and what is no number', async () => {
     const missing = join(place, 'missing');
     expect(await run('wal', 'verify', missing)).toEqual({
       code: 1,
       out: '',
-      error: `hearsay: ${missing} is no directory\n`,
+      error: `hearsay: ${missing} is not there: ${WANTED}\n`,
     });
     const empty = join(place, 'empty');
     mkdirSync(empty);
     for (const verb of ['verify', 'inspect']) {
       const { code, error } = await run('wal', verb, empty);
-      expect([code, error]).toEqual([
-        1,
-        `hearsay: ${empty}: there is no manifest: this is no data directory of a node\n`,
-      ]);
+      expect([code, error]).toEqual([1, `hearsay: ${empty} is empty: no node has run there: ${WANTED}\n`]);
     }
     writeFileSync(join(empty, 'manifest'), '{}\n00000000\n');
     expect((await run('wal', 'verify', empty)).error).toContain(`${empty}: the file manifest is damaged`);
