@@ -538,6 +538,7 @@ export class HearsayNode implements Machine {
         break;
       case FRAME_READY:
         this.rooms.ownership.readiness.arrived(peer, body, this.monotonicMs);
+        this.rooms.antiEntropy.reported(peer);
         break;
       case FRAME_VECTOR:
         this.rooms.antiEntropy.vector(peer, body);

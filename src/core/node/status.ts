@@ -275,6 +275,7 @@ export function nodeStatus(parts: StatusParts): Status {
     catch_up_unkept: catchUp.unkept,
     catch_up_stray: catchUp.stray,
     catch_up_waiting: antiEntropy.source.size,
+    catch_up_dropped: source.dropped,
     catch_up_slices_sent: source.slices,
     catch_up_records_sent: source.records,
     catch_up_bytes_sent: source.bytes,

@@ -49,15 +49,12 @@ import type { Peer, Peers } from './peers.js';
 import { RepairQueues } from './repair-queues.js';
 import type { Replicator } from './replicator.js';
 import { RoundAnswer, WALK_PER_ROUND } from './round-answer.js';
+import { EAGER_MS, RoundChoice } from './round-choice.js';
 import { type Outcome, SETTLE_MS, Trie } from './trie.js';
 import type { Vector } from './vector.js';
 
 /** A round without an end for this long is given up. */
 const ROUND_MS = 5000;
-/** The pause after a round that left something for the next. */
-const EAGER_MS = 100;
-/** The same while what was found is being fetched. */
-const FETCHING_MS = 500;
 /** How often what was newest is called settled: so that takes between one and two of these. */
 const MARK_MS = SETTLE_MS;
 /** Gaps in what was seen of a live peer that one mark has filled, partitions. */
@@ -109,6 +106,7 @@ export class AntiEntropy {
   private readonly answer: RoundAnswer;
   readonly lags = new Lags();
   private readonly fetches: Fetches;
+  private readonly choice: RoundChoice;
   /** By peer: for each partition the owning of ours in which both lives have been found to hold the same. */
   private readonly compared = new Map<string, Uint32Array>();
   readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, vectors: 0, gaps: 0, malformed: 0 };
@@ -128,6 +126,7 @@ export class AntiEntropy {
     const pace = new CatchUpPace(options.tickIntervalMs, options.mergedBytesBegin);
     this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, pace, ownership.ownings, options);
     this.fetches = new Fetches(ownership, peers);
+    this.choice = new RoundChoice(ownership, peers, this.catchUp, this.fetches, floors, this.queues, options);
     this.source = new CatchUpSource(store, frontiers, peers, options);
     this.trie = new Trie(store, ownership, peers, this.queues, floorDesk, options);
     this.foreign = new Foreign(store, frontiers, ownership, replicator, this.queues, floorDesk);
@@ -192,6 +191,11 @@ export class AntiEntropy {
     this.catchUp.forget(peer);
   }
 
+  /** A peer said what it has: if that is what this node waits for, it is asked at once. */
+  reported(peer: Peer): void {
+    if (this.choice.isAwaited(peer, this.now)) this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now);
+  }
+
   /** The ring is another. */
   ringChanged(): void {
     this.foreign.ringChanged();
@@ -239,7 +243,7 @@ export class AntiEntropy {
   }
 
   private beginRound(): void {
-    const peer = this.choosePeer();
+    const peer = this.choice.choose(this.now);
     if (peer === null) {
       this.nextRoundAtMs = this.now + this.options.intervalMs;
       return;
@@ -275,6 +279,7 @@ export class AntiEntropy {
     body.writeUInt16LE(asked.size, 20);
     this.lags.keep(peer.id, asked);
     this.stats.rounds++;
+    peer.roundAtMs = this.now;
     const sent = this.peers.sendFrame(peer, FRAME_ROOTS, body.subarray(0, at));
     this.round = {
       peer,
@@ -289,26 +294,6 @@ export class AntiEntropy {
       postponed: false,
     };
     if (!sent) this.endRound(this.options.intervalMs);
-  }
-
-  /** A live peer to compare with, by chance, but none that still waits for what the last round found. */
-  private choosePeer(): Peer | null {
-    const live = this.peers
-      .all()
-      .filter((peer) => peer.state === 'alive' && peer.connected && !this.queues.waitsFor(peer));
-    if (live.length === 0) return null;
-    const some = this.ownership.unready > 0 ? live.filter((peer) => this.mayMakeReady(peer)) : live;
-    const chosen = some.length > 0 ? some : live;
-    return chosen[this.options.random.below(chosen.length)];
-  }
-
-  /** Whether a peer has what this node waits for. */
-  private mayMakeReady(peer: Peer): boolean {
-    for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (!this.ownership.owns(partition) || this.ownership.isReady(partition)) continue;
-      if (!this.catchUp.isPulling(partition) && this.ownership.isSource(peer, partition)) return true;
-    }
-    return false;
   }
 
   /** Flags of a partition in ROOTS to a peer; -1 if the two do not compare it. */
@@ -456,6 +441,8 @@ export class AntiEntropy {
     if (!this.ownership.owns(partition)) return;
     this.fetches.walked(partition, peer, this.now);
     this.caughtUp(peer, partition);
+    // Other sources are heard out behind the walk.
+    if (this.catchUp.size === 0 && this.ownership.unready > 0) this.nextRoundAtMs = this.now;
   };
 
   /** Whether a peer is a source for a partition, and has said how high its floors are. */
@@ -542,9 +529,7 @@ export class AntiEntropy {
       this.stats.equalRounds++;
       round.peer.equalAtMs = this.now;
     }
-    const isAwaited = round.postponed || this.ownership.unready > 0;
-    const pauseMs = this.catchUp.size === 0 ? EAGER_MS : Math.min(FETCHING_MS, this.options.intervalMs);
-    this.endRound(isAwaited ? pauseMs : this.options.intervalMs);
+    this.endRound(this.choice.pauseMs(round.postponed, this.now));
   }
 
   private endRound(pauseMs: number): void {

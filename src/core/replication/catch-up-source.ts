@@ -8,7 +8,8 @@
  * hashes: every record, tombstones and expired ones too, whose dot the vector does not cover. A walk meets each record linked
  * throughout it, and one that took another's place carries a dot of its own; so after the last slice the asker holds, for each dot this
  * node had seen as the walk began, its record or a later one of the same key. That vector goes with the FIRST slice, never a later one.
- * Guarded: work and bytes of a slice are bounded, and bytes per tick over all askers, so that clients come first.
+ * Guarded: work and bytes of a slice are bounded, and bytes per tick over all askers, so that clients come first. What waits for the next tick
+ * is bounded per asker, and askers take turns.
  */
 import { FRAME_SLICE } from '../gossip/frames.js';
 import { recordBytes } from '../record/record.js';
@@ -22,6 +23,7 @@ import {
   SLICE_GONE,
   SLICE_LOSSY,
 } from './catch-up-messages.js';
+import { PULLS_PER_PEER_MAX } from './catch-up-window.js';
 import type { Frontiers } from './frontier.js';
 import type { Peer, Peers } from './peers.js';
 import type { Vector } from './vector.js';
@@ -54,12 +56,13 @@ export function catchUpBounds(partitions: number): CatchUpBounds {
 
 interface Waiting {
   readonly peer: Peer;
-  readonly pull: PullMessage;
+  /** In order of arrival, one a partition. */
+  readonly pulls: PullMessage[];
 }
 
 export class CatchUpSource {
-  /** At most one a peer. */
-  private waiting = new Map<string, Waiting>();
+  /** By peer; each has at least one pull. */
+  private readonly waiting = new Map<string, Waiting>();
   private tickBytes = 0;
   private tickLooks = 0;
   private asked!: Vector;
@@ -70,7 +73,7 @@ export class CatchUpSource {
   /** First hash left to the next slice; -1 if there was room for all. */
   private leftAt = -1;
   private onlyHash = -1;
-  readonly stats = { slices: 0, records: 0, bytes: 0, looked: 0, walks: 0, malformed: 0 };
+  readonly stats = { slices: 0, records: 0, bytes: 0, looked: 0, walks: 0, dropped: 0, malformed: 0 };
   private readonly visit = (buffer: Buffer, offset: number, hash: number): void => {
     if (this.onlyHash >= 0 && hash !== this.onlyHash) return;
     this.stats.looked++;
@@ -95,17 +98,22 @@ export class CatchUpSource {
   ) {}
 
   get size(): number {
-    return this.waiting.size;
+    let size = 0;
+    for (const { pulls } of this.waiting.values()) size += pulls.length;
+    return size;
   }
 
-  /** A new budget, and who waited for it. */
+  /** A new budget, and who waited for it: one pull of each asker after another. */
   tick(): void {
     this.tickBytes = 0;
     this.tickLooks = 0;
-    for (const [id, { peer, pull }] of this.waiting) {
+    // What is put back stands at the end of the line, and is met again.
+    for (const [id, entry] of this.waiting) {
       if (this.isSpent) return;
       this.waiting.delete(id);
-      this.answer(peer, pull);
+      const pull = entry.pulls.shift();
+      if (entry.pulls.length > 0) this.waiting.set(id, entry);
+      if (pull !== undefined) this.answer(entry.peer, pull);
     }
   }
 
@@ -117,8 +125,18 @@ export class CatchUpSource {
   pulled(peer: Peer, body: Buffer): void {
     const pull = decodePull(body);
     if (pull === null || pull.partition >= this.options.partitions) this.stats.malformed++;
-    else if (this.isSpent) this.waiting.set(peer.id, { peer, pull });
+    else if (this.isSpent) this.wait(peer, pull);
     else this.answer(peer, pull);
+  }
+
+  /** Asked again, a pull takes its own place; one too many is asked for again. */
+  private wait(peer: Peer, pull: PullMessage): void {
+    const pulls = this.waiting.get(peer.id)?.pulls ?? [];
+    const held = pulls.findIndex(({ partition }) => partition === pull.partition);
+    if (held >= 0) pulls[held] = pull;
+    else if (pulls.length < PULLS_PER_PEER_MAX) pulls.push(pull);
+    else this.stats.dropped++;
+    this.waiting.set(peer.id, { peer, pulls });
   }
 
   private get isSpent(): boolean {

@@ -11,8 +11,8 @@
  * each in its turn: the next slice is asked for when the last is in, an answer to any other cursor is ignored, and a record that could
  * not be kept stops the walk at its cursor. The note stands in the log behind those records, so no torn tail leaves it without them. A peer that
  * started anew, or dropped the partition meanwhile, ends the walk without a join: its vector spoke of what it held before.
- * Bounded: one slice under way per peer, one pull per partition; what is merged per tick is as catch-up-pace.ts has it, the rest of a
- * slice waits.
+ * Bounded: one slice under way per pull, one pull per partition, as many pulls per peer as catch-up-window.ts has it; what is merged per
+ * tick is as catch-up-pace.ts has it, the rest of a slice waits.
  */
 import { hlcFromMs } from '../base/hlc.js';
 import { FRAME_PULL } from '../gossip/frames.js';
@@ -29,6 +29,7 @@ import {
   type SliceHead,
 } from './catch-up-messages.js';
 import type { CatchUpPace } from './catch-up-pace.js';
+import { CatchUpWindow } from './catch-up-window.js';
 import type { Frontiers } from './frontier.js';
 import type { Peer, Peers } from './peers.js';
 import type { Replicator } from './replicator.js';
@@ -94,8 +95,10 @@ export class CatchUp {
   wallMs = 0;
   /** By partition, in order of arrival. */
   private readonly pulls = new Map<number, Pull>();
-  /** The pull whose slice is under way, by peer. */
-  private readonly active = new Map<string, Pull>();
+  /** Those whose slice is under way, or being merged. */
+  private readonly active = new Set<Pull>();
+  /** By peer, while a pull from it is under way. */
+  private readonly windows = new Map<string, CatchUpWindow>();
   private nextToken = 1;
   private firstActive = 0;
   readonly stats = { pulls: 0, joined: 0, abandoned: 0, records: 0, bytes: 0, unkept: 0, malformed: 0, stray: 0 };
@@ -174,7 +177,7 @@ export class CatchUp {
       if (pull.peer.actor !== pull.actor || pull.peer.state === 'dead' || pull.peer.state === 'left')
         this.abandon(pull);
     }
-    const active = [...this.active.values()];
+    const active = [...this.active];
     // A long walk takes all there is: each tick another begins.
     this.firstActive = active.length === 0 ? 0 : (this.firstActive + 1) % active.length;
     for (let step = 0; step < active.length; step++) {
@@ -182,14 +185,14 @@ export class CatchUp {
       const partition = pull.arrived === null ? -1 : this.goOn(pull, pull.arrived);
       if (partition >= 0) caughtUp(pull.peer, partition);
     }
-    for (const pull of this.active.values()) if (this.nowMs >= pull.askAtMs) this.ask(pull);
-    for (const { peer } of this.pulls.values()) if (!this.active.has(peer.id)) this.askNext(peer);
+    for (const pull of this.active) if (this.nowMs >= pull.askAtMs) this.ask(pull);
+    for (const pull of this.pulls.values()) this.begin(pull);
   }
 
-  /** The stream to a peer broke. The pull that is under way goes on by the next one; those that wait may be had of others. */
+  /** The stream to a peer broke. What is under way goes on by the next one; those that wait may be had of others. */
   lost(peer: Peer): void {
     for (const pull of this.pulls.values()) {
-      if (pull.peer === peer && this.active.get(peer.id) !== pull) this.abandon(pull);
+      if (pull.peer === peer && !this.active.has(pull)) this.abandon(pull);
     }
   }
 
@@ -206,12 +209,13 @@ export class CatchUp {
       return -1;
     }
     const { head, recordsStart } = decoded;
-    const pull = this.active.get(peer.id);
+    const pull = this.pulls.get(head.partition);
     const expected = pull !== undefined && head.token === pull.token && head.cursor === pull.cursor;
-    if (!expected || head.partition !== pull.partition || pull.actor !== peer.actor || pull.arrived !== null) {
+    if (!expected || pull.peer !== peer || pull.actor !== peer.actor || pull.arrived !== null) {
       this.stats.stray++;
       return -1;
     }
+    this.windows.get(peer.id)?.came(body.length);
     this.stats.bytes += body.length;
     pull.bytes += body.length;
     if ((head.flags & SLICE_GONE) !== 0 || !this.begins(pull, head)) {
@@ -292,8 +296,7 @@ export class CatchUp {
   private finish(pull: Pull): void {
     if (pull.cover !== null) this.join(pull, pull.cover);
     this.stats.joined++;
-    this.pulls.delete(pull.partition);
-    this.active.delete(pull.peer.id);
+    this.end(pull);
     this.askNext(pull.peer);
   }
 
@@ -312,19 +315,36 @@ export class CatchUp {
 
   private abandon(pull: Pull): void {
     this.stats.abandoned++;
-    this.pulls.delete(pull.partition);
-    if (this.active.get(pull.peer.id) === pull) this.active.delete(pull.peer.id);
+    this.end(pull);
   }
 
-  /** The next partition of this peer, unless a slice of it is under way. */
+  private end(pull: Pull): void {
+    this.pulls.delete(pull.partition);
+    if (!this.active.delete(pull)) return;
+    const window = this.windows.get(pull.peer.id);
+    window?.ended();
+    if (window?.isEmpty) this.windows.delete(pull.peer.id);
+  }
+
+  /** The next partitions of this peer, as far as its window is open. */
   private askNext(peer: Peer): void {
-    if (this.active.has(peer.id) || !peer.connected) return;
+    if (!peer.connected) return;
     for (const pull of this.pulls.values()) {
-      if (pull.peer !== peer) continue;
-      this.active.set(peer.id, pull);
-      this.ask(pull);
-      return;
+      if (this.windows.get(peer.id)?.isOpen === false) return;
+      if (pull.peer === peer) this.begin(pull);
     }
+  }
+
+  /** Asks for the first slice of a pull that waits, if it may be under way now. */
+  private begin(pull: Pull): void {
+    const { peer } = pull;
+    if (!peer.connected || this.active.has(pull)) return;
+    const window = this.windows.get(peer.id) ?? new CatchUpWindow();
+    if (!window.isOpen) return;
+    this.windows.set(peer.id, window);
+    window.began();
+    this.active.add(pull);
+    this.ask(pull);
   }
 
   private ask(pull: Pull): void {

@@ -54,6 +54,11 @@ export class Fetches {
     if (this.isWalked(partition)) this.fetches.get(partition)?.had.add(peer.id);
   }
 
+  /** Whether this node has had everything of a source, behind the first walk. */
+  hasHad(partition: number, peer: Peer): boolean {
+    return this.isWalked(partition) && this.fetches.get(partition)?.had.has(peer.id) === true;
+  }
+
   /** Whether every source that can be reached has been heard out. */
   isEnough(partition: number, nowMs: number): boolean {
     const fetch = this.fetches.get(partition);

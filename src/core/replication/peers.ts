@@ -63,6 +63,8 @@ export class Peer {
   keyId = 0;
   /** When the last round of anti-entropy that found nothing to do ended, by the monotonic clock. */
   equalAtMs = Number.NEGATIVE_INFINITY;
+  /** When this node last began a round of anti-entropy with it. */
+  roundAtMs = Number.NEGATIVE_INFINITY;
   /** Per partition: when the last round that found it the same here and there began, by the wall clock. */
   readonly passedWallMs: Float64Array;
   /** Per partition: its floor, as it last said in this life. */
