@@ -211,7 +211,8 @@ export class CatchUp {
     const { head, recordsStart } = decoded;
     const pull = this.pulls.get(head.partition);
     const expected = pull !== undefined && head.token === pull.token && head.cursor === pull.cursor;
-    if (!expected || pull.peer !== peer || pull.actor !== peer.actor || pull.arrived !== null) {
+    const isFrom = pull?.peer === peer && pull.actor === peer.actor && this.active.has(pull);
+    if (!expected || !isFrom || pull.arrived !== null) {
       this.stats.stray++;
       return -1;
     }
@@ -298,6 +299,7 @@ export class CatchUp {
     this.stats.joined++;
     this.end(pull);
     this.askNext(pull.peer);
+    this.closeWindow(pull.peer);
   }
 
   private join(pull: Pull, cover: Vector): void {
@@ -316,14 +318,17 @@ export class CatchUp {
   private abandon(pull: Pull): void {
     this.stats.abandoned++;
     this.end(pull);
+    this.closeWindow(pull.peer);
   }
 
   private end(pull: Pull): void {
     this.pulls.delete(pull.partition);
-    if (!this.active.delete(pull)) return;
-    const window = this.windows.get(pull.peer.id);
-    window?.ended();
-    if (window?.isEmpty) this.windows.delete(pull.peer.id);
+    if (this.active.delete(pull)) this.windows.get(pull.peer.id)?.ended();
+  }
+
+  /** What comes later begins anew. */
+  private closeWindow(peer: Peer): void {
+    if (this.windows.get(peer.id)?.isEmpty) this.windows.delete(peer.id);
   }
 
   /** The next partitions of this peer, as far as its window is open. */

@@ -6,6 +6,7 @@ import { CatchUp } from '../../../src/core/replication/catch-up.js';
 import { decodeSlice, encodePull, encodeSlice, SLICE_END } from '../../../src/core/replication/catch-up-messages.js';
 import { CatchUpPace } from '../../../src/core/replication/catch-up-pace.js';
 import { CatchUpSource } from '../../../src/core/replication/catch-up-source.js';
+import { CatchUpWindow, PULLS_PER_PEER_MAX } from '../../../src/core/replication/catch-up-window.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import type { Peer, Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
@@ -17,22 +18,19 @@ const AHEAD = 500;
 const BEHIND = 600;
 const THIRD = 700;
 
-/** One node's store and frontier of one partition; records are merged as replication does. */
+/** One node's store and frontiers; records are merged as replication does, all in the first partition. */
 class Holder {
-  readonly store = new Store({
-    memoryBytesMax: 4 << 20,
-    segmentBytes: 4096,
-    partitions: 1,
-    eviction: 'none',
-    hashKey: [1, 2],
-  });
-  readonly frontiers = new Frontiers(1, 8);
+  readonly store: Store;
+  readonly frontiers: Frontiers;
   keeps = true;
   notes = 0;
   /** Whether the log takes what it is told of evictions. */
   lossyNoted = true;
 
-  constructor(actor: number) {
+  constructor(actor: number, partitions: number) {
+    const hashKey = [1, 2] as const;
+    this.store = new Store({ memoryBytesMax: 4 << 20, segmentBytes: 4096, partitions, eviction: 'none', hashKey });
+    this.frontiers = new Frontiers(partitions, 8);
     this.store.wallMs = 1_700_000_000_000;
     this.frontiers.begin(actor);
   }
@@ -66,13 +64,13 @@ class Holder {
   }
 }
 
-function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 20) {
-  const ahead = new Holder(AHEAD);
-  const behind = new Holder(BEHIND);
+function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 20, partitions = 1) {
+  const ahead = new Holder(AHEAD, partitions);
+  const behind = new Holder(BEHIND, partitions);
   const pulls: Buffer[] = [];
   const slices: Buffer[] = [];
   const send = (list: Buffer[]) => ({ sendFrame: (_peer: Peer, _kind: number, body: Buffer) => list.push(body) > 0 });
-  const options = { partitions: 1, sliceRecords, mutations: new Set(mutations) };
+  const options = { partitions, sliceRecords, mutations: new Set(mutations) };
   const source = new CatchUpSource(ahead.store, ahead.frontiers, send(slices) as unknown as Peers, options);
   const replicator = {
     adopt: (_peer: Peer, bytes: Buffer, at: number) => behind.take(bytes, at),
@@ -80,7 +78,7 @@ function bench(mutations: string[] = [], sliceRecords = 2, mergedBytes = 64 << 2
     noteLossy: () => behind.lossyNoted,
   } as unknown as Replicator;
   const wal = { refusal: null } as unknown as Wal;
-  const ownings = new Uint32Array(2);
+  const ownings = new Uint32Array(partitions + 1);
   const catchUp = new CatchUp(
     behind.store,
     wal,
@@ -446,7 +444,83 @@ describe('the pace of catching up', () => {
   });
 });
 
+describe('the window of pulls at a peer', () => {
+  it('opens by one with each small slice, up to its most, and closes with a large one', () => {
+    const window = new CatchUpWindow();
+    const open = (): number => {
+      let begun = 0;
+      for (; window.isOpen; begun++) window.began();
+      for (let each = 0; each < begun; each++) window.ended();
+      return begun;
+    };
+    expect(open()).toBe(1);
+    window.came(500);
+    window.came(500);
+    expect(open()).toBe(3);
+    for (let each = 0; each < 100; each++) window.came(500);
+    expect(open()).toBe(PULLS_PER_PEER_MAX);
+    window.came(200_000);
+    expect(open()).toBe(1);
+    expect(window.isEmpty).toBe(true);
+  });
+
+  it('brings many partitions in which there is little in a few round trips, each by a whole walk of its own', () => {
+    const two = bench([], 100, 64 << 20, 60);
+    two.ahead.hear(THIRD, 1, 'key');
+    for (let partition = 0; partition < 60; partition++) two.catchUp.want(two.peer, partition, false, true);
+    const done = new Set<number>();
+    let roundTrips = 0;
+    while (two.pulls.length > 0 && roundTrips < 60) {
+      roundTrips++;
+      expect(two.pulls.length).toBeLessThanOrEqual(PULLS_PER_PEER_MAX);
+      for (const pull of two.pulls.splice(0)) two.source.pulled(two.asker, pull);
+      for (const slice of two.slices.splice(0)) done.add(two.catchUp.slice(two.peer, slice));
+    }
+    expect(done).toEqual(new Set(Array.from({ length: 60 }, (_, partition) => partition)));
+    // 1, 2, 4, 8, 16, 16, and the rest.
+    expect(roundTrips).toBe(7);
+    expect(two.source.stats.walks).toBe(60);
+    expect(lacked(two)).toBe(0);
+  });
+
+  it('goes on with every pull that was under way when a slice does not come', () => {
+    const two = bench([], 100, 64 << 20, 8);
+    for (let partition = 0; partition < 8; partition++) two.catchUp.want(two.peer, partition, false, true);
+    two.exchange(3);
+    const underWay = two.pulls.splice(0);
+    expect(underWay.length).toBe(4);
+    two.catchUp.nowMs += 3100;
+    two.catchUp.tick(() => {});
+    expect(two.pulls).toEqual(underWay);
+    expect(two.exchange().length).toBe(5);
+    expect(two.catchUp.size).toBe(0);
+  });
+});
+
 describe('a node that is ahead', () => {
+  it('keeps so many pulls of an asker for the next tick, one a partition, and answers askers by turns', () => {
+    const two = bench([], 100, 64 << 20, 40);
+    const large = 'x'.repeat(200_000);
+    for (let each = 1; each <= 10; each++) {
+      two.ahead.take(record({ actor: THIRD, sequence: each, hlc: each * 1000 }, `key${each}`, large), 0);
+    }
+    const vector = two.behind.frontiers.of(0);
+    const pullOf = (partition: number, token = 1): Buffer =>
+      encodePull({ partition, flags: 0, token, cursor: 0, vector });
+    for (let spent = 0; spent < 3; spent++) two.source.pulled(two.asker, pullOf(0));
+    two.slices.length = 0;
+    for (let partition = 0; partition < 40; partition++) two.source.pulled(two.asker, pullOf(partition));
+    two.source.pulled(two.asker, pullOf(0, 2));
+    two.source.pulled({ id: 'another' } as unknown as Peer, pullOf(5, 3));
+    expect(two.slices).toEqual([]);
+    expect(two.source.size).toBe(PULLS_PER_PEER_MAX + 1);
+    expect(two.source.stats.dropped).toBe(40 - PULLS_PER_PEER_MAX);
+    two.source.tick();
+    const tokens = two.slices.map((slice) => decodeSlice(slice)?.head.token);
+    expect(tokens.slice(0, 3)).toEqual([2, 3, 1]);
+    expect(two.source.size).toBe(0);
+  });
+
   it('sends no more per tick than its budget; who asks beyond waits for the next', () => {
     const two = bench([], 100);
     const large = 'x'.repeat(200_000);
