@@ -5,24 +5,35 @@
  * the coordinator and the reads ask.
  * Guarded: a former owner counts from the change of the ring until it says, by the same ring, that it holds the partition no more: it
  * gives its copy up only when every owner has all of it. A node may have skipped rings that others went by: the owners of each ring that
- * somebody says went before count, too. A node that has just joined or started knows them once somebody has
- * told it the ring that went before, or everybody has spoken.
+ * somebody says went before count, too. A node that has just joined or started knows them once somebody has told it the ring that went
+ * before, or everybody has spoken. A report is gone through once, and a ring that went before once: what a tick costs grows with what was
+ * said since the last, not with members times partitions.
  */
-import { type Placement, place } from '../partitions/placement.js';
+import { place } from '../partitions/placement.js';
 import type { RingMember } from '../partitions/ring.js';
 import type { Peer, Peers } from './peers.js';
-import type { Readiness } from './readiness.js';
+import type { Readiness, ReadyReport } from './readiness.js';
 
 const NOBODY: readonly Peer[] = [];
 /** Rings that others went by and this node did not: few changes fall into one move. */
 const SKIPPED_MAX = 8;
 
+/** By member of a ring that went before: the partitions that it owned. */
+type OwnedBefore = ReadonlyMap<string, readonly number[]>;
+
+interface Counted {
+  /** What it had said. */
+  readonly report: ReadyReport | undefined;
+  readonly isThere: boolean;
+  readonly partitions: number[];
+}
+
 export class FormerOwners {
   /** Members of the ring that all went by before it changed; null once everybody goes by the new one, or as long as it is not known here. */
   members: readonly RingMember[] | null = null;
-  private before: Placement | null = null;
+  private before: OwnedBefore | null = null;
   /** Rings that went before for others, by their members as text: this node may have skipped them. */
-  private readonly skipped = new Map<string, Placement>();
+  private readonly skipped = new Map<string, OwnedBefore>();
   /** Of these, left out for want of room. */
   skippedDropped = 0;
   private isSettled = true;
@@ -31,7 +42,14 @@ export class FormerOwners {
   private ringHash = 0;
   private ring: readonly RingMember[] = [];
   private heard = -1;
-  private readonly byPartition = new Map<number, Peer[]>();
+  /** A list is never changed: whoever holds one sees by another list that others count. */
+  private readonly byPartition = new Map<number, readonly Peer[]>();
+  /** What each peer counts for, and what that was read from. */
+  private readonly counted = new Map<Peer, Counted>();
+  /** The ring, or the one before, is another: what was counted says nothing. */
+  private isStale = false;
+  /** Partitions of peers gone through since the start. */
+  examined = 0;
 
   constructor(
     private readonly peers: Peers,
@@ -49,6 +67,7 @@ export class FormerOwners {
     this.ringHash = ringHash;
     this.ring = ring;
     this.isSettled = false;
+    this.isStale = true;
     if (isNewcomer) {
       this.isNewcomer = true;
       this.goBy(null);
@@ -62,7 +81,18 @@ export class FormerOwners {
 
   private goBy(members: readonly RingMember[] | null): void {
     this.members = members;
-    this.before = members === null ? null : place(members, this.options.partitions, this.options.replicas);
+    this.before = members === null ? null : this.ownedBy(members);
+    this.isStale = true;
+  }
+
+  private ownedBy(members: readonly RingMember[]): OwnedBefore {
+    const { partitions, replicas } = this.options;
+    const placement = place(members, partitions, replicas);
+    const owned = new Map(placement.members.map((id): [string, number[]] => [id, []]));
+    for (let partition = 0; partition < partitions; partition++) {
+      for (const member of placement.owners(partition)) owned.get(placement.members[member])?.push(partition);
+    }
+    return owned;
   }
 
   /** Those of a partition; few calls find any, and that costs one comparison. */
@@ -92,24 +122,56 @@ export class FormerOwners {
     this.heard = this.readiness.heard;
     if (!this.isSettled) this.settle(isWaiting);
     if (this.isNewcomer && this.before === null) this.learn();
-    if (!this.isSettled) this.learnSkipped();
-    const befores = this.before === null ? [...this.skipped.values()] : [this.before, ...this.skipped.values()];
-    this.byPartition.clear();
     if (this.options.mutations.has('former-owners-unasked')) return;
-    for (const peer of this.peers.all()) {
-      if (peer.state !== 'alive' && peer.state !== 'suspect') continue;
-      const report = this.readiness.of(peer.id);
-      for (const partition of report?.handing ?? []) this.add(partition, peer, ownersOf(partition));
-      if (this.goesAlong(peer.id)) continue;
-      for (const before of befores) this.addOwned(before, peer, ownersOf);
+    if (changed || this.isStale) this.countAnew();
+    if (!this.isSettled) this.learnSkipped();
+    if (this.isStale) this.countAnew();
+    const peers = this.peers.all();
+    for (const peer of peers) this.count(peer, ownersOf);
+    if (this.counted.size === peers.length) return;
+    for (const [peer, counted] of this.counted) if (!peers.includes(peer)) this.withdraw(peer, counted);
+  }
+
+  private countAnew(): void {
+    this.isStale = false;
+    this.byPartition.clear();
+    this.counted.clear();
+  }
+
+  /** What a peer counts for now, if it has said something else since, or has come or gone. */
+  private count(peer: Peer, ownersOf: (partition: number) => readonly Peer[]): void {
+    const report = this.readiness.of(peer.id);
+    const isThere = peer.state === 'alive' || peer.state === 'suspect';
+    const former = this.counted.get(peer);
+    if (former !== undefined) {
+      if (former.report === report && former.isThere === isThere) return;
+      this.withdraw(peer, former);
     }
+    const counted: Counted = { report, isThere, partitions: [] };
+    this.counted.set(peer, counted);
+    if (!isThere) return;
+    for (const partition of report?.handing ?? []) this.add(partition, peer, ownersOf(partition), counted);
+    if (this.goesAlong(peer.id)) return;
+    this.addOwned(this.before, peer, ownersOf, counted);
+    for (const before of this.skipped.values()) this.addOwned(before, peer, ownersOf, counted);
   }
 
   /** All that a peer owned by a ring that went before. */
-  private addOwned(before: Placement, peer: Peer, ownersOf: (partition: number) => readonly Peer[]): void {
-    const member = before.members.indexOf(peer.id);
-    for (let partition = 0; member >= 0 && partition < this.options.partitions; partition++) {
-      if (before.owners(partition).includes(member)) this.add(partition, peer, ownersOf(partition));
+  private addOwned(
+    before: OwnedBefore | null,
+    peer: Peer,
+    ownersOf: (partition: number) => readonly Peer[],
+    counted: Counted,
+  ): void {
+    for (const partition of before?.get(peer.id) ?? []) this.add(partition, peer, ownersOf(partition), counted);
+  }
+
+  private withdraw(peer: Peer, { partitions }: Counted): void {
+    this.counted.delete(peer);
+    for (const partition of partitions) {
+      const left = (this.byPartition.get(partition) ?? NOBODY).filter((one) => one !== peer);
+      if (left.length > 0) this.byPartition.set(partition, left);
+      else this.byPartition.delete(partition);
     }
   }
 
@@ -142,18 +204,23 @@ export class FormerOwners {
     for (const peer of this.peers.all()) {
       const report = this.readiness.of(peer.id);
       if (report === undefined || report.before === null || report.ringHash !== this.ringHash) continue;
+      if (this.counted.get(peer)?.report === report) continue;
       const text = textOf(report.before);
       if (this.skipped.has(text) || (this.members !== null && text === textOf(this.members))) continue;
       if (this.skipped.size === SKIPPED_MAX) this.skippedDropped++;
-      else this.skipped.set(text, place(report.before, this.options.partitions, this.options.replicas));
+      else {
+        this.skipped.set(text, this.ownedBy(report.before));
+        this.isStale = true;
+      }
     }
   }
 
-  private add(partition: number, peer: Peer, owners: readonly Peer[]): void {
-    if (owners.includes(peer)) return;
-    const formers = this.byPartition.get(partition);
-    if (formers === undefined) this.byPartition.set(partition, [peer]);
-    else if (!formers.includes(peer)) formers.push(peer);
+  private add(partition: number, peer: Peer, owners: readonly Peer[], { partitions }: Counted): void {
+    this.examined++;
+    const formers = this.byPartition.get(partition) ?? NOBODY;
+    if (owners.includes(peer) || formers.includes(peer)) return;
+    this.byPartition.set(partition, [...formers, peer]);
+    partitions.push(partition);
   }
 }
 
