@@ -347,7 +347,7 @@ export class HearsayNode implements Machine {
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);
     this.refreshRing();
-    this.rooms.ownership.readiness.tick(this.rooms.ownership, this.rooms.peers, now);
+    this.rooms.ownership.readiness.tick(this.rooms.ownership, this.rooms.peers, this.store, now);
     this.clockWatch.judge(this.wallMs);
     this.rooms.peers.tick(now);
     this.rooms.replicator.tick();
@@ -433,7 +433,7 @@ export class HearsayNode implements Machine {
     const ready = peers.bytes(stream, bytes, start, end, now);
     if (ready !== null) {
       this.rooms.ring.announceTo(peers, ready);
-      this.rooms.ownership.readiness.tellTo(ready, this.rooms.ownership, peers);
+      this.rooms.ownership.readiness.tellTo(ready, this.rooms.ownership, peers, this.store);
       this.rooms.floorDesk.sayTo(ready);
       this.rooms.replicator.reconnected(ready);
     }
@@ -536,10 +536,12 @@ export class HearsayNode implements Machine {
       case FRAME_GONE:
         this.rooms.floorDesk.gone(peer, body);
         break;
-      case FRAME_READY:
-        this.rooms.ownership.readiness.arrived(peer, body, this.monotonicMs);
+      case FRAME_READY: {
+        const flushed = this.rooms.ownership.readiness.arrived(peer, body, this.monotonicMs);
+        if (flushed !== null) this.rooms.replicator.hearFlush(peer, flushed);
         this.rooms.antiEntropy.reported(peer);
         break;
+      }
       case FRAME_VECTOR:
         this.rooms.antiEntropy.vector(peer, body);
         break;

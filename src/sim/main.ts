@@ -39,6 +39,7 @@ export const MUTATIONS: readonly string[] = [
   'no-anti-entropy',
   'no-hints',
   'pending-unbounded',
+  'reads-ignore-flushes',
   'refusal-ignored',
   'replay-window-off',
   'ring-kept-to-itself',

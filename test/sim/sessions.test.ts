@@ -5,7 +5,7 @@
 import { expect, it } from 'vitest';
 import { Random } from '../../src/core/base/random.js';
 import { CALM_NETWORK } from '../../src/sim/network.js';
-import { Scenario } from './scenario.js';
+import { Scenario, textOf } from './scenario.js';
 
 const SEEDS = 12;
 const STEPS = 70;
@@ -85,6 +85,43 @@ it('the planted bug of a token that is ignored is found', () => {
   }
   expect(found).toBe(true);
 }, 120_000);
+
+it('what it reads of a value that merges through a node that forwards, it finds at every owner', () => {
+  const scenario = new Scenario({ seed: 3, nodes: NODES });
+  const owned = Array.from({ length: 300 }, (_, at) => {
+    const owners = scenario.text(0, 'HEARSAY.EXPLAIN', `key-${at}`).split('owners')[1];
+    return {
+      key: `key-${at}`,
+      owners: [...owners.matchAll(/node node-(\d) role owner/g)].map((match) => Number(match[1])),
+    };
+  }).find(({ owners }) => owners.length === 3 && !owners.includes(0));
+  if (owned === undefined) throw new Error('node 0 owns every key');
+  const { key } = owned;
+  const [near, apart, far] = owned.owners;
+  for (const other of [0, near, far]) scenario.cut(apart, other);
+  scenario.rest(4_000);
+  scenario.text(apart, 'CPUT', key, '', 'left');
+  scenario.rest(5);
+  scenario.text(near, 'CPUT', key, '', 'right');
+  scenario.rest(100);
+  // The one that has both is asked by the node that forwards, and can not tell the last owner.
+  scenario.cluster.unblock([
+    [apart, near],
+    [near, apart],
+  ]);
+  scenario.until(20_000, () => {
+    const text = scenario.text(near, 'CGET', key);
+    return text.includes('left') && text.includes('right') ? null : text;
+  });
+  scenario.text(0, 'HEARSAY.SESSION', 'ON');
+  const seen = scenario.text(0, 'CGET', key);
+  expect(seen).toMatch(/left.*right|right.*left/);
+  const token = scenario.text(0, 'HEARSAY.SESSION', 'END');
+  scenario.text(far, 'HEARSAY.SESSION', 'RESUME', token);
+  const { reply } = scenario.ask(far, 'CGET', key);
+  if (reply?.type === 'array') expect(textOf(reply)).toMatch(/left.*right|right.*left/);
+  else expect(reply).toMatchObject({ type: 'error', text: expect.stringMatching(/^SESSION /) });
+});
 
 it('what is no token of this cluster, and what was never begun, is refused by name', () => {
   const scenario = new Scenario({ seed: 2 });

@@ -21,6 +21,8 @@ const CLUSTER_END = 12;
 /** Text that holds the cluster. */
 const CLUSTER_CHARACTERS = (CLUSTER_END * 4) / 3;
 const PARTITIONS_MAX = 0x10000;
+/** What concerns one partition takes at most so many. */
+export const SEEN_BYTES_MAX = 9 + TOKEN_DOTS_MAX * (DOT_BYTES - 2);
 const TOKEN_BYTES_MAX = HEADER_BYTES + TOKEN_DOTS_MAX * DOT_BYTES + CHECKSUM_BYTES;
 /** Base64 takes four characters for three bytes. */
 export const TOKEN_CHARACTERS_MAX = Math.ceil((TOKEN_BYTES_MAX * 4) / 3);
@@ -53,6 +55,12 @@ export class SessionToken {
     }
     if (this.dots.length >= TOKEN_DOTS_MAX) this.forgetOldest();
     this.dots.push({ partition, actor, sequence, hlc });
+  }
+
+  /** The session has seen what another node saw for it: dots as they are, and all below its watermark. */
+  noteAll(seen: SessionToken): void {
+    for (const dot of seen.dots) this.note(dot.partition, dot.actor, dot.sequence, dot.hlc);
+    this.watermark = Math.max(this.watermark, seen.watermark);
   }
 
   /** The oldest dot is the likeliest to have reached every owner: its stamp becomes part of the watermark. */
@@ -132,9 +140,8 @@ export function joinTokens(left: string, right: string): string | null {
   const joined = SessionToken.parse(left, cluster, PARTITIONS_MAX);
   const other = SessionToken.parse(right, cluster, PARTITIONS_MAX);
   if (joined === null || other === null) return null;
-  for (const dot of other.dots) joined.note(dot.partition, dot.actor, dot.sequence, dot.hlc);
+  joined.noteAll(other);
   joined.hlc = Math.max(joined.hlc, other.hlc);
-  joined.watermark = Math.max(joined.watermark, other.watermark);
   return joined.encode(cluster);
 }
 

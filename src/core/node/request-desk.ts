@@ -15,16 +15,21 @@ import { slotOf } from '../partitions/slots.js';
 import { recordType } from '../record/record.js';
 import type { Coordinator } from '../replication/coordinator.js';
 import type { Floors } from '../replication/floors.js';
+import { NEVER_FLUSHED } from '../replication/flush-mark.js';
 import { type Forwarding, PeerCaller } from '../replication/forwarding.js';
+import {
+  encodeKeyRequest,
+  encodeVersionResponse,
+  readKeyRequest,
+  readVersionResponse,
+} from '../replication/key-requests.js';
 import type { Ownership } from '../replication/ownership.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
 import type { Replicator } from '../replication/replicator.js';
 import {
   COVERS_NOTHING,
-  encodeKeyRequest,
   encodeNothingDone,
-  encodeVersionResponse,
   mayAdd,
   NO_VERSION,
   REQUEST_FORWARD,
@@ -35,10 +40,8 @@ import {
   type RequestHead,
   readForwardArgs,
   readForwardSession,
-  readKeyRequest,
   readRequestHead,
   readResponseHead,
-  readVersionResponse,
   readWait,
   requestRingHash,
   STATUS_BEHIND,
@@ -150,6 +153,9 @@ export class RequestDesk {
       this.stats.malformed++;
       return true;
     }
+    // Before the answer counts: a flush that this node has missed takes what it held.
+    if (this.options.mutations.has('reads-ignore-flushes')) answer.flushed = NEVER_FLUSHED;
+    this.replicator.hearFlush(peer, answer.flushed);
     let adopted = false;
     if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
       adopted = this.replicator.adopt(peer, body, answer.recordStart, body.length);
@@ -173,7 +179,7 @@ export class RequestDesk {
       sentMs: 0,
       partition: 0,
     };
-    this.peers.sendFrame(peer, FRAME_REQUEST, encodeKeyRequest(head, NO_VERSION, key, 0, key.length));
+    this.peers.sendFrame(peer, FRAME_REQUEST, encodeKeyRequest(head, NO_VERSION, this.store, key));
   }
 
   /** Replies whose commands are done and whose log batch is safe leave. */
@@ -241,6 +247,7 @@ export class RequestDesk {
       return;
     }
     const { keyStart } = asked;
+    this.replicator.hearFlush(peer, asked.flushed);
     const partition = this.replicator.partition(slotOf(body, keyStart, body.length));
     const hash = this.store.hasher.hash(body, keyStart, body.length);
     const found = this.store.find(partition, hash, body, keyStart, body.length);
@@ -258,8 +265,9 @@ export class RequestDesk {
     const covers = asked.session === null ? COVERS_NOTHING : this.sessions.cover(partition, asked.session);
     // Who owned it until the ring changed knows, too, until all of it is given away: then its floor is gone.
     const floor = found || this.store.isLossy(partition) ? 0 : this.floors.floor[partition];
-    const answer = encodeVersionResponse(said, version, type, floor, record, offset, covers);
-    this.peers.sendFrame(peer, FRAME_RESPONSE, answer);
+    const { flushedHlc, flushedActor } = this.store;
+    const answer = { version, type, floor, covers, flushed: { flushedHlc, flushedActor } };
+    this.peers.sendFrame(peer, FRAME_RESPONSE, encodeVersionResponse(said, answer, record, offset));
   }
 
   /** What this node says of a key that is not here. */

@@ -6,8 +6,8 @@
  *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root, u32 low, u32 high of its frontier,
  *             f64 floor
  *     LEAVES  0 u16 partition   2 u8[6] zero   8 256 x (u32 low, u32 high)
- *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32, 20 u32, 24 u32 counts of the first five lists   28 u16 each:
- *             partitions that the sender owns and is not ready for; that it hands over; that wait for another round; that it did not
+ *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32, 20 u32, 24 u32 counts of the first five lists
+ *             28 f64 HLC, 36 f64 actor of the flush   44 u16 each: partitions that the sender owns and is not ready for; that it hands over; that wait for another round; that it did not
  *             compare; whose frontiers are equal and whose records are not; whose frontiers differ, so that a VECTOR of each follows
  *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 44 bytes:
  *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry, u32 checksum,
@@ -16,10 +16,12 @@
  */
 import { recordExpireAtMs, recordKeyEnd, recordKeyStart } from '../record/record.js';
 import type { Store } from '../store/store.js';
+import { FLUSH_MARK_BYTES, type FlushMark, readFlushMark, writeFlushMark } from './flush-mark.js';
 import { type Version, versionOf } from './requests.js';
 
 export const LEAVES = 256;
 export const ROOTS_HEADER_BYTES = 24;
+export const ROOTS_FLUSH_AT = 4;
 export const ROOT_BYTES = 28;
 export const LIST_HEADER_BYTES = 4;
 export const LEAF_HEADER_BYTES = 8;
@@ -38,7 +40,8 @@ export const FLAG_MORE = 8;
 export const FLAG_COMPARED = 16;
 /** In place of a partition in LEAVES: the end. */
 export const END = 0xffff;
-const END_HEADER_BYTES = 28;
+const END_FLUSH_AT = 28;
+const END_HEADER_BYTES = END_FLUSH_AT + FLUSH_MARK_BYTES;
 
 /** One leaf of a LIST: its head, then an entry for each record that does not expire by `untilMs`. */
 export function encodeLeaf(store: Store, partition: number, leaf: number, untilMs: number): Buffer {
@@ -68,6 +71,8 @@ export function encodeLeaf(store: Store, partition: number, leaf: number, untilM
 /** What one says of its partitions at the end of what it compared, in the order of the lists. */
 export interface RoundEnd {
   busy: boolean;
+  /** The last flush that it knows. */
+  flushed: FlushMark;
   unready: ReadonlySet<number>;
   handing: ReadonlySet<number>;
   remaining: ReadonlySet<number>;
@@ -84,6 +89,7 @@ export function encodeEnd(said: RoundEnd): Buffer {
   end.writeUInt16LE(END, 0);
   end.writeUInt32LE(said.busy ? 1 : 0, 4);
   for (let list = 0; list < 5; list++) end.writeUInt32LE(lists[list].size, 8 + list * 4);
+  writeFlushMark(end, END_FLUSH_AT, said.flushed);
   for (const [index, partition] of partitions.entries()) end.writeUInt16LE(partition, END_HEADER_BYTES + index * 2);
   return end;
 }
@@ -91,6 +97,8 @@ export function encodeEnd(said: RoundEnd): Buffer {
 /** Null when the bytes are no end of a round over `partitions` partitions. */
 export function readEnd(body: Buffer, partitions: number): RoundEnd | null {
   if (body.length < END_HEADER_BYTES || body.length % 2 !== 0) return null;
+  const flushed = readFlushMark(body, END_FLUSH_AT);
+  if (flushed === null) return null;
   const lists = Array.from({ length: 6 }, () => new Set<number>());
   let list = 0;
   let left = body.readUInt32LE(8);
@@ -105,7 +113,8 @@ export function readEnd(body: Buffer, partitions: number): RoundEnd | null {
     left--;
   }
   const [unready, handing, remaining, skipped, doubted, differing] = lists;
-  return { busy: body.readUInt32LE(4) !== 0, unready, handing, remaining, skipped, doubted, differing };
+  const busy = body.readUInt32LE(4) !== 0;
+  return { busy, flushed, unready, handing, remaining, skipped, doubted, differing };
 }
 
 export interface ListedEntry {

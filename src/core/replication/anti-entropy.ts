@@ -30,6 +30,7 @@ import {
   LEAVES,
   LEAVES_HEADER_BYTES,
   ROOT_BYTES,
+  ROOTS_FLUSH_AT,
   ROOTS_HEADER_BYTES,
   type RoundEnd,
   readEnd,
@@ -41,6 +42,7 @@ import { CatchUpSource } from './catch-up-source.js';
 import { Fetches } from './fetches.js';
 import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
+import { isLaterFlush, NEVER_FLUSHED, readFlushMark, writeFlushMark } from './flush-mark.js';
 import { Foreign } from './foreign.js';
 import type { Frontiers } from './frontier.js';
 import { Lags } from './lags.js';
@@ -165,6 +167,7 @@ export class AntiEntropy {
   /** A new start with this peer: what was known of it may be gone. */
   peerRestarted(peer: Peer): void {
     peer.passedWallMs.fill(0);
+    peer.flushed = NEVER_FLUSHED;
     this.queues.forget(peer);
     this.foreign.forget(peer);
     this.compared.delete(peer.id);
@@ -252,8 +255,7 @@ export class AntiEntropy {
     const asked = new Set<number>();
     const body = Buffer.alloc(ROOTS_HEADER_BYTES + this.options.partitions * ROOT_BYTES);
     body.writeUInt32LE(this.ownership.ringHash, 0);
-    body.writeDoubleLE(this.store.flushedHlc, 4);
-    body.writeDoubleLE(this.store.flushedActor, 12);
+    writeFlushMark(body, ROOTS_FLUSH_AT, this.store);
     let at = ROOTS_HEADER_BYTES;
     let walk = WALK_PER_ROUND;
     const first = this.options.random.below(this.options.partitions);
@@ -313,15 +315,13 @@ export class AntiEntropy {
 
   /** ROOTS from a peer: answers with what differs. True if the peer goes by another ring. */
   roots(peer: Peer, body: Buffer): boolean {
-    if (body.length < ROOTS_HEADER_BYTES) return false;
-    this.adoptFlush(peer, body.readDoubleLE(4), body.readDoubleLE(12));
+    const flushed = body.length < ROOTS_HEADER_BYTES ? null : readFlushMark(body, ROOTS_FLUSH_AT);
+    if (flushed === null) {
+      this.stats.malformed++;
+      return false;
+    }
+    this.replicator.hearFlush(peer, flushed);
     return this.answer.roots(peer, body, this.now);
-  }
-
-  private adoptFlush(peer: Peer, hlc: number, actor: number): void {
-    if (!Number.isSafeInteger(hlc) || !Number.isSafeInteger(actor) || hlc <= 0) return;
-    peer.missedFlush.heard(hlc);
-    this.replicator.adoptFlush(hlc, actor);
   }
 
   /** LEAVES from the peer asked: compared leaf by leaf. At the end, what was not named is equal. */
@@ -332,7 +332,10 @@ export class AntiEntropy {
     if (partition === END) {
       const said = readEnd(body, this.options.partitions);
       if (said === null) this.stats.malformed++;
-      else this.allCompared(round, said);
+      else {
+        this.replicator.hearFlush(peer, said.flushed);
+        this.allCompared(round, said);
+      }
     } else if (body.length === LEAVES_HEADER_BYTES + LEAVES * 8 && round.asked.delete(partition)) {
       round.tries.set(partition, 0);
       this.trie.leaves(peer, partition, Math.max(0, this.sharedFlags(partition, peer)), body);
@@ -445,9 +448,9 @@ export class AntiEntropy {
     if (this.catchUp.size === 0 && this.ownership.unready > 0) this.nextRoundAtMs = this.now;
   };
 
-  /** Whether a peer is a source for a partition, and has said how high its floors are. */
+  /** Whether a peer is a source for a partition, has said how high its floors are, and knows of no flush that is not known here. */
   private isHeardSource(peer: Peer, partition: number): boolean {
-    return peer.saidWallMs > 0 && this.ownership.isSource(peer, partition);
+    return peer.saidWallMs > 0 && !isLaterFlush(peer.flushed, this.store) && this.ownership.isSource(peer, partition);
   }
 
   /** VECTOR from a peer: what it has seen of a partition. */
@@ -459,7 +462,7 @@ export class AntiEntropy {
     }
     const { partition, vector } = message;
     this.stats.vectors++;
-    this.adoptFlush(peer, message.flushedHlc, message.flushedActor);
+    this.replicator.hearFlush(peer, { flushedHlc: message.flushedHlc, flushedActor: message.flushedActor });
     const theirs = this.ownership.otherOwners(partition).includes(peer);
     const owns = this.ownership.owns(partition);
     if (!owns && theirs) this.foreign.compare(peer, partition, vector);

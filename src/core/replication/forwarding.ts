@@ -22,6 +22,7 @@ import {
   encodeForward,
   encodeReplyResponse,
   encodeWait,
+  REPLY_OVERHEAD_BYTES_MAX,
   REQUEST_FORWARD,
   REQUEST_WAIT,
   type RequestHead,
@@ -42,7 +43,7 @@ const WAIT_FOR_EVER_MS = 3_600_000;
 /** Greater ids are those of quorum reads. */
 const FORWARD_ID_MAX = 0x7fffffff;
 /** A reply fits into one frame with its head. */
-const REPLY_BYTES_FORWARDED_MAX = FRAME_BODY_BYTES_MAX - 64;
+const REPLY_BYTES_FORWARDED_MAX = FRAME_BODY_BYTES_MAX - REPLY_OVERHEAD_BYTES_MAX;
 
 interface Waiting {
   readonly id: number;
@@ -204,7 +205,10 @@ export class Forwarding {
     if (pending.partition >= 0) {
       const { receipt } = answer;
       pending.receipt.assign(receipt);
-      pending.caller.session?.note(pending.partition, receipt.actor, receipt.sequence, receipt.hlc);
+      const { session } = pending.caller;
+      session?.note(pending.partition, receipt.actor, receipt.sequence, receipt.hlc);
+      // A value that merges holds the writes of many actors: the receipt names the latest only.
+      if (answer.session !== null) session?.noteAll(answer.session);
     }
     if (answer.coordinator !== 0 && pending.partition >= 0) {
       pending.caller.wrote.note(answer.coordinator, answer.writes, pending.partition);
@@ -447,7 +451,9 @@ export class PeerCaller implements Caller {
     const bytes = this.reply.buffer.subarray(0, this.reply.length);
     const head = { id: this.id, status: bytes.length === 0 ? STATUS_REFUSED : STATUS_OK, hlc: this.clock.last };
     const { coordinator, count } = this.wrote;
-    this.peers.sendFrame(this.peer, FRAME_RESPONSE, encodeReplyResponse(head, coordinator, count, this.receipt, bytes));
+    const { receipt, session } = this;
+    const body = encodeReplyResponse(head, coordinator, count, receipt, bytes, session);
+    this.peers.sendFrame(this.peer, FRAME_RESPONSE, body);
     return true;
   }
 }

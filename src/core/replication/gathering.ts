@@ -9,6 +9,7 @@ import type { Receipt } from '../commands/receipt.js';
 import type { SessionToken } from '../commands/session-token.js';
 import type { Placement } from '../partitions/placement.js';
 import type { Args } from '../resp/args.js';
+import type { FlushMark } from './flush-mark.js';
 import type { Peer } from './peers.js';
 import type { PlacedCaller } from './placed-caller.js';
 import type { Cover, Version } from './requests.js';
@@ -67,6 +68,8 @@ export interface Vote {
   type: number;
   /** The owner's floor of the partition, if it has nothing of the key: older versions were deleted. Otherwise 0. */
   absentBelow: number;
+  /** The last flush that it knows. */
+  flushed: FlushMark;
   newer: boolean;
   /** Its record was taken in here: what it had is in what stands now. */
   adopted: boolean;

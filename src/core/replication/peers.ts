@@ -14,6 +14,7 @@ import type { KeyRing } from '../gossip/key-ring.js';
 import { type PacketSender, PacketWriter, SECTION_ACKS } from '../gossip/packet.js';
 import type { Refusals } from '../gossip/refusals.js';
 import { AckBook } from './acks.js';
+import { type FlushMark, NEVER_FLUSHED } from './flush-mark.js';
 import { AnswerTime } from './hedges.js';
 import { HintPace } from './hint-pace.js';
 import { HintRoom, Hints } from './hints.js';
@@ -45,6 +46,8 @@ export class Peer {
   doubtfulThrough = 0;
   readonly hints: Hints;
   readonly missedFlush = new MissedFlush();
+  /** The last flush that it said it knows, in this life. */
+  flushed: FlushMark = NEVER_FLUSHED;
   pace = new HintPace();
   readonly answers = new AnswerTime();
   /** What waits for it. */

@@ -8,6 +8,7 @@ import { recordType, TYPE_TOMBSTONE } from '../record/record.js';
 import type { Store } from '../store/store.js';
 import type { FloorDesk } from './floor-desk.js';
 import type { Floors } from './floors.js';
+import { isLaterFlush } from './flush-mark.js';
 import type { Gathering, Held, Vote } from './gathering.js';
 import type { Replicator } from './replicator.js';
 import { mayAdd, type Version, versionOf } from './requests.js';
@@ -42,16 +43,23 @@ export class ReadRepair {
     }
   }
 
-  /** An owner named a newer record that was not merged here: the log or memory is full, or its stamp is too far ahead. */
+  /** An owner named a newer record, or a flush, that was not taken in here: the log or memory is full, or its stamp is too far ahead. */
   isBehind(gathering: Gathering, mine: Version): boolean {
     for (const { vote } of gathering.asked.values()) {
-      if (vote === null || vote.adopted || !mayAdd(vote.version, mine)) continue;
+      if (vote === null) continue;
+      if (this.mayBeFlushed(mine, vote)) return true;
+      if (vote.adopted || !mayAdd(vote.version, mine)) continue;
       // A value that merges, and was not sent, had nothing that this node lacked when it asked.
       if (vote.version.merges && !vote.newer) continue;
       const forgotten = vote.version.hlc <= this.forgottenBelow(gathering, vote);
       if (!forgotten && vote.version.hlc > this.store.flushedHlc) return true;
     }
     return false;
+  }
+
+  /** Whether what stands here may be covered by a flush that an owner knows and this node could not take in. */
+  private mayBeFlushed(mine: Version, { flushed }: Vote): boolean {
+    return mine.hlc > 0 && isLaterFlush(flushed, this.store) && (mine.merges || mine.hlc <= flushed.flushedHlc);
   }
 
   /** Up to which stamp an owner's record may be one that this node, or another that was asked, has forgotten on purpose. */

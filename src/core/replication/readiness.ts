@@ -3,20 +3,22 @@
  * their new owners, and the ring that it goes by. The spine sends READY when any of that changed, and to whoever connects;
  * ownership.ts reads here who may be a source, and who counts beside the owners until a move is over.
  *
- *     READY  0 u32 ring hash   4 u32 version   8 u16 count of partitions not ready   10 u16 of those handed over   12 u16 each,
- *            then, unless the ring that went before is of no account any more, its members: [id, zone, weight] each
+ *     READY  0 u32 ring hash   4 u32 version   8 u16 count of partitions not ready   10 u16 of those handed over   12 f64 HLC, 20 f64
+ *            actor of the flush   28 u16 each, then, unless the ring that went before is of no account any more, its members: [id, zone, weight] each
  *
  * Guarded: a report is taken whole or not at all, and never an older one of the same start after a newer.
  */
 import { decodeControl, encodeControl } from '../gossip/codec.js';
 import { FRAME_READY } from '../gossip/frames.js';
 import { decodeRingRecord, type RingMember } from '../partitions/ring.js';
+import { FLUSH_MARK_BYTES, type FlushMark, readFlushMark, writeFlushMark } from './flush-mark.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 
 /** Between two reports at least: many partitions become ready at once. */
 const TELL_INTERVAL_MS = 100;
-const READY_HEADER_BYTES = 12;
+const FLUSH_AT = 12;
+const READY_HEADER_BYTES = FLUSH_AT + FLUSH_MARK_BYTES;
 /** As many as a placement takes with the most partitions that there may be. */
 const MEMBERS_MAX = 128;
 /** The ring of a report that came from a peer with another ring than ours. */
@@ -36,13 +38,13 @@ interface HeldReport extends ReadyReport {
   readonly atMs: number;
 }
 
-export function encodeReady({ ringHash, version, unready, handing, before }: ReadyReport): Buffer {
+export function encodeReady({ ringHash, version, unready, handing, before }: ReadyReport, flushed: FlushMark): Buffer {
   const body = Buffer.alloc(READY_HEADER_BYTES + (unready.size + handing.size) * 2);
   body.writeUInt32LE(ringHash, 0);
   body.writeUInt32LE(version, 4);
   body.writeUInt16LE(unready.size, 8);
   body.writeUInt16LE(handing.size, 10);
-  let at = READY_HEADER_BYTES;
+  let at = writeFlushMark(body, FLUSH_AT, flushed);
   for (const partition of unready) at = body.writeUInt16LE(partition, at);
   for (const partition of handing) at = body.writeUInt16LE(partition, at);
   if (before === null) return body;
@@ -50,8 +52,10 @@ export function encodeReady({ ringHash, version, unready, handing, before }: Rea
 }
 
 /** Null when the bytes are no report about `partitions` partitions. */
-export function decodeReady(body: Buffer, partitions: number): ReadyReport | null {
+export function decodeReady(body: Buffer, partitions: number): { report: ReadyReport; flushed: FlushMark } | null {
   if (body.length < READY_HEADER_BYTES) return null;
+  const flushed = readFlushMark(body, FLUSH_AT);
+  if (flushed === null) return null;
   const unreadyEnd = READY_HEADER_BYTES + body.readUInt16LE(8) * 2;
   const end = unreadyEnd + body.readUInt16LE(10) * 2;
   if (body.length < end) return null;
@@ -64,7 +68,8 @@ export function decodeReady(body: Buffer, partitions: number): ReadyReport | nul
     if (partition >= partitions) return null;
     (at < unreadyEnd ? unready : handing).add(partition);
   }
-  return { ringHash: body.readUInt32LE(0), version: body.readUInt32LE(4), unready, handing, before };
+  const report = { ringHash: body.readUInt32LE(0), version: body.readUInt32LE(4), unready, handing, before };
+  return { report, flushed };
 }
 
 function readMembers(body: Buffer, start: number): RingMember[] | null {
@@ -115,44 +120,46 @@ export class Readiness {
     this.heard++;
   }
 
-  /** READY from a peer. */
-  arrived(peer: Peer, body: Buffer, nowMs: number): void {
-    const report = decodeReady(body, this.options.partitions);
-    if (report === null) {
+  /** READY from a peer. Returns the flush that it knows; null if the bytes are no report. */
+  arrived(peer: Peer, body: Buffer, nowMs: number): FlushMark | null {
+    const said = decodeReady(body, this.options.partitions);
+    if (said === null) {
       this.stats.malformed++;
-      return;
+      return null;
     }
+    const { report, flushed } = said;
     const held = this.reports.get(peer.id);
     // Versions count on for longer than any start lasts.
     if (held !== undefined && held.actor === peer.actor && report.version < held.version) {
       this.stats.stale++;
-      return;
+      return flushed;
     }
     this.reports.set(peer.id, { ...report, actor: peer.actor, atMs: nowMs });
     this.heard++;
+    return flushed;
   }
 
   /** Tells everybody what has changed here since they were told. */
-  tick(ownership: Ownership, peers: Peers, nowMs: number): void {
+  tick(ownership: Ownership, peers: Peers, flushed: FlushMark, nowMs: number): void {
     if (ownership.changes === this.toldChanges || nowMs < this.nextTellAtMs) return;
     this.toldChanges = ownership.changes;
     this.nextTellAtMs = nowMs + TELL_INTERVAL_MS;
     this.version++;
-    const body = this.encode(ownership);
+    const body = this.encode(ownership, flushed);
     for (const peer of peers.all()) if (peer.connected) this.send(peers, peer, body);
   }
 
-  /** A stream to a peer is open. */
-  tellTo(peer: Peer, ownership: Ownership, peers: Peers): void {
-    this.send(peers, peer, this.encode(ownership));
+  /** A stream to a peer is open. It learns of a flush that it has missed before anything is asked of it, or answered. */
+  tellTo(peer: Peer, ownership: Ownership, peers: Peers, flushed: FlushMark): void {
+    this.send(peers, peer, this.encode(ownership, flushed));
   }
 
-  private encode(ownership: Ownership): Buffer {
+  private encode(ownership: Ownership, flushed: FlushMark): Buffer {
     const { version } = this;
     const { ringHash, handedPartitions: handing, membersBefore } = ownership;
     // What has been settled in a large cluster is settled before all have been told who they were.
     const before = membersBefore === null || membersBefore.length > MEMBERS_MAX ? null : membersBefore;
-    return encodeReady({ ringHash, version, unready: ownership.unreadyPartitions(), handing, before });
+    return encodeReady({ ringHash, version, unready: ownership.unreadyPartitions(), handing, before }, flushed);
   }
 
   private send(peers: Peers, peer: Peer, body: Buffer): void {

@@ -26,6 +26,7 @@ import { type Coordinator, quorumOf } from './coordinator.js';
 import { writeExplanation } from './explain.js';
 import { type Gathering, type Tally, tally } from './gathering.js';
 import type { HedgeBudget } from './hedges.js';
+import { encodeKeyRequest, type VersionAnswer } from './key-requests.js';
 import type { Ownership } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { OTHER_NODES, type Pending } from './pending.js';
@@ -34,7 +35,6 @@ import type { ReadRepair } from './read-repair.js';
 import {
   COVERS_ALL,
   COVERS_DOTS,
-  encodeKeyRequest,
   NO_VERSION,
   REQUEST_READ,
   REQUEST_VERSION,
@@ -42,7 +42,6 @@ import {
   STATUS_NEWER,
   STATUS_UNKNOWN,
   stampRing,
-  type VersionAnswer,
 } from './requests.js';
 import type { SessionCover } from './session-cover.js';
 
@@ -137,18 +136,18 @@ export class QuorumReads {
     return true;
   }
 
-  /** An owner's answer. A newer record was merged before this call. */
+  /** An owner's answer. A newer record was merged, and a flush that was not known here was taken in, before this call. */
   answered(host: CommandHost, peer: Peer, id: number, status: number, answer: VersionAnswer, adopted: boolean): void {
     const gathering = this.open.get(id);
     const leg = gathering?.asked.get(peer);
     if (gathering === undefined || leg === undefined || leg.vote !== null) return;
     peer.answers.answered(this.nowMs - leg.sentAtMs, this.nowMs);
     peer.pending.leave(0);
-    const { version, type, floor, covers } = answer;
+    const { version, type, floor, flushed, covers } = answer;
     const isBehind = status === STATUS_BEHIND;
     const definite = status !== STATUS_UNKNOWN && !isBehind;
     const newer = status === STATUS_NEWER;
-    leg.vote = { definite, isBehind, version, type, covers, absentBelow: floor, newer, adopted };
+    leg.vote = { definite, isBehind, version, type, covers, absentBelow: floor, flushed, newer, adopted };
     this.conclude(host, gathering);
   }
 
@@ -385,7 +384,7 @@ export class QuorumReads {
       crowded: null,
       bytes,
       spare: [],
-      body: encodeKeyRequest(head, mine?.version ?? NO_VERSION, key, 0, key.length, session),
+      body: encodeKeyRequest(head, mine?.version ?? NO_VERSION, this.store, key, session),
       hedge: null,
       denied: false,
       session,

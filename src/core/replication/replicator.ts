@@ -41,6 +41,7 @@ import type { Wal } from '../wal/wal.js';
 import { type Acks, REFUSED_MAX } from './acks.js';
 import type { DistinctKeys } from './distinct-keys.js';
 import type { Floors } from './floors.js';
+import { type FlushMark, isLaterFlush } from './flush-mark.js';
 import type { Frontiers } from './frontier.js';
 import { RECORDS_HEADER_BYTES, recordsNumber, recordsRingHash, type SentMessage } from './link.js';
 import { encodeLossy } from './lossy-note.js';
@@ -496,10 +497,14 @@ export class Replicator {
     return true;
   }
 
-  /** A flush this node heard of by its version only. */
-  adoptFlush(hlc: number, actor: number): void {
-    if (!this.clock.observe(hlc, this.wallMs)) return;
-    const length = this.writeFlush(hlc, actor);
+  /** A peer says which flush it knows, by its version only: it is known here too from now on, if the clock and the log allow that. */
+  hearFlush(peer: Peer, flushed: FlushMark): void {
+    const { flushedHlc, flushedActor } = flushed;
+    if (flushedHlc === 0) return;
+    peer.missedFlush.heard(flushedHlc);
+    if (isLaterFlush(flushed, peer.flushed)) peer.flushed = flushed;
+    if (!isLaterFlush(flushed, this.store) || !this.clock.observe(flushedHlc, this.wallMs)) return;
+    const length = this.writeFlush(flushedHlc, flushedActor);
     this.takeFlush(this.scratch, 0, length);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Requests between nodes and their answers, as bytes in REQUEST and RESPONSE frames: a command forwarded to an owner, a read of
- * a version, a wait for acknowledgements. The coordinator writes and reads them; nothing else knows the offsets.
+ * Requests between nodes and their answers, as bytes in REQUEST and RESPONSE frames: a command forwarded to an owner, a wait for
+ * acknowledgements. The coordinator writes and reads them; nothing else knows the offsets. Questions about one key: key-requests.ts.
  *
  * Request:  0 u32 id   4 u8 what   5 u8 protocol   6 u8 read level   7 u8 write level   8 u8 hops   9 u8 flags (1 strict, 2 session)   10 u8[2] zero
  *           12 f64 the sender's clock (HLC)   20 u16 partition   22 u16 zero   24 f64 wall ms when it was sent   32 u32 the sender's ring
@@ -10,13 +10,12 @@
 
 import type { Level, WaitWish } from '../commands/host.js';
 import type { ReceiptFields } from '../commands/receipt.js';
-import { SessionToken } from '../commands/session-token.js';
+import { SEEN_BYTES_MAX, SessionToken } from '../commands/session-token.js';
 import { ALL_PARTITIONS, WriteMark } from '../commands/write-marks.js';
 import {
   isMergeType,
   readWord,
   recordActor,
-  recordBytes,
   recordExpiryActor,
   recordExpiryHlc,
   recordHlc,
@@ -50,13 +49,9 @@ export const COVERS_DOTS = 1;
 export const COVERS_ALL = 2;
 export type Cover = 0 | 1 | 2;
 
-const REQUEST_HEADER_BYTES = 40;
+export const REQUEST_HEADER_BYTES = 40;
 const RING_HASH_AT = 32;
-const RESPONSE_HEADER_BYTES = 16;
-/** Bytes of a version on the wire: four f64, u32 checksum, u8 1 if it is of a merge type, three zero. */
-const VERSION_BYTES = 40;
-/** Of an answer about a version, before the record. */
-const VERSION_ANSWER_BYTES = VERSION_BYTES + 16;
+export const RESPONSE_HEADER_BYTES = 16;
 const LEVELS: readonly Level[] = ['one', 'quorum', 'all'];
 /** Arguments that one forwarded command may have: more than the parser lets through is no command. */
 const ARGS_MAX = 1_048_576;
@@ -121,7 +116,8 @@ export interface RequestHead {
   partition: number;
 }
 
-function requestHead(head: RequestHead, bodyBytes: number): Buffer {
+/** Zeros for the body. */
+export function requestHead(head: RequestHead, bodyBytes: number): Buffer {
   const bytes = Buffer.alloc(REQUEST_HEADER_BYTES + bodyBytes);
   bytes.writeUInt32LE(head.id, 0);
   bytes[4] = head.what;
@@ -211,46 +207,6 @@ export function readForwardArgs(body: Buffer): Args | null {
   return args;
 }
 
-/** READ, VERSION and WANT: the version held by the asker, for a session u16 and what it has seen, then the key. */
-export function encodeKeyRequest(
-  head: RequestHead,
-  version: Version,
-  key: Uint8Array,
-  start: number,
-  end: number,
-  session: SessionToken | null = null,
-): Buffer {
-  const seen = session === null ? null : session.encodeFor(head.partition);
-  const seenBytes = seen === null ? 0 : 2 + seen.length;
-  const bytes = requestHead(head, VERSION_BYTES + seenBytes + end - start);
-  writeVersion(bytes, REQUEST_HEADER_BYTES, version);
-  if (seen !== null) {
-    bytes.writeUInt16LE(seen.length, REQUEST_HEADER_BYTES + VERSION_BYTES);
-    bytes.set(seen, REQUEST_HEADER_BYTES + VERSION_BYTES + 2);
-  }
-  bytes.set(key.subarray(start, end), REQUEST_HEADER_BYTES + VERSION_BYTES + seenBytes);
-  return bytes;
-}
-
-export interface KeyRequest {
-  version: Version;
-  session: SessionToken | null;
-  keyStart: number;
-}
-
-export function readKeyRequest(body: Buffer, head: RequestHead): KeyRequest | null {
-  const start = REQUEST_HEADER_BYTES + VERSION_BYTES;
-  if (body.length < start) return null;
-  const version = readVersion(body, REQUEST_HEADER_BYTES);
-  if (version === null) return null;
-  if (!head.session) return { version, session: null, keyStart: start };
-  if (body.length < start + 2) return null;
-  const keyStart = start + 2 + body.readUInt16LE(start);
-  if (keyStart > body.length) return null;
-  const session = SessionToken.parseFor(body, start + 2, keyStart, head.partition);
-  return session === null ? null : { version, session, keyStart };
-}
-
 /** Partitions in a WAIT: this many stand for all of them. */
 const EVERY_PARTITION = 0xffff;
 const WAIT_BYTES = 28;
@@ -305,7 +261,8 @@ export interface ResponseHead {
   hlc: number;
 }
 
-function responseHead(head: ResponseHead, bodyBytes: number): Buffer {
+/** Zeros for the body. */
+export function responseHead(head: ResponseHead, bodyBytes: number): Buffer {
   const bytes = Buffer.alloc(RESPONSE_HEADER_BYTES + bodyBytes);
   bytes.writeUInt32LE(head.id, 0);
   bytes[4] = head.status;
@@ -329,11 +286,15 @@ export function encodeNothingDone(
   return responseHead({ id, status, hlc }, 0);
 }
 
-const REPLY_HEAD_BYTES = 48;
+const REPLY_HEAD_BYTES = 50;
+const NOTHING_SEEN = Buffer.alloc(0);
+/** Of an answer to FORWARD, beside the reply. */
+export const REPLY_OVERHEAD_BYTES_MAX = RESPONSE_HEADER_BYTES + REPLY_HEAD_BYTES + SEEN_BYTES_MAX;
 
 /**
  * Answer to FORWARD and WAIT: f64 coordinator's actor, f64 its count of writes; what the reply rests on: u8 owners, u8 stand-ins,
- * u8 copies on disk, u8 1 if the level was met, u32 partition, f64 HLC, f64 actor, f64 sequence; then the reply as RESP bytes.
+ * u8 copies on disk, u8 1 if the level was met, u32 partition, f64 HLC, f64 actor, f64 sequence, u16 length of what a session has seen of
+ * the partition by now; that, if there is one; then the reply as RESP bytes.
  */
 export function encodeReplyResponse(
   head: ResponseHead,
@@ -341,8 +302,10 @@ export function encodeReplyResponse(
   writes: number,
   receipt: ReceiptFields,
   reply: Uint8Array,
+  session: SessionToken | null = null,
 ): Buffer {
-  const bytes = responseHead(head, REPLY_HEAD_BYTES + reply.length);
+  const seen = session === null ? NOTHING_SEEN : session.encodeFor(receipt.partition);
+  const bytes = responseHead(head, REPLY_HEAD_BYTES + seen.length + reply.length);
   let at = bytes.writeDoubleLE(coordinator, RESPONSE_HEADER_BYTES);
   at = bytes.writeDoubleLE(writes, at);
   bytes[at] = receipt.owners;
@@ -353,6 +316,8 @@ export function encodeReplyResponse(
   at = bytes.writeDoubleLE(receipt.hlc, at);
   at = bytes.writeDoubleLE(receipt.actor, at);
   at = bytes.writeDoubleLE(receipt.sequence, at);
+  at = bytes.writeUInt16LE(seen.length, at);
+  at += seen.copy(bytes, at);
   bytes.set(reply, at);
   return bytes;
 }
@@ -361,6 +326,8 @@ export interface ReplyResponse {
   coordinator: number;
   writes: number;
   receipt: ReceiptFields;
+  /** What the session that asked has seen of the partition, by this reply too; null without one. */
+  session: SessionToken | null;
   replyStart: number;
 }
 
@@ -380,74 +347,10 @@ export function readReplyResponse(body: Buffer): ReplyResponse | null {
     actor,
     sequence,
   };
-  return { coordinator, writes, receipt, replyStart: at + REPLY_HEAD_BYTES };
-}
-
-/**
- * Answer to READ and VERSION: the version held there, u8 type (0: none), u8 cover, f64 floor, then the record when it is newer.
- */
-export function encodeVersionResponse(
-  head: ResponseHead,
-  version: Version,
-  type: number,
-  floor: number,
-  record: Buffer | null,
-  offset: number,
-  covers: Cover = COVERS_NOTHING,
-): Buffer {
-  const length = record === null ? 0 : recordBytes(record, offset);
-  const bytes = responseHead(head, VERSION_ANSWER_BYTES + length);
-  writeVersion(bytes, RESPONSE_HEADER_BYTES, version);
-  bytes[RESPONSE_HEADER_BYTES + VERSION_BYTES] = type;
-  bytes[RESPONSE_HEADER_BYTES + VERSION_BYTES + 1] = covers;
-  bytes.writeDoubleLE(floor, RESPONSE_HEADER_BYTES + VERSION_BYTES + 8);
-  if (record !== null) record.copy(bytes, RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES, offset, offset + length);
-  return bytes;
-}
-
-export interface VersionAnswer {
-  version: Version;
-  type: number;
-  /** The answering node's floor of the partition, if it has nothing of the key and has evicted nothing; 0 of what it does not hold. */
-  floor: number;
-  /** Whether it has seen what the session that asks has. */
-  covers: Cover;
-  recordStart: number;
-}
-
-export function readVersionResponse(body: Buffer): VersionAnswer | null {
-  if (body.length < RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES) return null;
-  const version = readVersion(body, RESPONSE_HEADER_BYTES);
-  const floor = body.readDoubleLE(RESPONSE_HEADER_BYTES + VERSION_BYTES + 8);
-  if (version === null || !Number.isSafeInteger(floor) || floor < 0) return null;
-  const type = body[RESPONSE_HEADER_BYTES + VERSION_BYTES];
-  const covers = body[RESPONSE_HEADER_BYTES + VERSION_BYTES + 1];
-  if (covers > COVERS_ALL) return null;
-  return { version, type, floor, covers: covers as Cover, recordStart: RESPONSE_HEADER_BYTES + VERSION_ANSWER_BYTES };
-}
-
-function writeVersion(bytes: Buffer, at: number, version: Version): void {
-  bytes.writeDoubleLE(version.hlc, at);
-  bytes.writeDoubleLE(version.actor, at + 8);
-  bytes.writeDoubleLE(version.expiryHlc, at + 16);
-  bytes.writeDoubleLE(version.expiryActor, at + 24);
-  bytes.writeUInt32LE(version.crc, at + 32);
-  bytes[at + 36] = version.merges ? 1 : 0;
-}
-
-function readVersion(bytes: Buffer, at: number): Version | null {
-  const version = {
-    hlc: bytes.readDoubleLE(at),
-    actor: bytes.readDoubleLE(at + 8),
-    expiryHlc: bytes.readDoubleLE(at + 16),
-    expiryActor: bytes.readDoubleLE(at + 24),
-    crc: bytes.readUInt32LE(at + 32),
-    merges: bytes[at + 36] === 1,
-  };
-  const sound =
-    Number.isSafeInteger(version.hlc) &&
-    Number.isSafeInteger(version.actor) &&
-    Number.isSafeInteger(version.expiryHlc) &&
-    Number.isSafeInteger(version.expiryActor);
-  return sound ? version : null;
+  const seenStart = at + REPLY_HEAD_BYTES;
+  const replyStart = seenStart + body.readUInt16LE(seenStart - 2);
+  if (replyStart === seenStart) return { coordinator, writes, receipt, session: null, replyStart };
+  if (replyStart > body.length) return null;
+  const session = SessionToken.parseFor(body, seenStart, replyStart, receipt.partition);
+  return session === null ? null : { coordinator, writes, receipt, session, replyStart };
 }

@@ -103,7 +103,10 @@ export class RoundAnswer {
     }
     const handing = this.ownership.handedPartitions;
     const differing = new Set(vectors.keys());
-    const end = { busy, unready: this.ownership.unreadyPartitions(), handing, remaining, skipped, doubted, differing };
+    const { flushedHlc, flushedActor } = this.store;
+    const flushed = { flushedHlc, flushedActor };
+    const unready = this.ownership.unreadyPartitions();
+    const end = { busy, flushed, unready, handing, remaining, skipped, doubted, differing };
     this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
     for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
     return busy;

@@ -3,6 +3,7 @@ import { encodeEnd, type RoundEnd, readEnd } from '../../../src/core/replication
 
 const said: RoundEnd = {
   busy: true,
+  flushed: { flushedHlc: 2 ** 52, flushedActor: 2 ** 47 },
   unready: new Set([0, 3]),
   handing: new Set([15]),
   remaining: new Set(),
@@ -19,5 +20,7 @@ it('refuses an end that names a partition that is none, or is cut', () => {
   const end = encodeEnd(said);
   expect(readEnd(end, 15)).toBeNull();
   expect(readEnd(end.subarray(0, -1), 16)).toBeNull();
-  expect(readEnd(end.subarray(0, 27), 16)).toBeNull();
+  expect(readEnd(end.subarray(0, 43), 16)).toBeNull();
+  end.writeDoubleLE(Number.NaN, 28);
+  expect(readEnd(end, 16)).toBeNull();
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Flaps } from '../../../src/core/membership/flaps.js';
 import { Ring } from '../../../src/core/partitions/ring.js';
+import { NEVER_FLUSHED } from '../../../src/core/replication/flush-mark.js';
 import { Ownership } from '../../../src/core/replication/ownership.js';
 import type { Peer, Peers } from '../../../src/core/replication/peers.js';
 import { encodeReady } from '../../../src/core/replication/readiness.js';
@@ -53,7 +54,7 @@ class Cluster {
   says(id: string, ringHash: number, nowMs: number, before: readonly string[] | null = null): void {
     const report = { ringHash, version: ++this.version, unready: new Set<number>(), handing: new Set<number>() };
     const members = before?.map((member) => ({ id: member, zone: '', weight: 1 })) ?? null;
-    this.ownership.readiness.arrived(this.peer(id), encodeReady({ ...report, before: members }), nowMs);
+    this.ownership.readiness.arrived(this.peer(id), encodeReady({ ...report, before: members }, NEVER_FLUSHED), nowMs);
   }
 
   tick(nowMs: number): void {

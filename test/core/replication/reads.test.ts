@@ -7,21 +7,17 @@ import type { Caller, CommandHost } from '../../../src/core/commands/host.js';
 import { Receipt } from '../../../src/core/commands/receipt.js';
 import { CallerOrder } from '../../../src/core/replication/caller-order.js';
 import type { Coordinator } from '../../../src/core/replication/coordinator.js';
+import { NEVER_FLUSHED } from '../../../src/core/replication/flush-mark.js';
 import { tally } from '../../../src/core/replication/gathering.js';
 import { HedgeBudget } from '../../../src/core/replication/hedges.js';
 import { HintRoom } from '../../../src/core/replication/hints.js';
+import type { VersionAnswer } from '../../../src/core/replication/key-requests.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
 import { Peer, type Peers } from '../../../src/core/replication/peers.js';
 import { Pending } from '../../../src/core/replication/pending.js';
 import type { ReadRepair } from '../../../src/core/replication/read-repair.js';
 import { QuorumReads } from '../../../src/core/replication/reads.js';
-import {
-  NO_VERSION,
-  STATUS_BEHIND,
-  STATUS_OLDER,
-  STATUS_UNKNOWN,
-  type VersionAnswer,
-} from '../../../src/core/replication/requests.js';
+import { NO_VERSION, STATUS_BEHIND, STATUS_OLDER, STATUS_UNKNOWN } from '../../../src/core/replication/requests.js';
 import type { SessionCover } from '../../../src/core/replication/session-cover.js';
 import { Args } from '../../../src/core/resp/args.js';
 import { Reply } from '../../../src/core/resp/reply.js';
@@ -30,7 +26,7 @@ import type { Store } from '../../../src/core/store/store.js';
 const PARTITION = 0;
 const host = {} as CommandHost;
 const get = { name: 'get', flags: READ, firstKey: 1 } as Command;
-const ANSWER: VersionAnswer = { version: NO_VERSION, type: 0, floor: 0, covers: 0, recordStart: 0 };
+const ANSWER: VersionAnswer = { version: NO_VERSION, type: 0, floor: 0, flushed: NEVER_FLUSHED, covers: 0 };
 
 /** A node that owns the partition, and what it reads: `owners` and `formers` are the others, as it knows them at the moment. */
 class Reader {
@@ -239,7 +235,8 @@ describe('a read at quorum', () => {
 });
 
 describe('the tally of a read', () => {
-  const vote = { version: NO_VERSION, type: 0, absentBelow: 0, newer: false, adopted: false, covers: 0 } as const;
+  const said = { version: NO_VERSION, type: 0, absentBelow: 0, flushed: NEVER_FLUSHED, covers: 0 } as const;
+  const vote = { ...said, newer: false, adopted: false };
   const legs = (...votes: [definite: boolean, isBehind: boolean][]) =>
     new Map(
       votes.map(([definite, isBehind], at) => [

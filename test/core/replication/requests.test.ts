@@ -1,30 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SessionToken, TOKEN_DOTS_MAX } from '../../../src/core/commands/session-token.js';
 import { WriteMark } from '../../../src/core/commands/write-marks.js';
-import { recordBytes, TYPE_PUT } from '../../../src/core/record/record.js';
 import {
   compareFullVersions,
   encodeForward,
-  encodeKeyRequest,
   encodeReplyResponse,
-  encodeVersionResponse,
   encodeWait,
   mayAdd,
   NO_VERSION,
+  REPLY_OVERHEAD_BYTES_MAX,
   REQUEST_FORWARD,
   type RequestHead,
   readForwardArgs,
-  readKeyRequest,
   readReplyResponse,
   readRequestHead,
-  readResponseHead,
-  readVersionResponse,
   readWait,
-  STATUS_NEWER,
-  versionOf,
 } from '../../../src/core/replication/requests.js';
 import { Args } from '../../../src/core/resp/args.js';
-import { record } from '../record/records.js';
 
 const HEAD: RequestHead = {
   id: 0x89abcdef,
@@ -64,6 +57,12 @@ describe('a forwarded command', () => {
     expect(readForwardArgs(many)).toBeNull();
   });
 
+  it('is refused when its clock is none', () => {
+    const body = encodeForward(HEAD, Args.of('GET', 'key'));
+    body.writeDoubleLE(Number.POSITIVE_INFINITY, 12);
+    expect(readRequestHead(body)).toBeNull();
+  });
+
   it('keeps its arguments when the frame it came in is written over', () => {
     const body = encodeForward(HEAD, Args.of('GET', 'key'));
     const args = readForwardArgs(body);
@@ -72,43 +71,8 @@ describe('a forwarded command', () => {
   });
 });
 
-describe('requests and answers about one key', () => {
+describe('versions', () => {
   const version = { hlc: 2 ** 51, actor: 2 ** 47, expiryHlc: 7, expiryActor: 9, crc: 0, merges: false };
-
-  it('carry the version held and the key', () => {
-    const key = Buffer.from('some key');
-    const body = encodeKeyRequest(HEAD, version, key, 0, key.length);
-    const request = readKeyRequest(body, HEAD);
-    expect(request?.version).toEqual(version);
-    expect(body.subarray(request?.keyStart)).toEqual(key);
-  });
-
-  it('bring the record where it is newer', () => {
-    const bytes = record({ hlc: 77, actor: 5 }, 'k', 'value');
-    const answer = encodeVersionResponse(
-      { id: 3, status: STATUS_NEWER, hlc: 99 },
-      versionOf(bytes, 0),
-      TYPE_PUT,
-      41,
-      bytes,
-      0,
-    );
-    expect(readResponseHead(answer)).toEqual({ id: 3, status: STATUS_NEWER, hlc: 99 });
-    const read = readVersionResponse(answer);
-    expect(read).toMatchObject({ type: TYPE_PUT, floor: 41 });
-    expect(read?.version).toEqual(versionOf(bytes, 0));
-    expect(answer.subarray(read?.recordStart)).toEqual(bytes.subarray(0, recordBytes(bytes, 0)));
-  });
-
-  it('are refused when a version is no version', () => {
-    const key = Buffer.from('k');
-    const body = encodeKeyRequest(HEAD, version, key, 0, 1);
-    body.writeDoubleLE(Number.NaN, 40);
-    expect(readKeyRequest(body, HEAD)).toBeNull();
-    const head = encodeKeyRequest(HEAD, version, key, 0, 1);
-    head.writeDoubleLE(Number.POSITIVE_INFINITY, 12);
-    expect(readRequestHead(head)).toBeNull();
-  });
 
   it('tell that both sides may add where a value merges: neither version need be the newer', () => {
     const older = { ...version, hlc: 5 };
@@ -165,6 +129,24 @@ describe('WAIT and replies', () => {
     const read = readReplyResponse(reply);
     expect(read).toMatchObject({ coordinator: ACTOR, writes: 9, receipt });
     expect(reply.toString('latin1', read?.replyStart)).toBe('+OK\r\n');
+    expect(read?.session).toBeNull();
     expect(readReplyResponse(Buffer.alloc(10))).toBeNull();
+  });
+
+  it('bring every write that a session has seen by them, in bounded room', () => {
+    const receipt = { met: true, owners: 1, fallbacks: 0, synced: 0, hlc: 9, actor: 5, sequence: 6, partition: 7 };
+    const seen = new SessionToken();
+    for (let actor = 1; actor <= TOKEN_DOTS_MAX + 1; actor++) seen.note(7, actor, 3, 100 + actor);
+    const ok = Buffer.from('+OK\r\n');
+    const bytes = encodeReplyResponse({ id: 1, status: 0, hlc: 2 }, ACTOR, 9, receipt, ok, seen);
+    expect(bytes.length).toBe(ok.length + REPLY_OVERHEAD_BYTES_MAX);
+    const read = readReplyResponse(bytes);
+    expect(bytes.toString('latin1', read?.replyStart)).toBe('+OK\r\n');
+    const session = new SessionToken();
+    if (read?.session) session.noteAll(read.session);
+    expect(session).toEqual(seen);
+    expect(session.watermark).toBe(101);
+    for (let end = 0; end < bytes.length - ok.length; end++)
+      expect(readReplyResponse(bytes.subarray(0, end))).toBeNull();
   });
 });
