@@ -37,3 +37,23 @@ it('a command keeps the levels that it came with, whatever its connection asks f
   scenario.send(0, 'HEARSAY.CONSISTENCY', 'READ', 'ONE', 'WRITE', 'ONE');
   expect(scenario.outcome(waiting).reply).toMatchObject({ type: 'error', text: expect.stringMatching(/^NOQUORUM/) });
 });
+
+it('a read at level one is of the node that it is sent to, once that is ready, whatever level its connection writes at', () => {
+  const scenario = new Scenario();
+  const writes = scenario.connect(1);
+  scenario.text(1, 'HEARSAY.CONSISTENCY', 'READ', 'ONE', 'WRITE', 'ALL');
+  scenario.kill(1);
+  scenario.kill(2);
+  scenario.rest(1_000);
+  // Node 2 is silent, so node 1 can not know yet whether there was another ring.
+  scenario.start(1);
+  scenario.until(10_000, () => (scenario.fact(1, 'ready') === '1' ? null : 'node 1 is not ready'));
+  scenario.text(1, 'HEARSAY.CONSISTENCY', 'READ', 'ONE', 'WRITE', 'ALL');
+  for (let at = 0; at < 20; at++) scenario.text(writes, 'SET', `k${at}`, 'old');
+  scenario.rest(300);
+  scenario.cut(0, 1);
+  for (let at = 0; at < 20; at++) {
+    scenario.text(writes, 'SET', `k${at}`, 'new');
+    expect(scenario.text(1, 'GET', `k${at}`)).toBe('new');
+  }
+});

@@ -371,9 +371,11 @@ export class Coordinator {
     return (command.flags & READ) !== 0 || readsFirst(command, args);
   }
 
-  /** Whether others know better than this node, which has just joined, who counts for what the caller asks. */
-  private isUnaware(caller: Caller): boolean {
-    return this.ownership.isUnaware && (caller.readLevel !== 'one' || caller.writeLevel !== 'one');
+  /** Whether others know better than this node, which has just joined, who counts for this command at the caller's level. */
+  private isUnaware(command: Command, args: Args, caller: Caller): boolean {
+    if (!this.ownership.isUnaware) return false;
+    const reads = (command.flags & READ) !== 0 || readsFirst(command, args);
+    return (reads && caller.readLevel !== 'one') || ((command.flags & WRITE) !== 0 && caller.writeLevel !== 'one');
   }
 
   private holdsForeign(partition: number): boolean {
@@ -383,7 +385,7 @@ export class Coordinator {
   /** Null: run it here. Otherwise the owner to run it at. */
   private route(command: Command, args: Args, partition: number, caller: Caller): Peer | null {
     const ownership = this.ownership;
-    if (this.isUnaware(caller)) {
+    if (this.isUnaware(command, args, caller)) {
       return ownership.otherOwner(partition, null) ?? null;
     }
     if (this.drifted && (command.flags & WRITE) !== 0) return ownership.otherOwner(partition, null) ?? null;
