@@ -1,12 +1,15 @@
-/** What anti-entropy does between rounds: gaps in what was seen of a live peer. */
+/** What anti-entropy does between rounds: gaps in what was seen of a live peer; and whose word makes a partition ready. */
 import { expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
 import { AntiEntropy } from '../../../src/core/replication/anti-entropy.js';
+import { encodeEnd } from '../../../src/core/replication/anti-entropy-messages.js';
 import type { FloorDesk } from '../../../src/core/replication/floor-desk.js';
 import type { Floors } from '../../../src/core/replication/floors.js';
+import { type FlushMark, NEVER_FLUSHED } from '../../../src/core/replication/flush-mark.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
+import { HintRoom } from '../../../src/core/replication/hints.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
-import type { Peer, Peers } from '../../../src/core/replication/peers.js';
+import { Peer, type Peers } from '../../../src/core/replication/peers.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
 import type { Store } from '../../../src/core/store/store.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
@@ -59,4 +62,68 @@ it('comes to the gaps of every partition, though those of others do not close', 
     antiEntropy.catchUp.forget(peer);
   }
   expect(tried.size).toBe(PARTITIONS);
+});
+
+/** Whether a partition is ready once a source, which knows of a flush, has said that nothing differs. `taken`: the flush is taken in here. */
+function readyBehindFlush(taken: boolean): boolean {
+  const peer = new Peer('other', 1024, new HintRoom(1024), 1);
+  Object.assign(peer, { actor: OTHER, state: 'alive', connected: true, saidWallMs: 1 });
+  const peers = { all: () => [peer], withActor: () => peer, sendFrame: () => true } as unknown as Peers;
+  let isReady = false;
+  const ownership = {
+    owns: () => true,
+    isReady: () => isReady,
+    isSource: () => true,
+    markReady: () => {
+      isReady = true;
+    },
+    otherOwners: () => [peer],
+    ringHash: 1,
+    unready: 1,
+    ownings: new Uint32Array(1),
+    fetching: new Uint8Array(1),
+    readiness: { note: () => {} },
+    unsourced: new Uint8Array(1),
+    handedPartitions: new Set(),
+  } as unknown as Ownership;
+  const store = { ...NEVER_FLUSHED, digest: () => 1000, digestLow: 0, digestHigh: 0, isLossy: () => false };
+  const replicator = {
+    hearFlush: (from: Peer, flushed: FlushMark) => {
+      from.flushed = flushed;
+      if (taken) Object.assign(store, flushed);
+    },
+  };
+  const frontiers = new Frontiers(1);
+  frontiers.begin(7);
+  const floors = { floor: new Float64Array(1), alone: true, proved: () => {}, adopt: () => {} };
+  const antiEntropy = new AntiEntropy(
+    store as unknown as Store,
+    { refusal: null } as unknown as Wal,
+    ownership,
+    peers,
+    replicator as unknown as Replicator,
+    frontiers,
+    floors as unknown as Floors,
+    {} as unknown as FloorDesk,
+    {
+      partitions: 1,
+      intervalMs: 1_000,
+      tickIntervalMs: 25,
+      sliceRecords: 10,
+      random: new Random(1, 1),
+      mutations: new Set(),
+    },
+  );
+  antiEntropy.setTime(60_000, 60_000);
+  antiEntropy.tick();
+  const none = new Set<number>();
+  const flushed = { flushedHlc: 5, flushedActor: OTHER };
+  const lists = { unready: none, handing: none, remaining: none, skipped: none, doubted: none, differing: none };
+  antiEntropy.leaves(peer, encodeEnd({ busy: false, flushed, ...lists }));
+  return isReady;
+}
+
+it('takes no partition for ready by the word of who knows of a flush that is not known here', () => {
+  expect(readyBehindFlush(true)).toBe(true);
+  expect(readyBehindFlush(false)).toBe(false);
 });
