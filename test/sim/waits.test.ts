@@ -75,3 +75,34 @@ describe('WAIT', () => {
     expect(lacking).toEqual([]);
   });
 });
+
+describe('a connection that has written nothing', () => {
+  it('is told by WAIT and WAITAOF how many peers there are, also after one has begun anew', () => {
+    const scenario = new Scenario({ seed: 31 });
+    expect(scenario.text(scenario.connect(0), 'WAIT', '2', '500')).toBe('2');
+    expect(scenario.text(scenario.connect(0), 'WAITAOF', '1', '2', '1500')).toBe('[1 2]');
+    scenario.kill(2);
+    scenario.rest(500);
+    scenario.start(2);
+    scenario.untilReady();
+    expect(scenario.text(scenario.connect(0), 'WAITAOF', '1', '2', '1500')).toBe('[1 2]');
+  });
+});
+
+describe('a client that has gone while it waited without a timeout', () => {
+  it('leaves nothing behind: neither the way to the coordinator is busy, nor does that keep its question', () => {
+    const scenario = new Scenario({ seed: 3, nodes: 5, settings: { pendingPerPeerMax: 16 } });
+    const key = foreignKey(scenario, 0);
+    for (let client = 0; client < 20; client++) {
+      const connection = scenario.connect(0);
+      scenario.ask(connection, 'SET', key, '1');
+      scenario.send(connection, 'WAIT', '4', '0');
+    }
+    scenario.rest(3_000);
+    expect(scenario.text(0, 'SET', key, '2')).toBe('OK');
+    expect(scenario.fact(0, 'waits_abandoned')).toBe('16');
+    expect(scenario.fact(0, 'commands_forwarding')).toBe('0');
+    scenario.rest(10_000);
+    expect([0, 1, 2, 3, 4].map((node) => scenario.fact(node, 'waiters'))).toEqual(['0', '0', '0', '0', '0']);
+  });
+});

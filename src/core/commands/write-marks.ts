@@ -39,14 +39,28 @@ export class WriteMark {
     return this.all;
   }
 
+  /** Whether there is any write: a mark without one asks how many peers there are. */
+  get isEmpty(): boolean {
+    return this.last === 0;
+  }
+
+  /** The first partition written into at `from` or after it; -1 if there is none. `ALL_PARTITIONS` is none. */
+  next(from: number): number {
+    const { bits } = this;
+    if (bits === null) return this.partition >= from ? this.partition : -1;
+    let bitsLeft = -1 << (from & 31);
+    for (let word = from >>> 5; word < bits.length; word++) {
+      bitsLeft &= bits[word];
+      if (bitsLeft !== 0) return word * 32 + 31 - Math.clz32(bitsLeft & -bitsLeft);
+      bitsLeft = -1;
+    }
+    return -1;
+  }
+
   /** The partitions written into, `ALL_PARTITIONS` left out. */
   partitions(): number[] {
-    const { bits } = this;
-    if (bits === null) return this.partition === ALL_PARTITIONS ? [] : [this.partition];
     const list: number[] = [];
-    for (let partition = 0; partition < bits.length * 32; partition++) {
-      if ((bits[partition >>> 5] & (1 << (partition & 31))) !== 0) list.push(partition);
-    }
+    for (let partition = this.next(0); partition >= 0; partition = this.next(partition + 1)) list.push(partition);
     return list;
   }
 
@@ -105,7 +119,7 @@ export class WriteMarks {
     return this.marks;
   }
 
-  /** A WAIT was answered. `everything`: every other owner has all of it. `gone`: coordinators that nobody can ask any more. */
+  /** A WAIT was answered. `everything`: every other owner has all of it, and the coordinator's log where that was asked. `gone`: coordinators that nobody can ask any more. */
   answered(everything: boolean, gone: ReadonlySet<number>): void {
     if (everything) this.settled = true;
     this.forgotten = false;

@@ -83,6 +83,9 @@ export class MemberChanges {
     replicator.owe(peer, owed);
     if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);
     if (restarted) {
+      if (!replicator.mutations.has('former-life-trusted')) {
+        peer.formerLife.ended(replicator.writes, this.host.monotonicMs);
+      }
       antiEntropy.peerRestarted(peer);
       this.rooms.floorDesk.peerRestarted(peer);
     }

@@ -146,7 +146,7 @@ export class MembershipDesk {
     const { ownership } = this.rooms;
     for (const peer of ownership.otherOwners(partition)) {
       if (peer.state !== 'alive') return false;
-      const report = ownership.readiness.of(peer.id);
+      const report = ownership.readiness.of(peer);
       if (report?.ringHash !== ownership.ringHash || report.unready.has(partition)) return false;
     }
     return true;

@@ -255,6 +255,7 @@ export function nodeStatus(parts: StatusParts): Status {
     commands_under_way: parts.order.size,
     commands_waiting_in_order: parts.order.waiting,
     waiters: parts.waiters.size,
+    waits_abandoned: parts.forwarding.stats.abandoned,
     repair_cpu_seconds: parts.packets.repairMs / 1000,
     repair_rounds: antiEntropy.stats.rounds,
     repair_rounds_equal: antiEntropy.stats.equalRounds,

@@ -205,11 +205,6 @@ export class DurableMarks {
     return Math.min(this.least, ackedThrough);
   }
 
-  /** Everything acknowledged is durable there. */
-  get settled(): boolean {
-    return this.marks.length === 0;
-  }
-
   /** Whether what is acknowledged with this batch is durable there already. */
   isDurable(batch: number): boolean {
     return batch <= this.durableBatch;

@@ -7,7 +7,8 @@
  *             f64 floor
  *     LEAVES  0 u16 partition   2 u8[6] zero   8 256 x (u32 low, u32 high)
  *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32, 20 u32, 24 u32 counts of the first five lists
- *             28 f64 HLC, 36 f64 actor of the flush   44 u16 each: partitions that the sender owns and is not ready for; that it hands over; that wait for another round; that it did not
+ *             28 f64 HLC, 36 f64 actor of the flush   44 f64 the sender's log batch that holds everything so far   52 f64 its last durable one
+ *             60 u16 each: partitions that the sender owns and is not ready for; that it hands over; that wait for another round; that it did not
  *             compare; whose frontiers are equal and whose records are not; whose frontiers differ, so that a VECTOR of each follows
  *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 44 bytes:
  *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry, u32 checksum,
@@ -41,7 +42,8 @@ export const FLAG_COMPARED = 16;
 /** In place of a partition in LEAVES: the end. */
 export const END = 0xffff;
 const END_FLUSH_AT = 28;
-const END_HEADER_BYTES = END_FLUSH_AT + FLUSH_MARK_BYTES;
+const END_BATCHES_AT = END_FLUSH_AT + FLUSH_MARK_BYTES;
+const END_HEADER_BYTES = END_BATCHES_AT + 16;
 
 /** One leaf of a LIST: its head, then an entry for each record that does not expire by `untilMs`. */
 export function encodeLeaf(store: Store, partition: number, leaf: number, untilMs: number): Buffer {
@@ -73,6 +75,9 @@ export interface RoundEnd {
   busy: boolean;
   /** The last flush that it knows. */
   flushed: FlushMark;
+  /** The batch of its log that holds everything so far, and the last one that is durable. */
+  lastBatch: number;
+  durableBatch: number;
   unready: ReadonlySet<number>;
   handing: ReadonlySet<number>;
   remaining: ReadonlySet<number>;
@@ -90,6 +95,8 @@ export function encodeEnd(said: RoundEnd): Buffer {
   end.writeUInt32LE(said.busy ? 1 : 0, 4);
   for (let list = 0; list < 5; list++) end.writeUInt32LE(lists[list].size, 8 + list * 4);
   writeFlushMark(end, END_FLUSH_AT, said.flushed);
+  end.writeDoubleLE(said.lastBatch, END_BATCHES_AT);
+  end.writeDoubleLE(said.durableBatch, END_BATCHES_AT + 8);
   for (const [index, partition] of partitions.entries()) end.writeUInt16LE(partition, END_HEADER_BYTES + index * 2);
   return end;
 }
@@ -112,9 +119,13 @@ export function readEnd(body: Buffer, partitions: number): RoundEnd | null {
     lists[list].add(partition);
     left--;
   }
-  const [unready, handing, remaining, skipped, doubted, differing] = lists;
+  const lastBatch = body.readDoubleLE(END_BATCHES_AT);
+  const durableBatch = body.readDoubleLE(END_BATCHES_AT + 8);
+  if (!Number.isSafeInteger(lastBatch) || !Number.isSafeInteger(durableBatch)) return null;
+  if (durableBatch < 0 || lastBatch < 0) return null;
   const busy = body.readUInt32LE(4) !== 0;
-  return { busy, flushed, unready, handing, remaining, skipped, doubted, differing };
+  const [unready, handing, remaining, skipped, doubted, differing] = lists;
+  return { busy, flushed, lastBatch, durableBatch, unready, handing, remaining, skipped, doubted, differing };
 }
 
 export interface ListedEntry {

@@ -65,7 +65,7 @@ const GAPS_PER_MARK = 64;
 interface Round {
   readonly peer: Peer;
   readonly ringHash: number;
-  readonly endsAtMs: number;
+  readonly beganAtMs: number;
   readonly beganWallMs: number;
   /** Partitions named in ROOTS of which nothing was said yet. */
   readonly asked: Set<number>;
@@ -134,6 +134,7 @@ export class AntiEntropy {
     this.foreign = new Foreign(store, frontiers, ownership, replicator, this.queues, floorDesk);
     this.answer = new RoundAnswer(
       store,
+      wal,
       ownership,
       peers,
       frontiers,
@@ -160,7 +161,7 @@ export class AntiEntropy {
     this.source.tick();
     this.catchUp.tick(this.walkedThrough);
     if (this.now >= this.nextMarkAtMs) this.mark();
-    if (this.round !== null && this.now >= this.round.endsAtMs) this.endRound(EAGER_MS);
+    if (this.round !== null && this.now >= this.round.beganAtMs + ROUND_MS) this.endRound(EAGER_MS);
     if (this.round === null && this.now >= this.nextRoundAtMs) this.beginRound();
   }
 
@@ -286,7 +287,7 @@ export class AntiEntropy {
     this.round = {
       peer,
       ringHash: this.ownership.ringHash,
-      endsAtMs: this.now + ROUND_MS,
+      beganAtMs: this.now,
       beganWallMs: this.wall,
       asked,
       compared: false,
@@ -387,6 +388,9 @@ export class AntiEntropy {
       if (said.doubted.has(partition)) this.seenTheSame(round, partition);
       else this.equal(round, partition);
     }
+    round.peer.formerLife.named(said.lastBatch);
+    round.peer.link.durable.durable(said.durableBatch);
+    this.replicator.progress++;
     this.endIfOver(round);
   }
 
@@ -419,8 +423,9 @@ export class AntiEntropy {
     this.ownership.markReady(partition);
   }
 
-  private seenTheSame({ peer, beganWallMs }: Round, partition: number): void {
+  private seenTheSame({ peer, beganAtMs, beganWallMs }: Round, partition: number): void {
     this.floors.proved(peer, partition, beganWallMs);
+    peer.formerLife.shown(partition, beganAtMs);
     this.lags.note(peer.id, partition, 0);
     if (this.ownership.owns(partition)) this.caughtUp(peer, partition);
     else this.foreign.compare(peer, partition, this.frontiers.of(partition));
@@ -481,6 +486,7 @@ export class AntiEntropy {
     else if (owns) {
       // What settles has been seen for one mark at least, and two at most.
       this.floors.proved(peer, partition, round.beganWallMs - 2 * MARK_MS);
+      peer.formerLife.shown(partition, round.beganAtMs - 2 * MARK_MS);
       this.caughtUp(peer, partition);
     }
     this.endIfOver(round);

@@ -40,6 +40,7 @@ export class FormerOwners {
   /** This node has joined since everybody had spoken last. */
   private isNewcomer = false;
   private ringHash = 0;
+  private reportsSinceMs = Number.NEGATIVE_INFINITY;
   private ring: readonly RingMember[] = [];
   private heard = -1;
   /** A list is never changed: whoever holds one sees by another list that others count. */
@@ -57,14 +58,19 @@ export class FormerOwners {
     private readonly options: { selfId: string; partitions: number; replicas: number; mutations: ReadonlySet<string> },
   ) {}
 
-  /** The ring changed to `ring`. `before`: the members that this node went by; null if it knew nothing of the cluster. */
+  /**
+   * The ring changed to `ring`. `before`: the members that this node went by; null if it knew nothing of the cluster. `reportsSinceMs`:
+   * what was said earlier was said of that ring when it held before.
+   */
   ringChanged(
     ringHash: number,
     ring: readonly RingMember[],
     before: readonly RingMember[] | null,
     isNewcomer: boolean,
+    reportsSinceMs = Number.NEGATIVE_INFINITY,
   ): void {
     this.ringHash = ringHash;
+    this.reportsSinceMs = reportsSinceMs;
     this.ring = ring;
     this.isSettled = false;
     this.isStale = true;
@@ -75,8 +81,9 @@ export class FormerOwners {
   }
 
   /** Whether a peer has said that it goes by the present ring. */
-  private goesAlong(peerId: string): boolean {
-    return this.readiness.of(peerId)?.ringHash === this.ringHash;
+  private goesAlong(peer: Peer | undefined): boolean {
+    const report = peer === undefined ? undefined : this.readiness.of(peer);
+    return report?.ringHash === this.ringHash && report.atMs >= this.reportsSinceMs;
   }
 
   private goBy(members: readonly RingMember[] | null): void {
@@ -140,7 +147,8 @@ export class FormerOwners {
 
   /** What a peer counts for now, if it has said something else since, or has come or gone. */
   private count(peer: Peer, ownersOf: (partition: number) => readonly Peer[]): void {
-    const report = this.readiness.of(peer.id);
+    // Also of a former life: until the peer has spoken it may hold still what it handed over.
+    const report = this.readiness.lastOf(peer);
     const isThere = peer.state === 'alive' || peer.state === 'suspect';
     const former = this.counted.get(peer);
     if (former !== undefined) {
@@ -151,7 +159,7 @@ export class FormerOwners {
     this.counted.set(peer, counted);
     if (!isThere) return;
     for (const partition of report?.handing ?? []) this.add(partition, peer, ownersOf(partition), counted);
-    if (this.goesAlong(peer.id)) return;
+    if (this.goesAlong(peer)) return;
     this.addOwned(this.before, peer, ownersOf, counted);
     for (const before of this.skipped.values()) this.addOwned(before, peer, ownersOf, counted);
   }
@@ -178,10 +186,10 @@ export class FormerOwners {
   /** Everybody who is not dead has said that it goes by the new ring: whoever holds what others lack has named it. */
   private settle(isWaiting: boolean): void {
     for (const peer of this.peers.all()) {
-      if ((peer.state === 'alive' || peer.state === 'suspect') && !this.goesAlong(peer.id)) return;
+      if ((peer.state === 'alive' || peer.state === 'suspect') && !this.goesAlong(peer)) return;
     }
     if (this.isNewcomer && isWaiting) {
-      for (const { id } of this.ring) if (id !== this.options.selfId && !this.goesAlong(id)) return;
+      for (const { id } of this.ring) if (id !== this.options.selfId && !this.goesAlong(this.peers.get(id))) return;
     }
     this.isSettled = true;
     this.isNewcomer = false;
@@ -192,7 +200,7 @@ export class FormerOwners {
   /** Somebody who was there before says who was. */
   private learn(): void {
     for (const peer of this.peers.all()) {
-      const report = this.readiness.of(peer.id);
+      const report = this.readiness.of(peer);
       if (report === undefined || report.before === null || report.ringHash !== this.ringHash) continue;
       this.goBy(report.before);
       return;
@@ -202,7 +210,7 @@ export class FormerOwners {
   /** What others, who go by the present ring, went by before: kept until everybody goes by the present one. */
   private learnSkipped(): void {
     for (const peer of this.peers.all()) {
-      const report = this.readiness.of(peer.id);
+      const report = this.readiness.of(peer);
       if (report === undefined || report.before === null || report.ringHash !== this.ringHash) continue;
       if (this.counted.get(peer)?.report === report) continue;
       const text = textOf(report.before);

@@ -38,8 +38,6 @@ const ATTEMPTS_MAX = 3;
 const RING_MEETS_MS = 30;
 const RING_DIFFERS = 'ring differs: this node and the owner do not agree yet who owns the key; nothing was done';
 const NO_PARTITION = 0xffff;
-/** A WAIT without a timeout is asked for this long. */
-const WAIT_FOR_EVER_MS = 3_600_000;
 /** Greater ids are those of quorum reads. */
 const FORWARD_ID_MAX = 0x7fffffff;
 /** A reply fits into one frame with its head. */
@@ -82,7 +80,7 @@ export class Forwarding {
   private readonly pending = new Map<number, Waiting>();
   /** No pending read is late before this. */
   private lateAtMs = Number.POSITIVE_INFINITY;
-  readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0, ringDiffered: 0 };
+  readonly stats = { forwarded: 0, retried: 0, timeouts: 0, answered: 0, ringDiffered: 0, abandoned: 0 };
 
   constructor(
     private readonly peers: Peers,
@@ -162,12 +160,14 @@ export class Forwarding {
     this.order.end(waiting.caller.origin, waiting.partition);
   }
 
-  /** WAIT or WAITAOF for writes that another node coordinated; false if it could not begin: the caller's reply says why. */
+  /**
+   * WAIT or WAITAOF for writes that another node coordinated, with a timeout: the caller asks again. False if it could not begin: the
+   * caller's reply says why.
+   */
   forwardWait(peer: Peer, mark: WriteMark, wish: WaitWish, caller: Caller): boolean {
     const body = encodeWait(this.head(REQUEST_WAIT, NO_PARTITION, caller, 0), mark, wish);
     if (this.refuses(peer, body, caller)) return false;
-    const timeoutMs = wish.timeoutMs === 0 ? WAIT_FOR_EVER_MS : wish.timeoutMs + this.options.operationTimeoutMs;
-    this.begin(peer, -1, false, false, body, caller, timeoutMs);
+    this.begin(peer, -1, false, false, body, caller, wish.timeoutMs + this.options.operationTimeoutMs);
     return true;
   }
 
@@ -282,6 +282,10 @@ export class Forwarding {
 
   tick(): void {
     for (const pending of this.pending.values()) {
+      if (pending.partition < 0 && pending.caller.gone) {
+        this.abandoned(pending);
+        continue;
+      }
       if (pending.attemptEndsAtMs > this.nowMs) {
         if (pending.resendAtMs <= this.nowMs) this.resend(pending);
         continue;
@@ -291,6 +295,13 @@ export class Forwarding {
       pending.resendAtMs = Number.POSITIVE_INFINITY;
       this.failed(pending, isParked ? RING_DIFFERS : 'the owner did not answer in time; the outcome is unknown');
     }
+  }
+
+  /** Whoever waited for others to have its writes has gone: nobody is to be told. */
+  private abandoned(pending: Waiting): void {
+    this.stats.abandoned++;
+    this.end(pending);
+    pending.deferred.done();
   }
 
   private head(what: number, partition: number, caller: Caller, hops: number): RequestHead {

@@ -54,8 +54,6 @@ export class Link {
   private datagramsInFlight = 0;
   private smoothedRttMs = 5;
   private deviationMs = 2.5;
-  /** The count of writes when a record was added last. */
-  lastCount = 0;
   unackedBytes = 0;
   resent = 0;
 
@@ -153,7 +151,6 @@ export class Link {
       message.hints.push(hintKey);
     }
     message.records++;
-    this.lastCount = count;
     if (message.viaStream) this.closeOpen();
     return joined;
   }

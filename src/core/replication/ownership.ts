@@ -68,6 +68,8 @@ export class Ownership {
   /** Partitions held here for their owners: owned until the ring changed, or found here at the start. */
   private readonly handing = new Set<number>();
   private ringChangedAtMs = 0;
+  /** No report that came before this time is of the present ring. */
+  private reportsSinceMs = Number.NEGATIVE_INFINITY;
   private notReady = 0;
   /** Whether this node knows its cluster: it founded it, knew it before its restart, or has heard its ring. */
   met = false;
@@ -135,7 +137,8 @@ export class Ownership {
     const hash = this.ring.hash();
     if (hash !== this.placedHash) {
       if (this.placedHash >= 0) this.leaveRing(this.placedHash);
-      this.ringsLeft.delete(hash);
+      // Of a ring that comes again, what was said while it held before is no news; of a new one all is, also what came ahead of the change.
+      this.reportsSinceMs = this.ringsLeft.delete(hash) ? nowMs : Number.NEGATIVE_INFINITY;
       this.placedHash = hash;
       this.ringChangedAtMs = nowMs;
       // The oldest is kept until everything is ready: only its owners are sure to hold what is still to be fetched.
@@ -144,7 +147,8 @@ export class Ownership {
       const hasOthers = members.some((member) => member.id !== this.options.selfId);
       // Who has just started knows of no ring before this one, and who was alone of none but its own.
       const isNewcomer = !this.met || (hasOthers && (this.members.length === 0 || this.wentAlone));
-      this.former.ringChanged(hash, members, this.members.length > 0 ? this.members : null, isNewcomer);
+      const before = this.members.length > 0 ? this.members : null;
+      this.former.ringChanged(hash, members, before, isNewcomer, this.reportsSinceMs);
       this.members = members;
       this.placement = place(this.members, this.options.partitions, this.options.replicas);
     }
@@ -415,24 +419,23 @@ export class Ownership {
 
   /** Whether comparing with this peer tells what a partition holds: a ready owner, or one that was and hands it over. */
   isSource(peer: Peer, partition: number): boolean {
-    const report = this.readiness.of(peer.id);
+    const report = this.readiness.of(peer);
     if (report === undefined) return false;
     if (report.handing.has(partition)) return !report.unready.has(partition);
     // By another ring it may own none of it yet.
-    return (
-      this.others[partition].includes(peer) && report.ringHash === this.placedHash && !report.unready.has(partition)
-    );
+    const isOfRing = report.ringHash === this.placedHash && report.atMs >= this.reportsSinceMs;
+    return isOfRing && this.others[partition].includes(peer) && !report.unready.has(partition);
   }
 
   /** Whether a peer may say what has been deleted of a partition: it owns it, ready or not, or it did and hands it over. */
   proves(peer: Peer, partition: number): boolean {
     if (this.others[partition].includes(peer) || this.formers(partition).includes(peer)) return true;
-    return this.readiness.of(peer.id)?.handing.has(partition) ?? false;
+    return this.readiness.of(peer)?.handing.has(partition) ?? false;
   }
 
   /** Whether a peer last said that it owns a partition and is not ready for it. */
   isCatchingUp(peer: Peer, partition: number): boolean {
-    return this.readiness.of(peer.id)?.unready.has(partition) ?? false;
+    return this.readiness.of(peer)?.unready.has(partition) ?? false;
   }
 
   /** Partitions that this node has ceased to own and still holds, for their new owners to fetch. */
@@ -452,7 +455,7 @@ export class Ownership {
     for (const peer of this.peers.all()) {
       if (!isReachable(peer)) continue;
       isAnybodyThere = true;
-      const report = this.readiness.of(peer.id);
+      const report = this.readiness.of(peer);
       if (report?.ringHash !== this.placedHash || report.atMs < this.ringChangedAtMs) return false;
       if (this.isSource(peer, partition)) return false;
     }
@@ -474,7 +477,7 @@ export class Ownership {
     const sinceMs = nowMs - this.readyAtMs[partition] + CATCH_UP_MS;
     for (const peer of this.others[partition]) {
       if (peer.state !== 'alive') continue;
-      const report = this.readiness.of(peer.id);
+      const report = this.readiness.of(peer);
       if (report === undefined || peer.saidWallMs === 0) {
         if (sinceMs < SILENT_OWNER_MS) return true;
       } else if (peer.connected && (sinceMs < UNASKED_OWNER_MS || nowMs - report.atMs < SILENT_OWNER_MS)) {

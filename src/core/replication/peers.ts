@@ -15,6 +15,7 @@ import { type PacketSender, PacketWriter, SECTION_ACKS } from '../gossip/packet.
 import type { Refusals } from '../gossip/refusals.js';
 import { AckBook } from './acks.js';
 import { type FlushMark, NEVER_FLUSHED } from './flush-mark.js';
+import { FormerLife } from './former-life.js';
 import { AnswerTime } from './hedges.js';
 import { HintPace } from './hint-pace.js';
 import { HintRoom, Hints } from './hints.js';
@@ -42,8 +43,7 @@ export class Peer {
   /** Datagrams do not get there, or nothing comes back: everything goes by stream. */
   udpBlocked = false;
   link = new Link();
-  /** Writes up to this count were acknowledged by former runs of the peer that may have ended before they were on its disk. */
-  doubtfulThrough = 0;
+  readonly formerLife: FormerLife;
   readonly hints: Hints;
   readonly missedFlush = new MissedFlush();
   /** The last flush that it said it knows, in this life. */
@@ -81,6 +81,7 @@ export class Peer {
     this.passedWallMs = new Float64Array(partitions);
     this.hints = new Hints(hintBytesMax, partitions, hintRoom);
     this.floors = new Float64Array(partitions);
+    this.formerLife = new FormerLife(partitions);
   }
 
   get address(): string {
@@ -166,7 +167,6 @@ export class Peers {
     if (peer.actor !== actor) {
       if (this.byActor.get(peer.actor) === peer) this.byActor.delete(peer.actor);
       this.byActor.set(actor, peer);
-      if (!peer.link.durable.settled) peer.doubtfulThrough = peer.link.lastCount;
       peer.link = new Link(peer.link.nextNumber);
       peer.acks = new AckBook();
       peer.pace = new HintPace();

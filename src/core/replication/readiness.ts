@@ -6,7 +6,7 @@
  *     READY  0 u32 ring hash   4 u32 version   8 u16 count of partitions not ready   10 u16 of those handed over   12 f64 HLC, 20 f64
  *            actor of the flush   28 u16 each, then, unless the ring that went before is of no account any more, its members: [id, zone, weight] each
  *
- * Guarded: a report is taken whole or not at all, and never an older one of the same start after a newer.
+ * Guarded: a report is taken whole or not at all, never an older one of the same start after a newer, and ends with the life that gave it.
  */
 import { decodeControl, encodeControl } from '../gossip/codec.js';
 import { FRAME_READY } from '../gossip/frames.js';
@@ -98,8 +98,15 @@ export class Readiness {
 
   constructor(private readonly options: { partitions: number }) {}
 
-  of(peerId: string): HeldReport | undefined {
-    return this.reports.get(peerId);
+  /** What a peer says in its present life: what a former one said is nothing to go by. */
+  of(peer: Peer): HeldReport | undefined {
+    const report = this.lastOf(peer);
+    return report?.actor === peer.actor ? report : undefined;
+  }
+
+  /** What a peer said last, in whichever life. */
+  lastOf(peer: Peer): HeldReport | undefined {
+    return this.reports.get(peer.id);
   }
 
   forget(peerId: string): void {
@@ -114,7 +121,7 @@ export class Readiness {
     handing: ReadonlySet<number>,
     nowMs: number,
   ): void {
-    const { version, before } = this.reports.get(peer.id) ?? { version: 0, before: null };
+    const { version, before } = this.of(peer) ?? { version: 0, before: null };
     const { actor } = peer;
     this.reports.set(peer.id, { ringHash: ringHash ?? NO_RING, version, unready, handing, before, actor, atMs: nowMs });
     this.heard++;
@@ -128,9 +135,9 @@ export class Readiness {
       return null;
     }
     const { report, flushed } = said;
-    const held = this.reports.get(peer.id);
+    const held = this.of(peer);
     // Versions count on for longer than any start lasts.
-    if (held !== undefined && held.actor === peer.actor && report.version < held.version) {
+    if (held !== undefined && report.version < held.version) {
       this.stats.stale++;
       return flushed;
     }

@@ -5,6 +5,7 @@
  */
 import { FRAME_LEAVES, FRAME_VECTOR } from '../gossip/frames.js';
 import type { Store } from '../store/store.js';
+import type { Wal } from '../wal/wal.js';
 import {
   encodeEnd,
   FLAG_COMPARED,
@@ -38,6 +39,7 @@ export class RoundAnswer {
 
   constructor(
     private readonly store: Store,
+    private readonly wal: Wal,
     private readonly ownership: Ownership,
     private readonly peers: Peers,
     private readonly frontiers: Frontiers,
@@ -105,8 +107,9 @@ export class RoundAnswer {
     const differing = new Set(vectors.keys());
     const { flushedHlc, flushedActor } = this.store;
     const flushed = { flushedHlc, flushedActor };
+    const { lastBatch, durableBatch } = this.wal;
     const unready = this.ownership.unreadyPartitions();
-    const end = { busy, flushed, unready, handing, remaining, skipped, doubted, differing };
+    const end = { busy, flushed, lastBatch, durableBatch, unready, handing, remaining, skipped, doubted, differing };
     this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
     for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
     return busy;

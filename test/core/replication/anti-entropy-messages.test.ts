@@ -4,6 +4,8 @@ import { encodeEnd, type RoundEnd, readEnd } from '../../../src/core/replication
 const said: RoundEnd = {
   busy: true,
   flushed: { flushedHlc: 2 ** 52, flushedActor: 2 ** 47 },
+  lastBatch: 7,
+  durableBatch: 5,
   unready: new Set([0, 3]),
   handing: new Set([15]),
   remaining: new Set(),
@@ -20,7 +22,10 @@ it('refuses an end that names a partition that is none, or is cut', () => {
   const end = encodeEnd(said);
   expect(readEnd(end, 15)).toBeNull();
   expect(readEnd(end.subarray(0, -1), 16)).toBeNull();
-  expect(readEnd(end.subarray(0, 43), 16)).toBeNull();
-  end.writeDoubleLE(Number.NaN, 28);
-  expect(readEnd(end, 16)).toBeNull();
+  expect(readEnd(end.subarray(0, 59), 16)).toBeNull();
+  for (const at of [28, 44, 52]) {
+    const wrong = Buffer.from(end);
+    wrong.writeDoubleLE(Number.NaN, at);
+    expect(readEnd(wrong, 16)).toBeNull();
+  }
 });

@@ -119,7 +119,7 @@ function readyBehindFlush(taken: boolean): boolean {
   const none = new Set<number>();
   const flushed = { flushedHlc: 5, flushedActor: OTHER };
   const lists = { unready: none, handing: none, remaining: none, skipped: none, doubted: none, differing: none };
-  antiEntropy.leaves(peer, encodeEnd({ busy: false, flushed, ...lists }));
+  antiEntropy.leaves(peer, encodeEnd({ busy: false, lastBatch: 0, durableBatch: 0, flushed, ...lists }));
   return isReady;
 }
 

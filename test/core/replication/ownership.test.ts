@@ -155,3 +155,49 @@ describe('former owners', () => {
     expect(cluster.ownership.moving, 'all go by the present ring').toBe(0);
   });
 });
+
+describe('a source', () => {
+  /** Node `a` among others, and a partition that `b` owns, too. */
+  function withSource(): { cluster: Cluster; isSource: () => boolean } {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b', 'c']) cluster.place(id, 'in', 1);
+    cluster.ownership.begin(true, true, 0);
+    cluster.ownership.refresh(0, true);
+    cluster.alive('b', 'c');
+    const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    const shared = all.find((partition) => cluster.ownership.otherOwners(partition).includes(cluster.peer('b'))) ?? -1;
+    return { cluster, isSource: () => cluster.ownership.isSource(cluster.peer('b'), shared) };
+  }
+
+  it('has said so in its present life', () => {
+    const { cluster, isSource } = withSource();
+    cluster.says('b', cluster.ownership.ringHash, 100);
+    expect(isSource()).toBe(true);
+    cluster.peer('b').actor++;
+    expect(isSource()).toBe(false);
+    cluster.says('b', cluster.ownership.ringHash, 200);
+    expect(isSource()).toBe(true);
+  });
+
+  it('has said so of the ring in force, not of the same one when it held before', () => {
+    const { cluster, isSource } = withSource();
+    const ringHash = cluster.ownership.ringHash;
+    cluster.says('b', ringHash, 100);
+    cluster.place('d', 'in', 1);
+    cluster.ownership.refresh(200, false);
+    cluster.place('d', 'out', 2);
+    cluster.ownership.refresh(250, false);
+    expect(cluster.ownership.ringHash).toBe(ringHash);
+    expect(isSource()).toBe(false);
+    cluster.says('b', ringHash, 260);
+    expect(isSource()).toBe(true);
+  });
+
+  it('may have said so of a ring that it knew before this node did', () => {
+    const { cluster, isSource } = withSource();
+    cluster.place('c', 'out', 2);
+    cluster.says('b', cluster.ring.hash(), 100);
+    cluster.ownership.refresh(200, false);
+    expect(isSource()).toBe(true);
+  });
+});

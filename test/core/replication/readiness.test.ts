@@ -35,13 +35,13 @@ describe('a report of what is ready', () => {
     const readiness = new Readiness({ partitions: 16 });
     expect(readiness.arrived(peer(7), encodeReady(REPORT, FLUSHED), 0)).toEqual(FLUSHED);
     readiness.arrived(peer(7), encodeReady({ ...REPORT, version: 2, unready: new Set() }, FLUSHED), 1);
-    expect(readiness.of('a')?.unready).toEqual(new Set([1, 15]));
+    expect(readiness.of(peer(7))?.unready).toEqual(new Set([1, 15]));
     expect(readiness.stats.stale).toBe(1);
     readiness.arrived(peer(8), encodeReady({ ...REPORT, version: 1, unready: new Set() }, FLUSHED), 2);
-    expect(readiness.of('a')?.unready).toEqual(new Set());
+    expect(readiness.of(peer(8))?.unready).toEqual(new Set());
     expect(readiness.arrived(peer(8), Buffer.alloc(5), 3)).toBeNull();
     expect(readiness.stats.malformed).toBe(1);
     readiness.forget('a');
-    expect(readiness.of('a')).toBeUndefined();
+    expect(readiness.of(peer(8))).toBeUndefined();
   });
 });
