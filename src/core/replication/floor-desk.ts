@@ -191,8 +191,13 @@ export class FloorDesk {
     }
     peer.floors.set(said.floors);
     peer.saidWallMs = said.wallMs;
+    const { floors, ownership } = this;
     for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (said.isClear(partition)) this.floors.proved(peer, partition, this.floors.wallMs);
+      if (said.isClear(partition)) floors.proved(peer, partition, floors.wallMs);
+      if (ownership.unsourced[partition] === 0 || peer.floors[partition] <= floors.floor[partition]) continue;
+      // Who could not take that floor over would wait for ever.
+      if (!floors.mayAdopt(peer.floors[partition])) continue;
+      if (ownership.otherOwners(partition).includes(peer)) ownership.doubt(partition, floors.nowMs);
     }
   }
 

@@ -178,10 +178,14 @@ export class Floors {
   /** Found equal in a partition, or the peer has gone through all that is here: this node has what the peer's floor stands for. */
   adopt(partition: number, hlc: number): void {
     if (hlc <= this.floor[partition] || hlc <= this.adopted[partition]) return;
-    // A node whose clock is known to be wrong stamps nothing and judges by others: only one that trusts its own looks at it.
-    if (this.isHeld || (!this.drifted && hlc > hlcFromMs(this.wallMs))) return;
+    if (!this.mayAdopt(hlc)) return;
     if (this.adopted[partition] === 0) this.adoptedCount++;
     this.adopted[partition] = hlc;
+  }
+
+  /** A node whose clock is known to be wrong stamps nothing and judges by others: only one that trusts its own looks at it. */
+  mayAdopt(hlc: number): boolean {
+    return !this.isHeld && (this.drifted || hlc <= hlcFromMs(this.wallMs));
   }
 
   /** Whether `raise` would have anything to look at now. */

@@ -267,6 +267,19 @@ export class Ownership {
   }
 
   /**
+   * An owner with a higher floor than ours was met after this node had become ready without a source: what was deleted meanwhile, and
+   * forgotten, may stand here. It answers from here again once it was compared.
+   */
+  doubt(partition: number, nowMs: number): void {
+    if (this.place[partition] < 0 || this.ready[partition] === 0 || this.unsourced[partition] === 0) return;
+    this.ready[partition] = 0;
+    this.unsourced[partition] = 0;
+    this.readyAtMs[partition] = nowMs + CATCH_UP_MS;
+    this.changes++;
+    this.notReady++;
+  }
+
+  /**
    * Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. `isPulling`: whether
    * what a peer has seen of a partition is under way.
    */
