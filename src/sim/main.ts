@@ -32,6 +32,7 @@ export const MUTATIONS: readonly string[] = [
   'doubt-ignored',
   'floor-ignored',
   'floor-past-silent',
+  'former-life-trusted',
   'former-owners-unasked',
   'hearsay-moves-members',
   'hints-uncounted',
