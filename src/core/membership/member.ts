@@ -29,8 +29,10 @@ export interface Member {
   readonly rttMs: number;
   /** A decaying upper estimate of the round trip, near its 99th percentile. */
   readonly rttP99Ms: number;
-  /** The peer's wall clock minus ours, ms, the median of the latest probes; null before the first. */
+  /** The peer's wall clock minus ours, ms, the median of the latest probes but the slow ones; null before the first. */
   readonly clockOffsetMs: number | null;
+  /** By how much that may be wrong: half of the longest round trip it was taken from, ms. */
+  readonly clockErrorMs: number;
   /** How late the peer's ticks came, by its own word, ms. */
   readonly loopLagMs: number;
   /** Monotonic ms of the latest authentic traffic; -Infinity if none yet. */
@@ -41,7 +43,8 @@ export interface Member {
 
 /** A member as the rooms of membership hold it. */
 export type Held = { -readonly [Field in keyof Member]: Member[Field] } & {
-  offsets: number[];
+  /** The latest probes: what each showed of the peer's clock. */
+  clocks: { offsetMs: number; rttMs: number }[];
   /** When it was last told directly how it is held. */
   toldMs: number;
   /** Probes in a row that were answered another way than straight back by datagram. */
@@ -80,7 +83,9 @@ const WEIGHT_MAX = 1024;
 const RECORD_FIELDS = 11;
 const SMOOTHING = 0.125;
 const P99_DECAY = 0.02;
-const OFFSETS_KEPT = 5;
+const CLOCKS_KEPT = 5;
+/** A round trip this much longer than the shortest of them, or twice as long, says little of a clock. */
+const SLOWER_MS = 20;
 
 export function holdRecord(record: MemberRecord, nowMs: number): Held {
   const since = nowMs - record.ageMs;
@@ -100,10 +105,11 @@ export function holdRecord(record: MemberRecord, nowMs: number): Held {
     rttMs: 0,
     rttP99Ms: 0,
     clockOffsetMs: null,
+    clockErrorMs: 0,
     loopLagMs: 0,
     lastHeardMs: Number.NEGATIVE_INFINITY,
     udpBlocked: false,
-    offsets: [],
+    clocks: [],
     toldMs: Number.NEGATIVE_INFINITY,
     datagramMisses: 0,
     claimMs: Number.NEGATIVE_INFINITY,
@@ -166,13 +172,20 @@ export function decodeRecord(value: unknown): MemberRecord | null {
   return { id, actor, boot, incarnation, state: MEMBER_STATES[rank], host, port, respPort, zone, weight, ageMs };
 }
 
-/** Notes one direct probe answered: round trip and, from the peer's wall clock in its middle, the offset of clocks. */
+/**
+ * Notes one direct probe answered: round trip and, from the peer's wall clock in its middle, the offset of clocks. A stall on either side
+ * lengthens one way alone and shifts the middle by half of it, so of the latest probes only those count that were about as quick as the
+ * quickest (the clock filter of NTP, RFC 5905 section 10).
+ */
 export function noteRoundTrip(held: Held, rttMs: number, peerWallMs: number, wallMs: number): void {
   held.rttMs = held.rttMs === 0 ? rttMs : held.rttMs + SMOOTHING * (rttMs - held.rttMs);
   held.rttP99Ms = Math.max(rttMs, held.rttP99Ms + P99_DECAY * (rttMs - held.rttP99Ms));
-  held.offsets.push(peerWallMs - (wallMs - rttMs / 2));
-  if (held.offsets.length > OFFSETS_KEPT) held.offsets.shift();
-  held.clockOffsetMs = median(held.offsets);
+  held.clocks.push({ offsetMs: peerWallMs - (wallMs - rttMs / 2), rttMs });
+  if (held.clocks.length > CLOCKS_KEPT) held.clocks.shift();
+  const least = Math.min(...held.clocks.map((clock) => clock.rttMs));
+  const quick = held.clocks.filter((clock) => clock.rttMs <= Math.max(2 * least, least + SLOWER_MS));
+  held.clockOffsetMs = median(quick.map((clock) => clock.offsetMs));
+  held.clockErrorMs = Math.max(...quick.map((clock) => clock.rttMs)) / 2;
 }
 
 /** An answer came straight back by datagram. True if that is news. */

@@ -137,6 +137,11 @@ export class Membership {
     return this.roster.clockOffsetMedianMs();
   }
 
+  /** The same, as near to nothing as what it was measured by leaves possible. */
+  clockOffsetCertainMs(): number | null {
+    return this.roster.clockOffsetCertainMs();
+  }
+
   // What happens
 
   /** Time passed. Call every `tickIntervalMs`; a late call says so by the clocks. */

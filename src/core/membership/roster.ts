@@ -49,11 +49,20 @@ export class Roster {
     return count;
   }
 
-  /** Median over live members of their wall clock minus ours; null with fewer than two measured. */
+  /** Median over live members of their wall clock minus ours, ms; null with fewer than two measured. */
   clockOffsetMedianMs(): number | null {
+    return this.medianOfClocks((offsetMs) => offsetMs);
+  }
+
+  /** The same, each as near to nothing as the time that its measurement took leaves possible: what is wrong beyond doubt. */
+  clockOffsetCertainMs(): number | null {
+    return this.medianOfClocks((offsetMs, errorMs) => Math.sign(offsetMs) * Math.max(0, Math.abs(offsetMs) - errorMs));
+  }
+
+  private medianOfClocks(taken: (offsetMs: number, errorMs: number) => number): number | null {
     const offsets: number[] = [];
-    for (const member of this.members()) {
-      if (member.state === 'alive' && member.clockOffsetMs !== null) offsets.push(member.clockOffsetMs);
+    for (const { state, clockOffsetMs, clockErrorMs } of this.members()) {
+      if (state === 'alive' && clockOffsetMs !== null) offsets.push(taken(clockOffsetMs, clockErrorMs));
     }
     return offsets.length < 2 ? null : median(offsets);
   }

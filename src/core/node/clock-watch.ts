@@ -1,7 +1,7 @@
 /**
  * Whether this node's clock can be trusted to stamp writes: judged against the median of what its peers show. The spine asks every tick,
  * and at once when the clock jumps. Guarded: a node whose clock is beyond the drift allowed coordinates no write and says so, until it agrees
- * with its peers again.
+ * with its peers again; that a measurement took long, as beside a stall, is no drift.
  */
 import type { Log } from '../../ports/log.js';
 import { hlcToMs } from '../base/hlc.js';
@@ -27,9 +27,10 @@ export class ClockWatch {
     // Stamps far ahead of the clock, from a time when it was wrong, are as bad: peers refuse what carries them.
     const aheadMs = hlcToMs(clock.last) - wallMs;
     const most = this.options.maxClockDriftMs;
+    const certain = membership.clockOffsetCertainMs();
     const drifted =
       this.wallClock.inDoubt ||
-      (offset !== null && Math.abs(offset) > most) ||
+      (certain !== null && Math.abs(certain) > most) ||
       (aheadMs > most && membership.aliveCount > 1);
     if (drifted === coordinator.drifted) return;
     coordinator.drifted = drifted;

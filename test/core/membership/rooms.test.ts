@@ -257,7 +257,33 @@ describe('a member', () => {
     noteRoundTrip(held, 200, 1_100, 1_000);
     expect(held.rttP99Ms).toBe(200);
     expect(held.rttMs).toBeLessThan(40);
-    expect(held.offsets).toHaveLength(5);
+    expect(held.clocks).toHaveLength(5);
+  });
+
+  it('takes no stall for a difference of clocks', () => {
+    const held = holdRecord(record('a'), 0);
+    const probe = (rttMs: number, offsetMs: number) => noteRoundTrip(held, rttMs, 1_000 - rttMs / 2 + offsetMs, 1_000);
+    probe(2, 7);
+    // The acks lay in the socket for a second: the middle of the round trip is half a second off.
+    for (let late = 0; late < 4; late++) probe(1_002, -493);
+    expect([held.clockOffsetMs, held.clockErrorMs]).toEqual([7, 1]);
+    // Nothing quick is left: what is known is known to within half a second.
+    probe(1_002, -493);
+    expect([held.clockOffsetMs, held.clockErrorMs]).toEqual([-493, 501]);
+    // A clock that was set shows as soon as most of the quick ones say so.
+    for (let quick = 0; quick < 3; quick++) probe(2, 900);
+    expect(held.clockOffsetMs).toBe(900);
+  });
+
+  it('is beyond doubt wrong about the time only by what the measurements leave no room for', () => {
+    const roster = new Roster(holdRecord(record('self'), 0), 10);
+    for (const [id, rttMs] of Object.entries({ a: 1_100, b: 1_100, c: 2 })) {
+      const held = holdRecord(record(id), 0);
+      roster.add(held);
+      noteRoundTrip(held, rttMs, 1_000 - rttMs / 2 - 540, 1_000);
+    }
+    expect(roster.clockOffsetMedianMs()).toBe(-540);
+    expect(Math.abs(roster.clockOffsetCertainMs() ?? 1)).toBe(0);
   });
 });
 
