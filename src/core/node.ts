@@ -108,7 +108,6 @@ export class HearsayNode implements Machine {
   private checkpointer!: Checkpointer;
   private join!: JoinDesk;
   private coming!: ReadyWatch;
-  private readonly isPulling = (partition: number): boolean => this.rooms.antiEntropy.catchUp.isPulling(partition);
   private nextSketchAtMs = 0;
   private stuckSinceMs = Number.POSITIVE_INFINITY;
   readonly stats = {
@@ -248,6 +247,7 @@ export class HearsayNode implements Machine {
     ownership.begin(knows, ring.hasOthers, nowMs);
     // The same goes for who lost part of what it held.
     if (!ring.hadPlace || this.state.damaged) this.state.standings.clear();
+    if (this.state.tornTail) this.state.standings.tear();
     // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
     if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
     ring.joinSelf(nowMs);
@@ -342,7 +342,7 @@ export class HearsayNode implements Machine {
     this.rooms.membership.tick(now, this.systemWallMs);
     this.applyChanges();
     this.join.tick(now);
-    this.rooms.ownership.tick(now, this.rooms.floors.floor, this.isPulling);
+    this.rooms.ownership.tick(now, this.rooms.floors.floor, this.rooms.antiEntropy);
     this.coming.tick(now);
     this.rooms.ring.tick(this.rooms.membership, now, this.config.memberGraceMs);
     this.members.tick(now);

@@ -48,6 +48,7 @@ export const MUTATIONS: readonly string[] = [
   'session-ignored',
   'stall-ignored',
   'tombstone-dropped-at-once',
+  'torn-tail-trusted',
   'ttl-restarted-per-hop',
 ];
 

@@ -62,6 +62,8 @@ export interface NodeState {
   restarted: boolean;
   /** Something was lost from the middle of what the disk held: it is fetched like what was never here. */
   damaged: boolean;
+  /** It may have ended before the last of what it had acknowledged was on its disk: that is asked for at every other owner. */
+  tornTail: boolean;
   /** What the log proves to have been seen. */
   frontiers: Frontiers;
   /** Per partition, its floor; all 0 when something of the log was lost from its middle. */
@@ -173,7 +175,9 @@ export function recoverNode(
   for (const note of recovery.notes) log.warn('recovery', { note });
   const { maxHlc } = recovery;
   const restarted = boot > 1;
-  return { nodeId, actor, boot, maxHlc, restarted, damaged, frontiers, floors, standings, hints, ring };
+  // A loss of power can not be told from a killed process. Under `always` nothing was acknowledged that is not here.
+  const tornTail = restarted && !recovery.cleanShutdown && config.durability !== 'always';
+  return { nodeId, actor, boot, maxHlc, restarted, damaged, tornTail, frontiers, floors, standings, hints, ring };
 }
 
 /** Brings records into the store, and answers for those that do not fit. */

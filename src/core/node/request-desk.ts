@@ -157,7 +157,9 @@ export class RequestDesk {
     if (this.options.mutations.has('reads-ignore-flushes')) answer.flushed = NEVER_FLUSHED;
     this.replicator.hearFlush(peer, answer.flushed);
     let adopted = false;
-    if (head.status === STATUS_NEWER && answer.recordStart < body.length) {
+    // Who is behind gives no vote, but may have what this node lacks.
+    const newer = head.status === STATUS_NEWER || (head.status === STATUS_BEHIND && answer.recordStart < body.length);
+    if (newer && answer.recordStart < body.length) {
       adopted = this.replicator.adopt(peer, body, answer.recordStart, body.length);
     }
     this.reads.answered(host, peer, head.id, head.status, answer, adopted);
@@ -258,7 +260,7 @@ export class RequestDesk {
     }
     const version = found ? versionOf(buffer, offset) : NO_VERSION;
     const newer = found && mayAdd(version, asked.version);
-    const status = newer ? STATUS_NEWER : found ? STATUS_OLDER : this.absent(partition);
+    const status = this.statusOf(partition, found, newer);
     const record = newer && head.what === REQUEST_READ ? buffer : null;
     const type = found ? recordType(buffer, offset) : 0;
     const said = { id: head.id, status, hlc: clock.last };
@@ -270,10 +272,10 @@ export class RequestDesk {
     this.peers.sendFrame(peer, FRAME_RESPONSE, encodeVersionResponse(said, answer, record, offset));
   }
 
-  /** What this node says of a key that is not here. */
-  private absent(partition: number): number {
-    if (this.reads.isDefinite(partition)) return STATUS_OLDER;
-    return this.reads.isBehind(partition) ? STATUS_BEHIND : STATUS_UNKNOWN;
+  private statusOf(partition: number, found: boolean, newer: boolean): number {
+    if (this.reads.isBehind(partition, found)) return STATUS_BEHIND;
+    if (newer) return STATUS_NEWER;
+    return found || this.reads.isDefinite(partition) ? STATUS_OLDER : STATUS_UNKNOWN;
   }
 
   private caller(

@@ -36,7 +36,7 @@ import {
   readEnd,
 } from './anti-entropy-messages.js';
 import { CatchUp } from './catch-up.js';
-import { decodeVector, VECTOR_ASKS } from './catch-up-messages.js';
+import { decodeVector, slicePartition, VECTOR_ASKS } from './catch-up-messages.js';
 import { CatchUpPace } from './catch-up-pace.js';
 import { CatchUpSource } from './catch-up-source.js';
 import { Fetches } from './fetches.js';
@@ -46,7 +46,7 @@ import { isLaterFlush, NEVER_FLUSHED, readFlushMark, writeFlushMark } from './fl
 import { Foreign } from './foreign.js';
 import type { Frontiers } from './frontier.js';
 import { Lags } from './lags.js';
-import type { Ownership } from './ownership.js';
+import type { Ownership, UnderWay } from './ownership.js';
 import type { Peer, Peers } from './peers.js';
 import { RepairQueues } from './repair-queues.js';
 import type { Replicator } from './replicator.js';
@@ -92,7 +92,7 @@ export interface AntiEntropyOptions {
   mutations: ReadonlySet<string>;
 }
 
-export class AntiEntropy {
+export class AntiEntropy implements UnderWay {
   private now = 0;
   private wall = 0;
   private round: Round | null = null;
@@ -127,7 +127,7 @@ export class AntiEntropy {
     this.queues = new RepairQueues(store, replicator);
     const pace = new CatchUpPace(options.tickIntervalMs, options.mergedBytesBegin);
     this.catchUp = new CatchUp(store, wal, frontiers, peers, replicator, pace, ownership.ownings, options);
-    this.fetches = new Fetches(ownership, peers);
+    this.fetches = new Fetches(ownership, peers, this.catchUp, options);
     this.choice = new RoundChoice(ownership, peers, this.catchUp, this.fetches, floors, this.queues, options);
     this.source = new CatchUpSource(store, frontiers, peers, options);
     this.trie = new Trie(store, ownership, peers, this.queues, floorDesk, options);
@@ -163,6 +163,15 @@ export class AntiEntropy {
     if (this.now >= this.nextMarkAtMs) this.mark();
     if (this.round !== null && this.now >= this.round.beganAtMs + ROUND_MS) this.endRound(EAGER_MS);
     if (this.round === null && this.now >= this.nextRoundAtMs) this.beginRound();
+  }
+
+  isPulling(partition: number): boolean {
+    return this.catchUp.isPulling(partition);
+  }
+
+  /** Whether a partition may lack its tail, and somebody who can be reached has not been heard out. */
+  isUnheard(partition: number): boolean {
+    return this.fetches.isTorn(partition) && !this.fetches.isEnough(partition, this.now);
   }
 
   /** A new start with this peer: what was known of it may be gone. */
@@ -265,6 +274,7 @@ export class AntiEntropy {
       const flags = this.sharedFlags(partition, peer);
       if (flags < 0) continue;
       asked.add(partition);
+      if ((flags & FLAG_SYNCING) !== 0) this.fetches.asked(partition, peer, this.now);
       if (!this.ownership.owns(partition)) this.foreign.refresh(partition);
       walk = this.store.digest(partition, walk);
       const frontier = this.frontiers.of(partition);
@@ -415,7 +425,8 @@ export class AntiEntropy {
   }
 
   private hasFetched(partition: number): boolean {
-    return !this.fetches.isFetching(partition) || this.fetches.isEnough(partition, this.now);
+    const { fetches } = this;
+    return !(fetches.isFetching(partition) || fetches.isTorn(partition)) || fetches.isEnough(partition, this.now);
   }
 
   private markReady(partition: number): void {
@@ -433,16 +444,24 @@ export class AntiEntropy {
 
   /**
    * This node has seen what a peer had: if that is a source, the partition is ready. But if its floor is higher, what it has deleted and
-   * forgotten may stand here, until the records are found equal; and what is newly owned was to be walked through first.
+   * forgotten may stand here, until the records are found equal; and what is newly owned was to be walked through first. Of what may have
+   * lost its tail, everybody has a say.
    */
   private caughtUp(peer: Peer, partition: number): void {
+    this.hadTail(peer, partition);
     if (!this.isHeardSource(peer, partition)) return;
     if (this.fetches.isFetching(partition)) {
       if (!this.fetches.isWalked(partition)) this.catchUp.want(peer, partition, false, true);
-      this.fetches.had(partition, peer);
+      this.fetches.had(partition, peer, this.now);
     }
     if (!this.hasFetched(partition) || peer.floors[partition] > this.floors.floor[partition]) return;
     this.markReady(partition);
+  }
+
+  /** Nothing that a peer has of what may have been lost here is missing, whatever it lacks itself. */
+  private hadTail(peer: Peer, partition: number): void {
+    if (!this.fetches.isTorn(partition) || isLaterFlush(peer.flushed, this.store)) return;
+    this.fetches.had(partition, peer, this.now);
   }
 
   private readonly walkedThrough = (peer: Peer, partition: number): void => {
@@ -475,6 +494,7 @@ export class AntiEntropy {
     // The starts that everybody has all of are gone from a source's vector, and may stand in this one: no hash would ever be the same.
     const isWhole = owns && lacked === 0 && !this.ownership.isReady(partition) && this.isHeardSource(peer, partition);
     if (isWhole) this.frontiers.raise(partition, Math.min(vector.floor, hlcFromMs(this.wall)));
+    if (lacked === 0 && owns) this.hadTail(peer, partition);
     const lag = theirs ? vector.lacked(this.frontiers.of(partition), this.quietHlc) : 0;
     this.lags.note(peer.id, partition, lag);
     if (owns && lag > 0 && (message.flags & VECTOR_ASKS) !== 0) {
@@ -528,6 +548,7 @@ export class AntiEntropy {
 
   /** SLICE from a peer that this node pulls from. */
   slice(peer: Peer, body: Buffer): void {
+    this.fetches.heard(slicePartition(body), peer, this.now);
     const partition = this.catchUp.slice(peer, body);
     if (partition >= 0) this.walkedThrough(peer, partition);
   }

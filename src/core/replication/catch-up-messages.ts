@@ -105,6 +105,11 @@ export function encodeSlice(head: SliceHead, pieces: readonly Buffer[]): Buffer 
 }
 
 /** Null when the bytes are no SLICE; else its head, and where its records begin. */
+/** Which partition a SLICE is of; -1 if it is none. */
+export function slicePartition(body: Buffer): number {
+  return body.length < SLICE_HEADER_BYTES ? -1 : body.readUInt16LE(0);
+}
+
 export function decodeSlice(body: Buffer): { head: SliceHead; recordsStart: number } | null {
   if (body.length < SLICE_HEADER_BYTES) return null;
   const vectorLength = body.readUInt32LE(32);

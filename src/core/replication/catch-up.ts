@@ -137,6 +137,10 @@ export class CatchUp {
     return this.pulls.has(partition);
   }
 
+  isPullingFrom(peer: Peer, partition: number): boolean {
+    return this.pulls.get(partition)?.peer === peer;
+  }
+
   /**
    * Brings a partition up to what a peer has seen; with `recent` only that peer's own latest writes, if it remembers them. `fromSource`: the
    * peer has everything that this node may lack.

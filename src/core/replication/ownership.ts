@@ -7,7 +7,7 @@
  * here, and reads ask others first. After a restart that lasts until the first exchange with an owner that is ready, or for a second
  * if there is none; an owner whose floor is higher is waited for too, as long as it talks and not everybody has said that nobody is
  * ready. A move goes on over restarts: what was a part before is fetched on (standings.ts), and what a node finds and does not own it
- * hands over.
+ * hands over. What may have lost its tail waits until every owner that can be reached was heard out (fetches.ts).
  */
 import { mix32 } from '../base/hash.js';
 import type { Flaps } from '../membership/flaps.js';
@@ -29,6 +29,16 @@ const UNASKED_OWNER_MS = 20_000;
 const RINGS_LEFT_MAX = 8;
 /** A node that joins waits so long for an answer before it goes on alone. */
 const MEET_MS = 3000;
+
+/** What goes on between this node and others, per partition. */
+export interface UnderWay {
+  /** Whether what a peer has seen of it is being fetched. */
+  isPulling(partition: number): boolean;
+  /** Whether it may lack what somebody who can be reached has still to be asked for. */
+  isUnheard(partition: number): boolean;
+}
+
+const NOTHING_UNDER_WAY: UnderWay = { isPulling: () => false, isUnheard: () => false };
 
 export interface OwnershipOptions {
   selfId: string;
@@ -252,6 +262,17 @@ export class Ownership {
     return this.ready[partition] === 1;
   }
 
+  /** Whether this node is not ready for a partition, and what it holds of it may lack its tail. */
+  isTorn(partition: number): boolean {
+    return this.place[partition] >= 0 && this.ready[partition] === 0 && this.options.standings.isTorn(partition);
+  }
+
+  /** The same, or that it is a part: a record that is here may be older than one that was acknowledged with this node's help. */
+  isPartial(partition: number): boolean {
+    if (this.place[partition] < 0 || this.ready[partition] === 1) return false;
+    return this.fetching[partition] === 1 || this.options.standings.isTorn(partition);
+  }
+
   get unready(): number {
     return this.notReady;
   }
@@ -279,11 +300,8 @@ export class Ownership {
     this.notReady++;
   }
 
-  /**
-   * Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. `isPulling`: whether
-   * what a peer has seen of a partition is under way.
-   */
-  tick(nowMs: number, floors: Float64Array, isPulling: (partition: number) => boolean = () => false): void {
+  /** Partitions whose time to wait is over, or for which nobody is left to wait for. `floors`: this node's, per partition. */
+  tick(nowMs: number, floors: Float64Array, underWay: UnderWay = NOTHING_UNDER_WAY): void {
     const isPatient = nowMs < this.meetsByMs || this.refusal !== '';
     if (!this.met && !isPatient && !this.peers.all().some(isReachable)) {
       this.met = true;
@@ -297,10 +315,11 @@ export class Ownership {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
-        const isDue = nowMs >= this.readyAtMs[partition] && !isPulling(partition);
+        const isDue = nowMs >= this.readyAtMs[partition] && !underWay.isPulling(partition);
         const isOver = isDue && !this.awaitsOwner(partition, nowMs, floors[partition]);
         const isAlone = byTime ? isOver : this.goesOnAlone(nowMs) && !this.hasSource(partition);
         if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition))) {
+          if (underWay.isUnheard(partition)) continue;
           this.markReady(partition);
           this.unsourced[partition] = 1;
         }

@@ -470,7 +470,7 @@ export class QuorumReads {
     // At level one another's vote is asked for: this node's own record may be an old one.
     const counts = this.ownership.owns(partition) && !atOne;
     const definite = found || this.isDefinite(partition);
-    const own = counts ? { definite, isBehind: !found && this.isBehind(partition) } : null;
+    const own = counts ? { definite, isBehind: this.isBehind(partition, found) } : null;
     const sum = tally(asked, own, formers.length > 0 && !atOne);
     if (atOne) sum.answers += sum.behind;
     return sum;
@@ -498,8 +498,9 @@ export class QuorumReads {
     return this.ownership.owns(partition) && this.ownership.isReady(partition) && !this.store.isLossy(partition);
   }
 
-  /** Whether this node owns a partition and may lack what it should have of it. */
-  isBehind(partition: number): boolean {
+  /** Whether this node owns a partition and may lack what it should have of a key. `found`: it has a record, of before or after that. */
+  isBehind(partition: number, found: boolean): boolean {
+    if (found) return this.ownership.isPartial(partition);
     return this.ownership.owns(partition) && !this.ownership.isReady(partition);
   }
 

@@ -40,7 +40,10 @@ export const STATUS_UNKNOWN = 3;
 export const STATUS_REFUSED = 4;
 /** The answering node goes by another ring, and has done nothing. */
 export const STATUS_RING_DIFFERS = 5;
-/** READ: the answering node has none and is catching up: it may lack what it should have. */
+/**
+ * READ: the answering node is catching up and may lack what it should have. It has none, or one that may be older than it should be; that
+ * follows if it is newer.
+ */
 export const STATUS_BEHIND = 6;
 
 /** Whether an owner has seen what a session has: not, its dots only, or all that is below the watermark as well. */

@@ -2,7 +2,8 @@
  * With whom the next round of anti-entropy is, and when. anti-entropy.ts asks. A node that has everything goes by chance, at the interval that
  * was set. One that waits for partitions goes to those who may make them ready, one after the other without a pause, since each has to be
  * heard out (fetches.ts).
- * Guarded: a peer that may make a partition ready is never passed over for ever, and none is asked again at once for what it has just said.
+ * Guarded: of the peers that may make a partition ready the one asked longest ago is next, so that none is passed over for long however
+ * many they are; and none is asked again at once for what it has just said.
  */
 import type { Random } from '../base/random.js';
 import type { CatchUp } from './catch-up.js';
@@ -28,13 +29,13 @@ export class RoundChoice {
     private readonly options: { partitions: number; intervalMs: number; random: Random },
   ) {}
 
-  /** A live peer to compare with, by chance, but none that still waits for what the last round found. */
+  /** A live peer to compare with, by chance unless one is awaited, but none that still waits for what the last round found. */
   choose(nowMs: number): Peer | null {
     const live = this.peers.all().filter((peer) => this.isFree(peer));
     if (live.length === 0) return null;
     const awaited = live.filter((peer) => this.isAwaited(peer, nowMs));
     const rested = awaited.filter((peer) => this.hasRested(peer, nowMs));
-    const chosen = rested.length > 0 ? rested : awaited.length > 0 ? awaited : live;
+    const chosen = awaited.length === 0 ? live : askedLongestAgo(rested.length > 0 ? rested : awaited);
     return chosen[this.options.random.below(chosen.length)];
   }
 
@@ -52,9 +53,11 @@ export class RoundChoice {
     const { ownership, fetches } = this;
     for (let partition = 0; ownership.unready > 0 && partition < this.options.partitions; partition++) {
       if (!ownership.owns(partition) || ownership.isReady(partition)) continue;
-      if (this.catchUp.isPulling(partition) || !ownership.isSource(peer, partition)) continue;
-      const isHeardOut = fetches.hasHad(partition, peer) && peer.floors[partition] <= this.floors.floor[partition];
-      if (!isHeardOut || fetches.isEnough(partition, nowMs)) return true;
+      if (this.catchUp.isPulling(partition) || !fetches.counts(partition, peer)) continue;
+      const isSource = ownership.isSource(peer, partition);
+      const hasFloor = !isSource || peer.floors[partition] <= this.floors.floor[partition];
+      if (!hasFloor || !fetches.hasHad(partition, peer)) return true;
+      if (isSource && fetches.isEnough(partition, nowMs)) return true;
     }
     return false;
   }
@@ -70,4 +73,10 @@ export class RoundChoice {
   private isFree(peer: Peer): boolean {
     return peer.state === 'alive' && peer.connected && !this.queues.waitsFor(peer);
   }
+}
+
+function askedLongestAgo(peers: readonly Peer[]): Peer[] {
+  let oldestMs = Number.POSITIVE_INFINITY;
+  for (const { roundAtMs } of peers) oldestMs = Math.min(oldestMs, roundAtMs);
+  return peers.filter((peer) => peer.roundAtMs === oldestMs);
 }

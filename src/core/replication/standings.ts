@@ -3,7 +3,9 @@
  * says so as partitions come and go; recovery reads it back, so that a move goes on over a restart; the spine has it noted in the log.
  *
  *     none -> fetching (newly owned) -> whole (caught up) -> none (given up, and with its new owners)
+ *                                       whole -> torn (the end of the log may be lost) -> whole (caught up)
  *
+ * What is torn stays so over further starts, until it was caught up: a clean stop in between brings nothing back.
  * Guarded: a note speaks of all partitions, so the last one in the log holds. That one is a part only is in the log with the write that
  * follows it; that it is whole may be noted later, for what is forgotten of that is only fetched again.
  */
@@ -13,6 +15,8 @@ import { recordEnd, recordKeyEnd, recordLength, TYPE_STANDINGS, writeRecord } fr
 export const STANDING_NONE = 0;
 export const STANDING_FETCHING = 1;
 export const STANDING_WHOLE = 2;
+/** Whole but for the newest writes, which a start that follows no clean stop may have lost. */
+export const STANDING_TORN = 3;
 /** Notes that can wait are written this often at most: many partitions become whole one after the other. */
 const NOTE_INTERVAL_MS = 1_000;
 const NOTHING = Buffer.alloc(0);
@@ -31,8 +35,13 @@ export class Standings {
     return this.standings[partition];
   }
 
+  /** Whether it is no part, whatever became of its tail. */
   isWhole(partition: number): boolean {
-    return this.standings[partition] === STANDING_WHOLE;
+    return this.standings[partition] >= STANDING_WHOLE;
+  }
+
+  isTorn(partition: number): boolean {
+    return this.standings[partition] === STANDING_TORN;
   }
 
   get isEmpty(): boolean {
@@ -49,6 +58,15 @@ export class Standings {
   /** Nothing that was recovered is what it was when this node had its place. */
   clear(): void {
     for (let partition = 0; partition < this.partitions; partition++) this.set(partition, STANDING_NONE);
+  }
+
+  /** The end of the log may be lost. Whoever forgets this note, too, has stopped no more cleanly, and is torn again. */
+  tear(): void {
+    for (let partition = 0; partition < this.partitions; partition++) {
+      if (this.standings[partition] !== STANDING_WHOLE) continue;
+      this.standings[partition] = STANDING_TORN;
+      this.isChanged = true;
+    }
   }
 
   /** Whether a note is to be written at the end of this turn. `isLast`: there is no later one. */
@@ -80,8 +98,7 @@ export class Standings {
     const start = recordKeyEnd(bytes, offset);
     if (recordEnd(bytes, offset) - start !== Math.ceil(this.partitions / 4)) return;
     for (let partition = 0; partition < this.partitions; partition++) {
-      const standing = (bytes[start + (partition >>> 2)] >>> ((partition & 3) * 2)) & 3;
-      this.standings[partition] = standing > STANDING_WHOLE ? STANDING_NONE : standing;
+      this.standings[partition] = (bytes[start + (partition >>> 2)] >>> ((partition & 3) * 2)) & 3;
     }
   }
 }

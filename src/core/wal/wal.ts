@@ -372,7 +372,11 @@ export class Wal {
     this.writtenBatch = fold.lastBatch;
     if (!this.files.rollFirst()) this.refuseForRoom();
     for (const note of fold.notes) this.log.warn('log damaged', { note });
-    const { records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes } = fold;
+    const { records, batches, tornTailBytes, rotFrames, maxHlc, notes } = fold;
+    // A run of which nothing is left has not ended as cleanly as the one before it.
+    const lastRun = manifest.runs[manifest.runs.length - 1];
+    const lastLog = fold.logs[fold.logs.length - 1];
+    const cleanShutdown = fold.cleanShutdown && lastRun !== undefined && lastLog >= lastRun.madeFrom;
     return { manifest: manifest.state, records, batches, tornTailBytes, rotFrames, cleanShutdown, maxHlc, notes };
   }
 

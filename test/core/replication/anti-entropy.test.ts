@@ -74,6 +74,7 @@ function readyBehindFlush(taken: boolean): boolean {
     owns: () => true,
     isReady: () => isReady,
     isSource: () => true,
+    isTorn: () => false,
     markReady: () => {
       isReady = true;
     },

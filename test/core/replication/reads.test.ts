@@ -46,11 +46,13 @@ class Reader {
   constructor(
     private readonly found: boolean,
     private readonly isReady = true,
+    private readonly isPartial = false,
   ) {
     const ownership = {
       ringHash: 1,
       owns: () => true,
       isReady: () => this.isReady,
+      isPartial: () => !this.isReady && this.isPartial,
       ownerCount: () => this.owners.length + 1,
       otherOwners: () => this.owners.map((name) => this.peer(name)),
       formers: () => this.formers,
@@ -189,6 +191,18 @@ describe('a read at quorum', () => {
     // One vote, and one owner that has evicted: both have answered, and two are a quorum.
     expect(restarted.text).toBe('+OK');
     expect(restarted.receipt.owners).toBe(2);
+  });
+
+  it('counts no record of its own that may be older than what it had acknowledged', () => {
+    for (const isPartial of [false, true]) {
+      const restarted = new Reader(true, false, isPartial);
+      restarted.goBy(['B', 'C']);
+      restarted.read();
+      restarted.answer([...restarted.asked.keys()][0], STATUS_OLDER);
+      expect(restarted.text).toBe(isPartial ? '' : '+OK');
+      if (isPartial) for (const name of ['B', 'C']) restarted.answer(name, STATUS_OLDER);
+      expect(restarted.text).toBe('+OK');
+    }
   });
 
   it('asks one that is catching up last: where it has nothing it gives no vote', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   STANDING_FETCHING,
   STANDING_NONE,
+  STANDING_TORN,
   STANDING_WHOLE,
   Standings,
 } from '../../../src/core/replication/standings.js';
@@ -22,6 +23,20 @@ describe('what the copies of partitions are', () => {
     };
     expect(read(first)).toEqual([2, 0, 0, 0, 0, 0, 0, 1, 2]);
     expect(read(first, last, new Standings(5).encode())).toEqual([2, 0, 0, 0, 0, 0, 0, 1, 0]);
+  });
+
+  it('stays torn over further starts where it was whole, until that is said anew; what was a part is no more than that', () => {
+    const standings = new Standings(3);
+    standings.set(0, STANDING_WHOLE);
+    standings.set(1, STANDING_FETCHING);
+    standings.tear();
+    expect(standings.isDue(0, true)).toBe(true);
+    const next = new Standings(3);
+    next.recover(standings.encode(), 0);
+    expect([0, 1, 2].map((partition) => next.of(partition))).toEqual([STANDING_TORN, STANDING_FETCHING, STANDING_NONE]);
+    expect([next.isWhole(0), next.isTorn(0), next.isWhole(1), next.isTorn(1)]).toEqual([true, true, false, false]);
+    next.set(0, STANDING_WHOLE);
+    expect(next.isTorn(0)).toBe(false);
   });
 
   it('is noted at once when less is known than before, and otherwise once a second', () => {

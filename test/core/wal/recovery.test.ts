@@ -31,6 +31,14 @@ describe('recovery of a log', () => {
     expect(bench.recovery.cleanShutdown).toBe(true);
   });
 
+  it('takes the clean stop of a run before the last, of which nothing is left, for none of the last', () => {
+    const bench = fiveBatches().start();
+    bench.wal.close();
+    expect(bench.start().recovery.cleanShutdown).toBe(true);
+    bench.disk.kill();
+    expect(bench.start().recovery.cleanShutdown).toBe(false);
+  });
+
   it('says how far time went in the versions of expiries too', () => {
     const bench = new Bench().start();
     const bytes = record({ hlc: 5, expireAtMs: 9, expiryHlc: 70, expiryActor: 3 }, 'key', 'value');
