@@ -5,8 +5,8 @@
  * one can not be reached, and, within the budget of hedges, when one is late. At half of its time a read asks all that are left.
  * Enough (after riak_kv_get_core): R definite votes; or all reachable owners have answered and at least R of them did.
  * An owner that evicted from the partition and has no record says "unknown": an answer, not a vote. One that is catching up and has
- * none says that: not even an answer, unless the partition moves and its former owners are asked, too. A read whose ring or former
- * owners change while it waits begins anew: what was enough before may not be.
+ * none, or has one and may have lost a newer, says that: not even an answer, unless the partition moves and its former owners are
+ * asked, too. A read whose ring or former owners change while it waits begins anew: what was enough before may not be.
  * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
  */
 
