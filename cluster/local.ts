@@ -83,7 +83,9 @@ export class LocalCluster {
       for (const port of [node.port, node.gossipPort]) {
         if (!(await portTaken(this.options.host, port))) continue;
         const holder = holderOf(node.dataDirectory);
-        if (holder === null) return `port ${port} is in use: stop what uses it, or choose other ports with --port`;
+        const elsewhere = 'stop what uses it, or choose other ports with --port';
+        if (holder === null) return `port ${port} is in use: ${elsewhere}`;
+        if (!holder.certain) return `port ${port} is in use: ${elsewhere}; ${mayHold(node, holder)}`;
         const who = `process ${holder.pid}, a node on ${node.dataDirectory}`;
         return `port ${port} is in use by ${who}: stop it with 'kill ${holder.pid}', or choose other --port and --data`;
       }
@@ -100,6 +102,7 @@ export class LocalCluster {
     const { command, verbose } = this.options;
     const words = [...command.slice(1), ...this.flagsOf(node), '--log-format', 'json', '--stop-with-stdin'];
     node.expectedToEnd = false;
+    let expected = false;
     // A group of its own: Ctrl-C reaches the cluster alone, which then stops the nodes in order.
     const env = withHugePages(process.env);
     const child = spawn(command[0], words, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
@@ -117,13 +120,15 @@ export class LocalCluster {
     child.on('error', (error) => this.print(`${node.name} | could not be started: ${error.message}`));
     child.on('exit', (code, signal) => {
       if (node.process === child) node.process = null;
-      if (node.expectedToEnd) return;
+      // The next one may have been started before this one's last lines are read.
+      expected = node.expectedToEnd;
+      if (expected) return;
       if (code !== 0)
         this.reportEnd(node, `died (${signal ?? `exit code ${code}`}); the others go on. To start it again`);
     });
     // Whether it has left stands in its last lines, which may be read after its end.
     child.on('close', (code) => {
-      if (code !== 0 || node.expectedToEnd) return;
+      if (code !== 0 || expected) return;
       if (left) this.reportEnd(node, 'left for good: others have its place. To have it join anew');
       else this.reportEnd(node, 'was stopped, and keeps its place for a while; the others go on. To start it again');
     });
@@ -192,11 +197,15 @@ export class LocalCluster {
     ]);
   }
 
-  private async stopStartedByHand({ name }: LocalNode, holder: Holder): Promise<void> {
+  private async stopStartedByHand(node: LocalNode, holder: Holder): Promise<void> {
+    const { name } = node;
+    if (!holder.certain) {
+      this.print(`${name}: ${mayHold(node, holder)}`);
+      return;
+    }
     const who = `${name}, started by hand (process ${holder.pid})`;
-    if (holder.certain) this.print(`stopping ${who}`);
-    if (holder.certain && (await stopHolder(holder, STOP_LIMIT_MS))) return;
-    this.print(`${who}, still runs: 'kill ${holder.pid}' stops it`);
+    this.print(`stopping ${who}`);
+    if (!(await stopHolder(holder, STOP_LIMIT_MS))) this.print(`${who}, still runs: 'kill ${holder.pid}' stops it`);
   }
 
   /** SIGTERM lets a node say goodbye; SIGKILL does not. Resolves when its process has ended. */
@@ -261,13 +270,18 @@ export async function runLocalCluster(
     cluster.nodes.map((node) => (node.process === null ? null : once(node.process, 'close'))),
   );
   await Promise.race([stopAsked, allEnded]);
-  while (!stopping && cluster.startedByHand().length > 0) {
+  while (!stopping && cluster.startedByHand().some(({ holder }) => holder.certain)) {
     await Promise.race([stopAsked, new Promise((resolve) => setTimeout(resolve, HOLDER_INTERVAL_MS))]);
   }
   if (stopping) print('stopping');
   await cluster.stop();
   if (!stopping) complain('hearsay: no node runs any more');
   return stopping ? 0 : 1;
+}
+
+/** What a lock file alone says of a process: its id may have passed to another since. */
+function mayHold(node: LocalNode, { pid }: Holder): string {
+  return `the lock file of ${node.dataDirectory} names process ${pid}, which may be a node on it or have nothing to do with it`;
 }
 
 /** A word as a shell takes it back. */

@@ -23,7 +23,7 @@ import { HLC_TICKS, hlcToMs } from '../core/base/hlc.js';
 import { BACKUP_PASSES, type BackupHeader, type BackupTally } from '../core/wal/backup-file.js';
 import { BackupReader, BackupWriter, partOf } from './backup-files.js';
 import type { ClusterDoor, ClusterFacts } from './cluster-door.js';
-import { UNWELL } from './exit-codes.js';
+import { DONE, FAILED, isSystemError, UNWELL } from './exit-codes.js';
 import { lockFile } from './file-lock.js';
 import { fileProblem } from './places.js';
 import { countText, durationText, sizeText } from './progress.js';
@@ -245,8 +245,10 @@ function pageIn(reply: Reply): { next: number; records: Buffer } {
 
 /** `hearsay backup --verify FILE`: every checksum and every count. */
 async function verifyBackup(path: string, flags: Flags, terminal: Terminal): Promise<number> {
+  let isOpen = false;
   try {
     const reader = await BackupReader.open(path);
+    isOpen = true;
     const progress = progressFor(terminal, () => ({
       part: reader.tally.position / reader.fileBytes,
       bytes: reader.tally.position,
@@ -255,10 +257,10 @@ async function verifyBackup(path: string, flags: Flags, terminal: Terminal): Pro
     await reader.run(() => {}).finally(() => progress.end());
     await reader.close();
     report(path, reader.tally, progress.elapsedMs, flags, terminal);
-    return 0;
+    return DONE;
   } catch (error) {
     terminal.error(`hearsay: ${path}: ${(error as Error).message}\n`);
-    return 1;
+    return isOpen && !isSystemError(error) ? UNWELL : FAILED;
   }
 }
 

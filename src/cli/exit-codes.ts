@@ -7,11 +7,16 @@ export const DONE = 0;
 export const FAILED = 1;
 /** Wrong words, flags or settings: nothing was begun. */
 export const WRONG_USAGE = 2;
-/** It was done, and what was found is not well or not whole. */
+/** Not whole: it was stopped or is incomplete; or what was found is not well. */
 export const UNWELL = 3;
 
 /** The lines for `--help`. */
 export function exitCodes(done: string, failed: string, unwell: string | null = null): string {
   const third = unwell === null ? '' : `, ${UNWELL} ${unwell}`;
-  return `Exit codes: ${DONE} ${done}, ${FAILED} ${failed}, ${WRONG_USAGE} wrong usage${third}.`;
+  return `Exit codes: ${DONE} ${done}, ${FAILED} ${failed}, ${WRONG_USAGE} wrong usage or settings${third}.`;
+}
+
+/** What the system refused: its message says which call on what. Anything else that is thrown is a mistake of ours. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }

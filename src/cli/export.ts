@@ -60,8 +60,10 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
     sink,
     (line) => terminal.error(`hearsay: ${line}\n`),
   );
+  let interrupted = false;
   const stopped = new Promise<never>((_, reject) => {
     terminal.onStopSignal(() => {
+      interrupted = terminal.outFailure() === null;
       copy.stop();
       reject(new HearsayError('CLOSED', terminal.outFailure()?.message ?? 'stopped'));
     });
@@ -80,7 +82,7 @@ export async function runExport(flags: Flags, terminal: Terminal): Promise<numbe
     if (terminal.outFailure()?.code !== 'EPIPE') {
       terminal.error(`hearsay: ${path ?? 'export'}: ${(error as Error).message}\n`);
     }
-    return copy.isUncovered ? UNWELL : FAILED;
+    return copy.isUncovered || interrupted ? UNWELL : FAILED;
   }
   progress?.end();
   const facts = [countText(sink.keys, 'key'), sizeText(sink.bytes), durationText(performance.now() - startedMs)];
@@ -209,20 +211,23 @@ class Export {
     let told = false;
     for (;;) {
       let why: string;
+      let isUncovered: boolean;
       try {
         const snapshots = await openSnapshots(known, this.link);
         if (this.partitions === 0) this.begin(snapshots.partitions);
         const missing = [...this.left.keys()].filter((at) => !snapshots.nodes.some((node) => node.held.has(at)));
         if (missing.length === 0) return snapshots;
         why = uncovered(missing, snapshots);
+        isUncovered = true;
         closeSnapshots(snapshots);
       } catch (error) {
         why = (error as Error).message;
+        isUncovered = false;
       }
       if (this.stopped) throw new HearsayError('CLOSED', 'stopped');
       const waitedMs = performance.now() - startedMs;
       if (waitedMs > PATIENCE_MS) {
-        this.isUncovered = this.partitions > 0;
+        this.isUncovered = isUncovered;
         throw new HearsayError('UNAVAILABLE', `${why}; given up after ${durationText(waitedMs)}`);
       }
       if (waitedMs > TELL_AFTER_MS && !told) this.warn(`waiting: ${why}`);

@@ -12,7 +12,7 @@ import { runBenchChild, runBenchVerb } from './bench.js';
 import { runChaosVerb } from './chaos.js';
 import { clusterOptions, runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
-import { exitCodes } from './exit-codes.js';
+import { exitCodes, isSystemError } from './exit-codes.js';
 import { runExport } from './export.js';
 import { helpAfterFlags, settingsMarkdown } from './help.js';
 import { runForget, runLeave } from './members.js';
@@ -94,17 +94,16 @@ function settingProblems(command: Command, terminal: Terminal): readonly string[
   const flags = command.opts();
   try {
     if (command.name() === 'cluster') clusterOptions(flags, [], terminal);
-    else if ('config' in flags || 'port' in flags) configFrom(settingFlags(flags), flags.config, terminal);
+    else if ('config' in flags || 'port' in flags) {
+      // Only who listens has to be safe where it does.
+      const rest = command.name() === 'serve' ? {} : { insecure: true };
+      configFrom({ ...rest, ...settingFlags(flags) }, flags.config, terminal);
+    }
     return [];
   } catch (error) {
     if (error instanceof UsageError) return error.lines;
     throw error;
   }
-}
-
-/** What the system refused: its message says which call on what. Anything else that is thrown is a mistake of ours. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 /** A verb whose text did not all go out has failed, unless whoever read it wanted no more. */
@@ -204,7 +203,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   )
     .addHelpText(
       'after',
-      `\nA run that was broken off goes on when it is given again; while one runs, a second for the same FILE is refused.\n${exitCodes('whole', 'failed (a FILE from before stays as it was)', 'stopped before its end')}`,
+      `\nA run that was broken off goes on when it is given again; while one runs, a second for the same FILE is refused.\n${exitCodes('whole', 'failed (a FILE from before stays as it was)', 'stopped before its end; with --verify, damaged')}`,
     )
     .action(async (file, flags) => setExitCode(await runBackup(file, flags, terminal)));
   addClusterFlags(
@@ -235,7 +234,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--strict', 'fail rather than go on with a fresh snapshot when one grew too old')
     .addHelpText(
       'after',
-      `\n${exitCodes('every key is there', 'failed (a FILE from before stays as it was)', 'no node that answers holds some partition')}`,
+      `\n${exitCodes('every key is there', 'failed (a FILE from before stays as it was)', 'stopped, or no node that answers holds some partition')}`,
     )
     .action(async (flags) => setExitCode(await runExport(flags, terminal)));
   program

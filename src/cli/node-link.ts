@@ -49,10 +49,10 @@ export class NodeLink {
       else await link.request('AUTH', options.password);
       return link;
     } catch (error) {
-      const { isContact, host, port, password } = options;
+      const { isContact, host, port } = options;
       const unanswered = isContact === true && link.failure !== null;
       link.close();
-      const hint = unanswered ? await gossipPortHint(host, port, password) : '';
+      const hint = unanswered ? await gossipPortHint(host, port) : '';
       throw hint === '' ? error : new HearsayError('UNAVAILABLE', `${host}:${port}: ${hint}`);
     }
   }

@@ -26,7 +26,7 @@ export async function runPing(options: Readonly<Record<string, unknown>>, termin
     terminal.out(ready ? 'ready\n' : 'alive, not ready\n');
     return ready ? DONE : UNWELL;
   } catch (error) {
-    const why = (await gossipPortHint(host, config.port, config.password)) || whyUnreachable(error as Error, '--bind');
+    const why = (await gossipPortHint(host, config.port)) || whyUnreachable(error as Error, '--bind');
     terminal.error(`hearsay: ${host}:${config.port}: ${why}\n`);
     return FAILED;
   }

@@ -3,7 +3,9 @@
  * runs, and reports them together with what else is wrong in the same command line.
  * Guarded: what stands behind `--` is no flag.
  */
+
 import type { Command } from 'commander';
+import { editsBetween } from '../client/option-names.js';
 
 /** Edits that a misspelt flag may be away from one that there is. */
 const EDITS_MAX = 2;
@@ -36,23 +38,4 @@ function nearest(name: string, flags: readonly string[]): string | null {
     found = flag;
   }
   return found;
-}
-
-/** Letters to insert, remove, replace or swap with the next (Damerau and Levenshtein). */
-function editsBetween(left: string, right: string): number {
-  let before: number[] = [];
-  let above = Array.from({ length: right.length + 1 }, (_, at) => at);
-  for (let row = 1; row <= left.length; row++) {
-    const line = [row];
-    for (let at = 1; at <= right.length; at++) {
-      const same = left[row - 1] === right[at - 1];
-      let edits = Math.min(above[at] + 1, line[at - 1] + 1, above[at - 1] + (same ? 0 : 1));
-      const swapped = row > 1 && at > 1 && left[row - 1] === right[at - 2] && left[row - 2] === right[at - 1];
-      if (swapped) edits = Math.min(edits, before[at - 2] + 1);
-      line.push(edits);
-    }
-    before = above;
-    above = line;
-  }
-  return above[right.length];
 }

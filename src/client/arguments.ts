@@ -59,7 +59,7 @@ export function settingsOf(
   }
   const timeoutMs = timeout === undefined ? plain.timeoutMs : parseDurationMs(timeout, 'timeout');
   if (timeoutMs > TIMEOUT_MS_MAX) throw new HearsayError('ERR', 'timeout must be at most 10 minutes');
-  if (signal !== null && (typeof signal.addEventListener !== 'function' || typeof signal.aborted !== 'boolean')) {
+  if (signal !== null && !isSignal(signal)) {
     throw refusal(of, 'signal must be an AbortSignal', signal);
   }
   if (receipt !== undefined && typeof receipt !== 'boolean') throw refusal(of, 'receipt must be true', receipt);
@@ -118,6 +118,13 @@ export function tokenOf(of: Verb, key: string, context: SiblingContext): string 
     throw new HearsayError('CONTEXT', `${of.usage}: context belongs to another key, ${context.key}`);
   }
   return context.token;
+}
+
+function isSignal(signal: AbortSignal): boolean {
+  const { addEventListener, removeEventListener, aborted } = signal;
+  return (
+    [addEventListener, removeEventListener].every((each) => typeof each === 'function') && typeof aborted === 'boolean'
+  );
 }
 
 function isContext(value: unknown): value is SiblingContext {

@@ -82,7 +82,7 @@ export class CounterLedger implements Ledger {
   }
 
   questions(): readonly Question[] {
-    return [...this.tallies.keys()].sort().map((key) => ({ key, words: ['GET', key] }));
+    return [...this.tallies.keys()].sort().map((key) => ({ key, words: ['GET', key], types: ['bulk', 'null'] }));
   }
 
   /** What is left of a counter in the end; a line if it can not be. */

@@ -32,6 +32,8 @@ export interface Ended {
 export interface Question {
   key: string;
   words: string[];
+  /** What may come back. */
+  types: readonly Reply['type'][];
 }
 
 export interface Ledger {

@@ -49,7 +49,7 @@ export class Register implements Ledger {
   flushed(): void {}
 
   questions(): readonly Question[] {
-    return [...this.history.byKey.keys()].sort().map((key) => ({ key, words: ['GET', key] }));
+    return [...this.history.byKey.keys()].sort().map((key) => ({ key, words: ['GET', key], types: ['bulk', 'null'] }));
   }
 
   checkFinal(key: string, reply: Reply | null, wallHighMs: number): string | null {

@@ -12,7 +12,7 @@ import { DotWatch } from './dots.js';
 import { Elsewhere } from './elsewhere.js';
 import type { History, Observed } from './history.js';
 import { Inquiry } from './inquiry.js';
-import type { Asked, Ledger } from './ledger.js';
+import type { Asked, Ledger, Question } from './ledger.js';
 import { Nemesis, STEADY_AFTER_MS } from './nemesis.js';
 import { PacketWatch } from './packets.js';
 import { isWrite, Register } from './register.js';
@@ -265,8 +265,9 @@ class Run {
   private checkState(): Map<string, Reply | null> {
     const state = new Map<string, Reply | null>();
     for (const ledger of this.ledgers) {
-      for (const { key, words } of ledger.questions()) {
-        const reply = this.answerEverywhere(key, words);
+      for (const question of ledger.questions()) {
+        const { key } = question;
+        const reply = this.answerEverywhere(question);
         const wrong = ledger.checkFinal(key, reply, this.cluster.wallHighMs());
         if (wrong !== null) this.violateLine(wrong);
         state.set(key, reply);
@@ -276,10 +277,10 @@ class Run {
   }
 
   /** What every node answers; a violation if they do not agree. */
-  private answerEverywhere(key: string, words: string[]): Reply | null {
+  private answerEverywhere({ key, words, types }: Question): Reply | null {
     const replies = this.inquiry.askAll(words);
     for (const [node, reply] of replies.entries()) {
-      if (reply !== null && reply.type !== 'error') continue;
+      if (reply !== null && types.includes(reply.type)) continue;
       this.violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
     }
     const texts = replies.map((reply) => JSON.stringify(reply));
@@ -296,7 +297,7 @@ class Run {
     for (const [node, status] of this.inquiry.statuses().entries()) {
       const found = (status.number('repair_records_wanted') || 0) + (status.number('repair_records_pushed') || 0);
       if (found > 0) this.violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
-      for (const name of MARKED) this.mark(name.replaceAll('_', ' '), status.number(name));
+      for (const name of MARKED) this.mark(name.replaceAll('_', ' '), status.number(name) || 0);
     }
   }
 

@@ -141,11 +141,11 @@ describe('the local cluster', () => {
     const said = await cluster.takenPort();
     taken.close();
     expect(said).toBe(
-      `port ${port} is in use by process ${stranger.pid}, a node on ${dataDirectory}: stop it with 'kill ${stranger.pid}', or choose other --port and --data`,
+      `port ${port} is in use: stop what uses it, or choose other ports with --port; the lock file of ${dataDirectory} names process ${stranger.pid}, which may be a node on it or have nothing to do with it`,
     );
     await cluster.stop();
     expect(lines).toEqual([
-      `node-1, started by hand (process ${stranger.pid}), still runs: 'kill ${stranger.pid}' stops it`,
+      `node-1: the lock file of ${dataDirectory} names process ${stranger.pid}, which may be a node on it or have nothing to do with it`,
     ]);
     expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
     const ended = once(stranger, 'exit');
