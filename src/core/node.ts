@@ -183,7 +183,11 @@ export class HearsayNode implements Machine {
       gossipIntervalMs: config.gossipIntervalMs,
       startedAtMs: nowMs,
     });
-    this.join = new JoinDesk(ports, this.rooms, { isSealed: keys !== null, mutations });
+    this.join = new JoinDesk(ports, this.rooms, {
+      isSealed: keys !== null,
+      wasTold: config.join.length > 0,
+      mutations,
+    });
     this.coming = new ReadyWatch(ports, this.rooms);
     this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
     this.packetReader.checksReplay = !mutations.has('replay-window-off');

@@ -19,10 +19,11 @@ export class JoinDesk {
   constructor(
     private readonly ports: { log: Log; resolver: Resolver },
     private readonly rooms: Pick<Rooms, 'membership' | 'ownership' | 'peers' | 'refusals'>,
-    private readonly options: { isSealed: boolean; mutations: ReadonlySet<string> },
+    private readonly options: { isSealed: boolean; wasTold: boolean; mutations: ReadonlySet<string> },
   ) {
     this.watch = new JoinWatch(ports, {
       isSealed: options.isSealed,
+      wasTold: options.wasTold,
       contactPoints: rooms.membership.contactPoints,
     });
   }

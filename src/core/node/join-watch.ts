@@ -35,6 +35,8 @@ interface FailedLookup {
 export interface JoinWatchOptions {
   /** As configured, and as remembered of former members: `host:port`. */
   readonly contactPoints: readonly string[];
+  /** Whether it was told whom to join: addresses that it remembers may have passed to strangers, whose refusal says nothing. */
+  readonly wasTold: boolean;
   /** Whether this node holds a secret of its cluster. */
   readonly isSealed: boolean;
 }
@@ -127,6 +129,7 @@ export class JoinWatch {
   }
 
   private refusalByAll(): string {
+    if (!this.options.wasTold) return '';
     let newest = '';
     for (const words of this.answers.values()) {
       if (words === '') return '';

@@ -175,8 +175,8 @@ export function recoverNode(
   for (const note of recovery.notes) log.warn('recovery', { note });
   const { maxHlc } = recovery;
   const restarted = boot > 1;
-  // A loss of power can not be told from a killed process. Under `always` nothing was acknowledged that is not here.
-  const tornTail = restarted && !recovery.cleanShutdown && config.durability !== 'always';
+  // A loss of power can not be told from a killed process, nor by which durability the run went that ended so.
+  const tornTail = restarted && !recovery.cleanShutdown;
   return { nodeId, actor, boot, maxHlc, restarted, damaged, tornTail, frontiers, floors, standings, hints, ring };
 }
 

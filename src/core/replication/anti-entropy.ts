@@ -548,7 +548,8 @@ export class AntiEntropy implements UnderWay {
 
   /** SLICE from a peer that this node pulls from. */
   slice(peer: Peer, body: Buffer): void {
-    this.fetches.heard(slicePartition(body), peer, this.now);
+    const pulled = slicePartition(body);
+    if (this.catchUp.isPullingFrom(peer, pulled)) this.fetches.heard(pulled, this.now);
     const partition = this.catchUp.slice(peer, body);
     if (partition >= 0) this.walkedThrough(peer, partition);
   }

@@ -8,6 +8,7 @@
  *             24 f64 epoch of the partition there   32 u32 bytes of the vector: the sender's as the walk began, in the first slice
  *             36 vector, then records
  */
+import { readFlushMark } from './flush-mark.js';
 import { readVector, type Vector, vectorBytes, writeVector } from './vector.js';
 
 /** VECTOR: the peer is to say its own in return if it is ahead. */
@@ -48,7 +49,8 @@ export function decodeVector(body: Buffer): VectorMessage | null {
   if (body.length < VECTOR_HEADER_BYTES) return null;
   const vector = readVector(body, VECTOR_HEADER_BYTES, body.length);
   if (vector === null) return null;
-  const flushed = { flushedHlc: body.readDoubleLE(4), flushedActor: body.readDoubleLE(12) };
+  const flushed = readFlushMark(body, 4);
+  if (flushed === null) return null;
   return { partition: body.readUInt16LE(0), flags: body[2], ...flushed, vector };
 }
 
@@ -104,12 +106,12 @@ export function encodeSlice(head: SliceHead, pieces: readonly Buffer[]): Buffer 
   return Buffer.concat([start, ...pieces]);
 }
 
-/** Null when the bytes are no SLICE; else its head, and where its records begin. */
 /** Which partition a SLICE is of; -1 if it is none. */
 export function slicePartition(body: Buffer): number {
   return body.length < SLICE_HEADER_BYTES ? -1 : body.readUInt16LE(0);
 }
 
+/** Null when the bytes are no SLICE; else its head, and where its records begin. */
 export function decodeSlice(body: Buffer): { head: SliceHead; recordsStart: number } | null {
   if (body.length < SLICE_HEADER_BYTES) return null;
   const vectorLength = body.readUInt32LE(32);

@@ -20,7 +20,7 @@ const PATIENCE_MS = 30_000;
 const UNASKED_MS = 10 * PATIENCE_MS;
 /** An owner that lives and can not be asked yet, or has not said what it holds, is waited for this long. */
 const SILENT_MS = 10_000;
-/** The same for one that is suspected, has stopped and may be coming back, or of whom a node that has just started knows nothing. */
+/** The same for one that has stopped and may be coming back, or of whom a node that has just started knows nothing. */
 const UNKNOWN_MS = 1_000;
 
 interface Fetch {
@@ -29,8 +29,10 @@ interface Fetch {
   readonly beganAtMs: number;
   /** By id: of whom this node has had everything. */
   readonly had: Set<string>;
-  /** By id: since when others have owed an answer: the first question, or the last slice that came. */
+  /** By id: since when others have owed an answer: the first question, or the last thing that anybody brought. */
   readonly askedAtMs: Map<string, number>;
+  /** By id: since when it can not be asked. */
+  readonly silentSinceMs: Map<string, number>;
 }
 
 export class Fetches {
@@ -39,7 +41,7 @@ export class Fetches {
   constructor(
     private readonly ownership: Ownership,
     private readonly peers: Peers,
-    private readonly catchUp: Pick<CatchUp, 'isPullingFrom'>,
+    private readonly catchUp: Pick<CatchUp, 'isPulling'>,
     private readonly options: { mutations: ReadonlySet<string> },
   ) {}
 
@@ -67,7 +69,10 @@ export class Fetches {
 
   /** Behind the first walk, or where none is needed: this node has seen what another had seen. */
   had(partition: number, peer: Peer, nowMs: number): void {
-    this.open(partition, nowMs)?.had.add(peer.id);
+    const fetch = this.open(partition, nowMs);
+    if (fetch === undefined || fetch.had.has(peer.id)) return;
+    fetch.had.add(peer.id);
+    goesOn(fetch, nowMs);
   }
 
   /** A round that names the partition begins. */
@@ -76,10 +81,10 @@ export class Fetches {
     if (fetch !== undefined && !fetch.askedAtMs.has(peer.id)) fetch.askedAtMs.set(peer.id, nowMs);
   }
 
-  /** A slice of the partition came: whoever brings something is waited for. */
-  heard(partition: number, peer: Peer, nowMs: number): void {
+  /** A slice of the partition came: what others have is asked for behind it. */
+  heard(partition: number, nowMs: number): void {
     const fetch = this.current(partition);
-    if (fetch?.askedAtMs.has(peer.id)) fetch.askedAtMs.set(peer.id, nowMs);
+    if (fetch !== undefined) goesOn(fetch, nowMs);
   }
 
   /** Whether this node has had everything of a source, behind the first walk. */
@@ -112,12 +117,27 @@ export class Fetches {
 
   private isAwaited(fetch: Fetch, partition: number, peer: Peer, nowMs: number): boolean {
     const forMs = nowMs - fetch.beganAtMs;
-    if (peer.state !== 'alive') return forMs < UNKNOWN_MS && (peer.state !== 'dead' || peer.actor === 0);
-    if (!peer.connected || this.ownership.readiness.of(peer) === undefined) return forMs < SILENT_MS;
+    if (peer.state === 'dead' || peer.state === 'left') {
+      return forMs < UNKNOWN_MS && (peer.state !== 'dead' || peer.actor === 0);
+    }
+    if (this.isSilent(partition, peer)) {
+      const sinceMs = fetch.silentSinceMs.get(peer.id) ?? nowMs;
+      fetch.silentSinceMs.set(peer.id, sinceMs);
+      return nowMs - sinceMs < SILENT_MS;
+    }
+    fetch.silentSinceMs.delete(peer.id);
     if (!this.counts(partition, peer)) return false;
-    if (this.catchUp.isPullingFrom(peer, partition)) return true;
+    // What this one has is asked for when that is in, whoever brings it.
+    if (this.catchUp.isPulling(partition)) return true;
     const askedAtMs = fetch.askedAtMs.get(peer.id);
     return askedAtMs === undefined ? forMs <= UNASKED_MS : nowMs - askedAtMs <= PATIENCE_MS;
+  }
+
+  /** Whether a member that may live can not be asked yet, or has not said what it holds by the ring that this node goes by. */
+  private isSilent(partition: number, peer: Peer): boolean {
+    const report = this.ownership.readiness.of(peer);
+    if (!peer.connected || report === undefined) return true;
+    return this.isTorn(partition) && report.ringHash !== this.ownership.ringHash && !this.counts(partition, peer);
   }
 
   /** The partition is ready. */
@@ -127,9 +147,10 @@ export class Fetches {
 
   /** A new start of a peer, or a member forgotten. */
   forget(peer: Peer): void {
-    for (const { had, askedAtMs } of this.fetches.values()) {
+    for (const { had, askedAtMs, silentSinceMs } of this.fetches.values()) {
       had.delete(peer.id);
       askedAtMs.delete(peer.id);
+      silentSinceMs.delete(peer.id);
     }
   }
 
@@ -145,8 +166,14 @@ export class Fetches {
 
   private begin(partition: number, nowMs: number): Fetch {
     const owning = this.ownership.ownings[partition];
-    const fetch = { owning, beganAtMs: nowMs, had: new Set<string>(), askedAtMs: new Map<string, number>() };
+    const had = new Set<string>();
+    const fetch: Fetch = { owning, beganAtMs: nowMs, had, askedAtMs: new Map(), silentSinceMs: new Map() };
     this.fetches.set(partition, fetch);
     return fetch;
   }
+}
+
+/** Something came: whoever was asked is waited for from now on. */
+function goesOn({ askedAtMs }: Fetch, nowMs: number): void {
+  for (const id of askedAtMs.keys()) askedAtMs.set(id, nowMs);
 }

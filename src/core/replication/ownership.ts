@@ -315,7 +315,9 @@ export class Ownership {
       for (let partition = 0; partition < this.options.partitions; partition++) {
         if (this.place[partition] < 0 || this.ready[partition] === 1) continue;
         const byTime = Number.isFinite(this.readyAtMs[partition]);
-        const isDue = nowMs >= this.readyAtMs[partition] && !underWay.isPulling(partition);
+        // After a change of the ring nobody has spoken by it yet.
+        const isSettled = nowMs - this.ringChangedAtMs >= CATCH_UP_MS;
+        const isDue = nowMs >= this.readyAtMs[partition] && isSettled && !underWay.isPulling(partition);
         const isOver = isDue && !this.awaitsOwner(partition, nowMs, floors[partition]);
         const isAlone = byTime ? isOver : this.goesOnAlone(nowMs) && !this.hasSource(partition);
         if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition))) {

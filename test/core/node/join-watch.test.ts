@@ -5,14 +5,14 @@ import type { ContactNews } from '../../../src/core/replication/outgoing.js';
 
 const CONTACTS = ['a:17379', 'b:17379'];
 
-function watchOf(contactPoints: readonly string[] = CONTACTS, isSealed = false) {
+function watchOf(contactPoints: readonly string[] = CONTACTS, isSealed = false, wasTold = true) {
   const lines: { level: string; event: string; fields: Record<string, unknown> }[] = [];
   const at =
     (level: string) =>
     (event: string, fields: Record<string, unknown> = {}): void =>
       void lines.push({ level, event, fields });
   const log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-  return { watch: new JoinWatch({ log }, { contactPoints, isSealed }), lines };
+  return { watch: new JoinWatch({ log }, { contactPoints, isSealed, wasTold }), lines };
 }
 
 const refused = (address: string, why = 'cluster name is "x" here, "y" there'): ContactNews => ({
@@ -28,6 +28,13 @@ describe('a join watch', () => {
     const { watch, lines } = watchOf([]);
     watch.tick(false, true, 0);
     expect([watch.state, lines]).toEqual(['joined', []]);
+  });
+
+  it("takes no refusal by an address that it only remembers for its own cluster's", () => {
+    const { watch } = watchOf(CONTACTS, false, false);
+    watch.heard(refused('a:17379'));
+    watch.tick(false, true, 100);
+    expect([watch.state, watch.refusal]).toEqual(['alone', '']);
   });
 
   it('is refused as long as all that answered refuse, and asks on when one would have it', () => {

@@ -14,6 +14,7 @@ class Bench {
   readonly c = peerCalled('C');
   readonly sources = new Set<Peer>([this.b, this.c]);
   readonly reported = new Set<Peer>([this.b, this.c]);
+  readonly ringHashOf = new Map<Peer, number>();
   pulledFrom: Peer | null = null;
   readonly ownings = new Uint32Array(1);
 
@@ -26,10 +27,12 @@ class Bench {
       isTorn: () => isTorn,
       isSource: (peer: Peer) => this.sources.has(peer),
       otherOwners: () => [this.b, this.c],
-      readiness: { of: (peer: Peer) => (this.reported.has(peer) ? { ringHash: RING } : undefined) },
+      readiness: {
+        of: (peer: Peer) => (this.reported.has(peer) ? { ringHash: this.ringHashOf.get(peer) ?? RING } : undefined),
+      },
     };
     const peers = { all: () => [this.b, this.c] };
-    const pulls = { isPullingFrom: (peer: Peer) => this.pulledFrom === peer };
+    const pulls = { isPulling: () => this.pulledFrom !== null };
     this.fetches = new Fetches(ownership as unknown as Ownership, peers as unknown as Peers, pulls, { mutations });
   }
 
@@ -69,7 +72,7 @@ describe('a partition that is fetched', () => {
     expect([bench.isEnough(80_000), bench.isEnough(80_001)]).toEqual([false, true]);
     bench.pulledFrom = bench.c;
     expect(bench.isEnough(200_000)).toBe(false);
-    bench.fetches.heard(PARTITION, bench.c, 200_000);
+    bench.fetches.heard(PARTITION, 200_000);
     bench.pulledFrom = null;
     expect([bench.isEnough(230_000), bench.isEnough(230_001)]).toEqual([false, true]);
   });
@@ -101,8 +104,35 @@ describe('a partition whose tail may be lost', () => {
       if (silence === null) bench.reported.delete(bench.c);
       else Object.assign(bench.c, silence);
       bench.fetches.had(PARTITION, bench.b, 0);
-      expect([bench.isEnough(9_999), bench.isEnough(10_000)]).toEqual([false, true]);
+      // From when it could not be asked any more, however long ago the search began.
+      expect([60_000, 69_999, 70_000].map((nowMs) => bench.isEnough(nowMs))).toEqual([false, false, true]);
     }
+  });
+
+  it('waits for whom it has asked while it is brought something by somebody else, and behind that', () => {
+    const bench = new Bench(true);
+    bench.fetches.asked(PARTITION, bench.b, 0);
+    bench.fetches.asked(PARTITION, bench.c, 0);
+    bench.pulledFrom = bench.b;
+    expect(bench.isEnough(45_000)).toBe(false);
+    bench.pulledFrom = null;
+    bench.fetches.had(PARTITION, bench.b, 45_000);
+    expect([bench.isEnough(45_000), bench.isEnough(75_000)]).toEqual([false, false]);
+    // That the same one is had again is nothing new.
+    bench.fetches.had(PARTITION, bench.b, 70_000);
+    expect(bench.isEnough(75_001)).toBe(true);
+  });
+
+  it('waits for one that is suspected, and for one that has not spoken by the ring that goes now', () => {
+    const suspected = new Bench(true);
+    suspected.fetches.had(PARTITION, suspected.b, 0);
+    suspected.c.state = 'suspect';
+    expect([suspected.isEnough(0), suspected.isEnough(20_000)]).toEqual([false, false]);
+    const behind = new Bench(true);
+    behind.sources.delete(behind.c);
+    behind.ringHashOf.set(behind.c, RING + 1);
+    behind.fetches.had(PARTITION, behind.b, 0);
+    expect([behind.isEnough(0), behind.isEnough(9_999), behind.isEnough(10_000)]).toEqual([false, false, true]);
   });
 
   it('waits a second for one that may be there, and not for one that is known to be dead', () => {
