@@ -206,7 +206,7 @@ export class AntiEntropy implements UnderWay {
 
   /** A peer said what it has: if that is what this node waits for, it is asked at once. */
   reported(peer: Peer): void {
-    if (this.choice.isAwaited(peer, this.now)) this.nextRoundAtMs = Math.min(this.nextRoundAtMs, this.now);
+    if (this.nextRoundAtMs > this.now && this.choice.isAwaited(peer, this.now)) this.nextRoundAtMs = this.now;
   }
 
   /** The ring is another. */
