@@ -50,6 +50,7 @@ export const MUTATIONS: readonly string[] = [
   'tombstone-dropped-at-once',
   'torn-tail-trusted',
   'ttl-restarted-per-hop',
+  'unready-copies-ignored',
 ];
 
 const SHRINK_RUNS_MAX = 1_000;

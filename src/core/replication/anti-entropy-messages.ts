@@ -6,9 +6,10 @@
  *             24 per partition: u16 partition, u8 flags, u8 zero, u32 low, u32 high of its root, u32 low, u32 high of its frontier,
  *             f64 floor
  *     LEAVES  0 u16 partition   2 u8[6] zero   8 256 x (u32 low, u32 high)
- *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32, 20 u32, 24 u32 counts of the first five lists
- *             28 f64 HLC, 36 f64 actor of the flush   44 f64 the sender's log batch that holds everything so far   52 f64 its last durable one
- *             60 u16 each: partitions that the sender owns and is not ready for; that it hands over; that wait for another round; that it did not
+ *     its end 0 u16 0xffff   2 u16 zero   4 u32 1 if busy   8 u32, 12 u32, 16 u32, 20 u32, 24 u32, 28 u32 counts of the first six lists
+ *             32 f64 HLC, 40 f64 actor of the flush   48 f64 the sender's log batch that holds everything so far   56 f64 its last durable one
+ *             64 u16 each: partitions that the sender owns and is not ready for; that it hands over; that it is not ready for and holds, but
+ *             for their newest writes; that wait for another round; that it did not
  *             compare; whose frontiers are equal and whose records are not; whose frontiers differ, so that a VECTOR of each follows
  *     LIST    0 u16 partition   2 u8 flags   3 u8 zero   4 per leaf: u16 leaf, u16 zero, u32 count, entries of 44 bytes:
  *             u32 low, u32 high of the key's hash, f64 HLC, u48 actor, f64 HLC and u48 actor of the expiry, u32 checksum,
@@ -41,7 +42,9 @@ export const FLAG_MORE = 8;
 export const FLAG_COMPARED = 16;
 /** In place of a partition in LEAVES: the end. */
 export const END = 0xffff;
-const END_FLUSH_AT = 28;
+/** Lists of partitions that an end counts; one more takes what is left. */
+const END_LISTS = 6;
+const END_FLUSH_AT = 8 + END_LISTS * 4;
 const END_BATCHES_AT = END_FLUSH_AT + FLUSH_MARK_BYTES;
 const END_HEADER_BYTES = END_BATCHES_AT + 16;
 
@@ -80,6 +83,7 @@ export interface RoundEnd {
   durableBatch: number;
   unready: ReadonlySet<number>;
   handing: ReadonlySet<number>;
+  holding: ReadonlySet<number>;
   remaining: ReadonlySet<number>;
   skipped: ReadonlySet<number>;
   doubted: ReadonlySet<number>;
@@ -88,12 +92,12 @@ export interface RoundEnd {
 
 /** What ends LEAVES. */
 export function encodeEnd(said: RoundEnd): Buffer {
-  const lists = [said.unready, said.handing, said.remaining, said.skipped, said.doubted, said.differing];
+  const lists = [said.unready, said.handing, said.holding, said.remaining, said.skipped, said.doubted, said.differing];
   const partitions = lists.flatMap((list) => [...list]);
   const end = Buffer.alloc(END_HEADER_BYTES + partitions.length * 2);
   end.writeUInt16LE(END, 0);
   end.writeUInt32LE(said.busy ? 1 : 0, 4);
-  for (let list = 0; list < 5; list++) end.writeUInt32LE(lists[list].size, 8 + list * 4);
+  for (let list = 0; list < END_LISTS; list++) end.writeUInt32LE(lists[list].size, 8 + list * 4);
   writeFlushMark(end, END_FLUSH_AT, said.flushed);
   end.writeDoubleLE(said.lastBatch, END_BATCHES_AT);
   end.writeDoubleLE(said.durableBatch, END_BATCHES_AT + 8);
@@ -106,13 +110,13 @@ export function readEnd(body: Buffer, partitions: number): RoundEnd | null {
   if (body.length < END_HEADER_BYTES || body.length % 2 !== 0) return null;
   const flushed = readFlushMark(body, END_FLUSH_AT);
   if (flushed === null) return null;
-  const lists = Array.from({ length: 6 }, () => new Set<number>());
+  const lists = Array.from({ length: END_LISTS + 1 }, () => new Set<number>());
   let list = 0;
   let left = body.readUInt32LE(8);
   for (let at = END_HEADER_BYTES; at + 2 <= body.length; at += 2) {
-    while (left === 0 && list < 5) {
+    while (left === 0 && list < END_LISTS) {
       list++;
-      left = list < 5 ? body.readUInt32LE(8 + list * 4) : Number.POSITIVE_INFINITY;
+      left = list < END_LISTS ? body.readUInt32LE(8 + list * 4) : Number.POSITIVE_INFINITY;
     }
     const partition = body.readUInt16LE(at);
     if (partition >= partitions) return null;
@@ -124,8 +128,8 @@ export function readEnd(body: Buffer, partitions: number): RoundEnd | null {
   if (!Number.isSafeInteger(lastBatch) || !Number.isSafeInteger(durableBatch)) return null;
   if (durableBatch < 0 || lastBatch < 0) return null;
   const busy = body.readUInt32LE(4) !== 0;
-  const [unready, handing, remaining, skipped, doubted, differing] = lists;
-  return { busy, flushed, lastBatch, durableBatch, unready, handing, remaining, skipped, doubted, differing };
+  const [unready, handing, holding, remaining, skipped, doubted, differing] = lists;
+  return { busy, flushed, lastBatch, durableBatch, unready, handing, holding, remaining, skipped, doubted, differing };
 }
 
 export interface ListedEntry {

@@ -386,7 +386,7 @@ export class AntiEntropy implements UnderWay {
       return;
     }
     const ringHash = said.busy ? null : round.ringHash;
-    this.ownership.readiness.note(round.peer, ringHash, said.unready, said.handing, this.now);
+    this.ownership.readiness.note(round.peer, ringHash, said, this.now);
     round.compared = true;
     round.postponed = said.remaining.size > 0;
     if (said.busy || round.postponed) round.clean = false;

@@ -232,6 +232,11 @@ export class Ownership {
     return unready;
   }
 
+  /** Those of them of which this node has a copy that was whole, and lacks the newest writes at most. */
+  heldOf(unready: ReadonlySet<number>): Set<number> {
+    return new Set([...unready].filter((partition) => this.options.standings.isWhole(partition)));
+  }
+
   /** Other owners of a partition, in order of preference. */
   otherOwners(partition: number): readonly Peer[] {
     return this.others[partition];
@@ -320,7 +325,7 @@ export class Ownership {
         const isDue = nowMs >= this.readyAtMs[partition] && isSettled && !underWay.isPulling(partition);
         const isOver = isDue && !this.awaitsOwner(partition, nowMs, floors[partition]);
         const isAlone = byTime ? isOver : this.goesOnAlone(nowMs) && !this.hasSource(partition);
-        if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition))) {
+        if (isAlone || (nowMs - this.ringChangedAtMs > CATCH_UP_MS && this.nobodyHas(partition, underWay))) {
           if (underWay.isUnheard(partition)) continue;
           this.markReady(partition);
           this.unsourced[partition] = 1;
@@ -483,8 +488,13 @@ export class Ownership {
     if (this.handing.delete(partition)) this.changes++;
   }
 
-  /** Every live member has said, since the ring changed, that it cannot be a source: a cluster that begins. */
-  private nobodyHas(partition: number): boolean {
+  /**
+   * Every live member has said, since the ring changed, that it cannot be a source: a cluster that begins. To a node that fetches the
+   * partition it makes a difference whether they hold a part like itself, or a copy that they have restarted with and will answer for.
+   */
+  private nobodyHas(partition: number, underWay: UnderWay): boolean {
+    const isHolder = this.options.standings.isWhole(partition) || this.options.mutations.has('unready-copies-ignored');
+    if (!isHolder && underWay.isPulling(partition)) return false;
     let isAnybodyThere = false;
     for (const peer of this.peers.all()) {
       if (!isReachable(peer)) continue;
@@ -492,6 +502,7 @@ export class Ownership {
       const report = this.readiness.of(peer);
       if (report?.ringHash !== this.placedHash || report.atMs < this.ringChangedAtMs) return false;
       if (this.isSource(peer, partition)) return false;
+      if (!isHolder && report.holding.has(partition)) return false;
     }
     return isAnybodyThere;
   }

@@ -1,10 +1,11 @@
 /**
- * What each member says of its partitions while they move: which it owns and is not ready for, which it gave up and still holds for
- * their new owners, and the ring that it goes by. The spine sends READY when any of that changed, and to whoever connects;
+ * What each member says of its partitions while they move: which it owns and is not ready for, and holds all the same, which it gave up
+ * and still holds for their new owners, and the ring that it goes by. The spine sends READY when any of that changed, and to whoever connects;
  * ownership.ts reads here who may be a source, and who counts beside the owners until a move is over.
  *
- *     READY  0 u32 ring hash   4 u32 version   8 u16 count of partitions not ready   10 u16 of those handed over   12 f64 HLC, 20 f64
- *            actor of the flush   28 u16 each, then, unless the ring that went before is of no account any more, its members: [id, zone, weight] each
+ *     READY  0 u32 ring hash   4 u32 version   8 u16 count of partitions not ready   10 u16 of those handed over   12 u16 of those not
+ *            ready that are held, but for their newest writes   14 f64 HLC, 22 f64 actor of the flush   30 u16 each, then, unless the ring
+ *            that went before is of no account any more, its members: [id, zone, weight] each
  *
  * Guarded: a report is taken whole or not at all, never an older one of the same start after a newer, and ends with the life that gave it.
  */
@@ -17,7 +18,7 @@ import type { Peer, Peers } from './peers.js';
 
 /** Between two reports at least: many partitions become ready at once. */
 const TELL_INTERVAL_MS = 100;
-const FLUSH_AT = 12;
+const FLUSH_AT = 14;
 const READY_HEADER_BYTES = FLUSH_AT + FLUSH_MARK_BYTES;
 /** As many as a placement takes with the most partitions that there may be. */
 const MEMBERS_MAX = 128;
@@ -29,6 +30,8 @@ export interface ReadyReport {
   version: number;
   unready: ReadonlySet<number>;
   handing: ReadonlySet<number>;
+  /** Of those not ready: no part, but all that there was when they were ready last, but for a tail that may be lost. */
+  holding: ReadonlySet<number>;
   /** Members of the ring before this one, while what they hold still counts; null afterwards. */
   before: readonly RingMember[] | null;
 }
@@ -38,15 +41,18 @@ interface HeldReport extends ReadyReport {
   readonly atMs: number;
 }
 
-export function encodeReady({ ringHash, version, unready, handing, before }: ReadyReport, flushed: FlushMark): Buffer {
-  const body = Buffer.alloc(READY_HEADER_BYTES + (unready.size + handing.size) * 2);
+export function encodeReady(report: ReadyReport, flushed: FlushMark): Buffer {
+  const { ringHash, version, unready, handing, holding, before } = report;
+  const body = Buffer.alloc(READY_HEADER_BYTES + (unready.size + handing.size + holding.size) * 2);
   body.writeUInt32LE(ringHash, 0);
   body.writeUInt32LE(version, 4);
   body.writeUInt16LE(unready.size, 8);
   body.writeUInt16LE(handing.size, 10);
+  body.writeUInt16LE(holding.size, 12);
   let at = writeFlushMark(body, FLUSH_AT, flushed);
-  for (const partition of unready) at = body.writeUInt16LE(partition, at);
-  for (const partition of handing) at = body.writeUInt16LE(partition, at);
+  for (const list of [unready, handing, holding]) {
+    for (const partition of list) at = body.writeUInt16LE(partition, at);
+  }
   if (before === null) return body;
   return Buffer.concat([body, encodeControl(before.map(({ id, zone, weight }) => [id, zone, weight]))]);
 }
@@ -57,19 +63,21 @@ export function decodeReady(body: Buffer, partitions: number): { report: ReadyRe
   const flushed = readFlushMark(body, FLUSH_AT);
   if (flushed === null) return null;
   const unreadyEnd = READY_HEADER_BYTES + body.readUInt16LE(8) * 2;
-  const end = unreadyEnd + body.readUInt16LE(10) * 2;
+  const handingEnd = unreadyEnd + body.readUInt16LE(10) * 2;
+  const end = handingEnd + body.readUInt16LE(12) * 2;
   if (body.length < end) return null;
   const before = body.length === end ? null : readMembers(body, end);
   if (body.length > end && before === null) return null;
   const unready = new Set<number>();
   const handing = new Set<number>();
+  const holding = new Set<number>();
   for (let at = READY_HEADER_BYTES; at < end; at += 2) {
     const partition = body.readUInt16LE(at);
     if (partition >= partitions) return null;
-    (at < unreadyEnd ? unready : handing).add(partition);
+    (at < unreadyEnd ? unready : at < handingEnd ? handing : holding).add(partition);
   }
-  const report = { ringHash: body.readUInt32LE(0), version: body.readUInt32LE(4), unready, handing, before };
-  return { report, flushed };
+  const ringHash = body.readUInt32LE(0);
+  return { report: { ringHash, version: body.readUInt32LE(4), unready, handing, holding, before }, flushed };
 }
 
 function readMembers(body: Buffer, start: number): RingMember[] | null {
@@ -117,13 +125,13 @@ export class Readiness {
   note(
     peer: Peer,
     ringHash: number | null,
-    unready: ReadonlySet<number>,
-    handing: ReadonlySet<number>,
+    { unready, handing, holding }: Pick<ReadyReport, 'unready' | 'handing' | 'holding'>,
     nowMs: number,
   ): void {
     const { version, before } = this.of(peer) ?? { version: 0, before: null };
     const { actor } = peer;
-    this.reports.set(peer.id, { ringHash: ringHash ?? NO_RING, version, unready, handing, before, actor, atMs: nowMs });
+    const report = { ringHash: ringHash ?? NO_RING, version, unready, handing, holding, before };
+    this.reports.set(peer.id, { ...report, actor, atMs: nowMs });
     this.heard++;
   }
 
@@ -166,7 +174,9 @@ export class Readiness {
     const { ringHash, handedPartitions: handing, membersBefore } = ownership;
     // What has been settled in a large cluster is settled before all have been told who they were.
     const before = membersBefore === null || membersBefore.length > MEMBERS_MAX ? null : membersBefore;
-    return encodeReady({ ringHash, version, unready: ownership.unreadyPartitions(), handing, before }, flushed);
+    const unready = ownership.unreadyPartitions();
+    const holding = ownership.heldOf(unready);
+    return encodeReady({ ringHash, version, unready, handing, holding, before }, flushed);
   }
 
   private send(peers: Peers, peer: Peer, body: Buffer): void {

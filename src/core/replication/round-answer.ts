@@ -109,7 +109,9 @@ export class RoundAnswer {
     const flushed = { flushedHlc, flushedActor };
     const { lastBatch, durableBatch } = this.wal;
     const unready = this.ownership.unreadyPartitions();
-    const end = { busy, flushed, lastBatch, durableBatch, unready, handing, remaining, skipped, doubted, differing };
+    const holding = this.ownership.heldOf(unready);
+    const held = { unready, handing, holding };
+    const end = { busy, flushed, lastBatch, durableBatch, ...held, remaining, skipped, doubted, differing };
     this.peers.sendFrame(peer, FRAME_LEAVES, encodeEnd(end));
     for (const vector of vectors.values()) this.peers.sendFrame(peer, FRAME_VECTOR, vector);
     return busy;

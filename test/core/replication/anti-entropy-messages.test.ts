@@ -8,6 +8,7 @@ const said: RoundEnd = {
   durableBatch: 5,
   unready: new Set([0, 3]),
   handing: new Set([15]),
+  holding: new Set([3]),
   remaining: new Set(),
   skipped: new Set([1]),
   doubted: new Set([2]),
@@ -22,8 +23,8 @@ it('refuses an end that names a partition that is none, or is cut', () => {
   const end = encodeEnd(said);
   expect(readEnd(end, 15)).toBeNull();
   expect(readEnd(end.subarray(0, -1), 16)).toBeNull();
-  expect(readEnd(end.subarray(0, 59), 16)).toBeNull();
-  for (const at of [28, 44, 52]) {
+  expect(readEnd(end.subarray(0, 63), 16)).toBeNull();
+  for (const at of [32, 48, 56]) {
     const wrong = Buffer.from(end);
     wrong.writeDoubleLE(Number.NaN, at);
     expect(readEnd(wrong, 16)).toBeNull();

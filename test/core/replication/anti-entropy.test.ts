@@ -119,7 +119,8 @@ function readyBehindFlush(taken: boolean): boolean {
   antiEntropy.tick();
   const none = new Set<number>();
   const flushed = { flushedHlc: 5, flushedActor: OTHER };
-  const lists = { unready: none, handing: none, remaining: none, skipped: none, doubted: none, differing: none };
+  const held = { unready: none, handing: none, holding: none };
+  const lists = { ...held, remaining: none, skipped: none, doubted: none, differing: none };
   antiEntropy.leaves(peer, encodeEnd({ busy: false, lastBatch: 0, durableBatch: 0, flushed, ...lists }));
   return isReady;
 }

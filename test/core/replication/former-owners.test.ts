@@ -53,7 +53,7 @@ class Change {
   }
 
   report(peer: Peer, ringHash: number, handing: ReadonlySet<number>): void {
-    this.readiness.note(peer, ringHash, NONE, handing, 0);
+    this.readiness.note(peer, ringHash, { unready: NONE, handing, holding: NONE }, 0);
   }
 
   tick(former = this.former, changed = false): void {

@@ -5,7 +5,7 @@ import { NEVER_FLUSHED } from '../../../src/core/replication/flush-mark.js';
 import { Ownership } from '../../../src/core/replication/ownership.js';
 import type { Peer, Peers } from '../../../src/core/replication/peers.js';
 import { encodeReady } from '../../../src/core/replication/readiness.js';
-import { Standings } from '../../../src/core/replication/standings.js';
+import { STANDING_WHOLE, Standings } from '../../../src/core/replication/standings.js';
 
 const PARTITIONS = 8;
 
@@ -13,6 +13,7 @@ const PARTITIONS = 8;
 class Cluster {
   readonly ring = new Ring();
   readonly ownership: Ownership;
+  readonly standings = new Standings(PARTITIONS);
   private readonly peers = new Map<string, Peer>();
   private version = 0;
 
@@ -26,7 +27,7 @@ class Cluster {
         selfId: 'a',
         partitions: PARTITIONS,
         replicas: 2,
-        standings: new Standings(PARTITIONS),
+        standings: this.standings,
         holdsAny: () => false,
         mutations: new Set(),
       },
@@ -52,7 +53,8 @@ class Cluster {
 
   /** `before`: the members of the ring that it went by before. */
   says(id: string, ringHash: number, nowMs: number, before: readonly string[] | null = null): void {
-    const report = { ringHash, version: ++this.version, unready: new Set<number>(), handing: new Set<number>() };
+    const none = new Set<number>();
+    const report = { ringHash, version: ++this.version, unready: none, handing: none, holding: none };
     const members = before?.map((member) => ({ id: member, zone: '', weight: 1 })) ?? null;
     this.ownership.readiness.arrived(this.peer(id), encodeReady({ ...report, before: members }, NEVER_FLUSHED), nowMs);
   }
@@ -199,5 +201,39 @@ describe('a source', () => {
     cluster.says('b', cluster.ring.hash(), 100);
     cluster.ownership.refresh(200, false);
     expect(isSource()).toBe(true);
+  });
+});
+
+describe('a partition that is being fetched, while everybody says that they are not ready for it', () => {
+  const ALL = new Set(Array.from({ length: PARTITIONS }, (_, partition) => partition));
+  const NONE = new Set<number>();
+
+  /** How many partitions node `a` takes for its own, two seconds after `b` said which of them it holds; `recovered`: `a` held them, too. */
+  function takenAsBegun(holding: Set<number>, isPulling: boolean, recovered = false): number {
+    const cluster = new Cluster();
+    for (const id of ['a', 'b']) cluster.place(id, 'in', 1);
+    const { ownership } = cluster;
+    if (recovered) for (const partition of ALL) cluster.standings.set(partition, STANDING_WHOLE);
+    ownership.begin(true, true, 0);
+    ownership.refresh(0, recovered);
+    cluster.alive('b');
+    // It has forgotten deletes that `a` knows nothing of, so `a` does not go on by time.
+    Object.assign(cluster.peer('b'), { saidWallMs: 1, floors: new Float64Array(PARTITIONS).fill(1) });
+    const report = { ringHash: ownership.ringHash, version: 1, unready: ALL, handing: NONE, holding, before: null };
+    ownership.readiness.arrived(cluster.peer('b'), encodeReady(report, NEVER_FLUSHED), 100);
+    const underWay = { isPulling: () => isPulling, isUnheard: () => false };
+    ownership.tick(2_000, new Float64Array(PARTITIONS), underWay);
+    return PARTITIONS - ownership.unready;
+  }
+
+  it('is that of a cluster that begins only where none of them holds it, and nothing of it is on its way', () => {
+    expect(takenAsBegun(NONE, false)).toBe(PARTITIONS);
+    expect(takenAsBegun(NONE, true)).toBe(0);
+    expect(takenAsBegun(ALL, false)).toBe(0);
+    expect(takenAsBegun(new Set([3]), false)).toBe(PARTITIONS - 1);
+  });
+
+  it('is waited for by nobody who holds it: all of them may have restarted', () => {
+    expect(takenAsBegun(ALL, false, true)).toBe(PARTITIONS);
   });
 });

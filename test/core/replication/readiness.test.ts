@@ -7,6 +7,7 @@ const REPORT: ReadyReport = {
   version: 3,
   unready: new Set([1, 15]),
   handing: new Set([4]),
+  holding: new Set([15]),
   before: [{ id: 'a', zone: 'z', weight: 2.5 }],
 };
 const FLUSHED = { flushedHlc: 2 ** 52, flushedActor: 2 ** 47 };
