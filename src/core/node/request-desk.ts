@@ -268,7 +268,8 @@ export class RequestDesk {
     // Who owned it until the ring changed knows, too, until all of it is given away: then its floor is gone.
     const floor = found || this.store.isLossy(partition) ? 0 : this.floors.floor[partition];
     const { flushedHlc, flushedActor } = this.store;
-    const answer = { version, type, floor, covers, flushed: { flushedHlc, flushedActor } };
+    const isTorn = this.ownership.mayLackTail(partition);
+    const answer = { version, type, floor, covers, isTorn, flushed: { flushedHlc, flushedActor } };
     this.peers.sendFrame(peer, FRAME_RESPONSE, encodeVersionResponse(said, answer, record, offset));
   }
 

@@ -62,8 +62,10 @@ export interface Leg {
 
 export interface Vote {
   definite: boolean;
-  /** It has none and is catching up: it may lack what it, or whom it takes the place of, has acknowledged. */
+  /** It is catching up, and has none or one that may be old: it may lack what it, or whom it takes the place of, has acknowledged. */
   isBehind: boolean;
+  /** It may have lost what it has acknowledged: no former owner makes up for that, as it may be one itself. */
+  isTorn: boolean;
   version: Version;
   type: number;
   /** The owner's floor of the partition, if it has nothing of the key: older versions were deleted. Otherwise 0. */
@@ -75,6 +77,9 @@ export interface Vote {
   adopted: boolean;
   covers: Cover;
 }
+
+/** What an answer is worth. */
+type Standing = Pick<Vote, 'definite' | 'isBehind' | 'isTorn'>;
 
 /** This node's record of a key. */
 export interface Held {
@@ -90,19 +95,15 @@ export interface Tally {
   answers: number;
   /** Asked, and not answered yet. */
   open: number;
-  /** Answers that count for nothing: of who is catching up. */
+  /** Answers that count for nothing: of who is catching up, or may have lost its tail. */
   behind: number;
 }
 
 /**
  * Counts the answers, and this node's own where it counts. While a partition moves former owners are asked, too: an owner that catches
- * up knows what it has acknowledged since, and they know what went before.
+ * up knows what it has acknowledged since, and they know what went before. One that may have lost its tail knows neither.
  */
-export function tally(
-  asked: Gathering['asked'],
-  own: Pick<Vote, 'definite' | 'isBehind'> | null,
-  isMoving: boolean,
-): Tally {
+export function tally(asked: Gathering['asked'], own: Standing | null, isMoving: boolean): Tally {
   const sum: Tally = { votes: 0, answers: 0, open: 0, behind: 0 };
   if (own !== null) count(sum, own, isMoving);
   for (const { vote } of asked.values()) {
@@ -112,8 +113,8 @@ export function tally(
   return sum;
 }
 
-function count(sum: Tally, { definite, isBehind }: Pick<Vote, 'definite' | 'isBehind'>, isMoving: boolean): void {
-  if (isBehind && !isMoving) {
+function count(sum: Tally, { definite, isBehind, isTorn }: Standing, isMoving: boolean): void {
+  if (isTorn || (isBehind && !isMoving)) {
     sum.behind++;
     return;
   }

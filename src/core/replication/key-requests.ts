@@ -5,7 +5,8 @@
  *
  * Body of a request (READ, VERSION, WANT):  0 version held by the asker   40 its flush   56 for a session u16 length and what it has
  *                                           seen; then the key
- * Body of an answer (READ, VERSION):        0 version held there   40 u8 type (0: none)   41 u8 cover   42 u8[6] zero   48 f64 floor
+ * Body of an answer (READ, VERSION):        0 version held there   40 u8 type (0: none)   41 u8 cover   42 u8 1 if it may lack its tail
+ *                                           43 u8[5] zero   48 f64 floor
  *                                           56 its flush   72 the record where it is newer
  * Version: f64 HLC, f64 actor, f64 HLC and f64 actor of the expiry, u32 checksum, u8 1 if it is of a merge type, u8[3] zero
  */
@@ -80,6 +81,8 @@ export interface VersionAnswer {
   flushed: FlushMark;
   /** Whether it has seen what the session that asks has. */
   covers: Cover;
+  /** Whether the copy there may have lost its newest writes: what is said of the key, or that there is none, counts for nothing. */
+  isTorn: boolean;
 }
 
 /** `record`, at `offset`: where it is newer than what the asker has. */
@@ -94,6 +97,7 @@ export function encodeVersionResponse(
   writeVersion(bytes, ANSWER_AT, answer.version);
   bytes[ANSWER_AT + 40] = answer.type;
   bytes[ANSWER_AT + 41] = answer.covers;
+  bytes[ANSWER_AT + 42] = answer.isTorn ? 1 : 0;
   bytes.writeDoubleLE(answer.floor, ANSWER_AT + 48);
   writeFlushMark(bytes, ANSWER_AT + 56, answer.flushed);
   if (record !== null) record.copy(bytes, ANSWER_AT + ANSWER_BYTES, offset, offset + length);
@@ -113,7 +117,8 @@ export function readVersionResponse(body: Buffer): VersionRead | null {
   const covers = body[ANSWER_AT + 41];
   if (covers > COVERS_ALL) return null;
   const type = body[ANSWER_AT + 40];
-  return { version, type, floor, flushed, covers: covers as Cover, recordStart: ANSWER_AT + ANSWER_BYTES };
+  const isTorn = body[ANSWER_AT + 42] === 1;
+  return { version, type, floor, flushed, covers: covers as Cover, isTorn, recordStart: ANSWER_AT + ANSWER_BYTES };
 }
 
 function writeVersion(bytes: Buffer, at: number, version: Version): void {

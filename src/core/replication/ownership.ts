@@ -222,13 +222,14 @@ export class Ownership {
     return this.former.isUnaware;
   }
 
-  /** Partitions that this node owns and is not ready for, and those that it hands over a part of: comparing with it proves nothing. */
+  /** Partitions that this node owns and is not ready for, and those that it hands over and has not all of: comparing with it proves little. */
   unreadyPartitions(): Set<number> {
     const unready = new Set<number>();
     for (let partition = 0; this.notReady > 0 && partition < this.options.partitions; partition++) {
       if (this.place[partition] >= 0 && this.ready[partition] === 0) unready.add(partition);
     }
-    for (const partition of this.handing) if (!this.options.standings.isWhole(partition)) unready.add(partition);
+    for (const partition of this.handing)
+      if (this.options.standings.of(partition) !== STANDING_WHOLE) unready.add(partition);
     return unready;
   }
 
@@ -272,9 +273,20 @@ export class Ownership {
     return this.place[partition] >= 0 && this.ready[partition] === 0 && this.options.standings.isTorn(partition);
   }
 
-  /** The same, or that it is a part: a record that is here may be older than one that was acknowledged with this node's help. */
+  /** The same of what is here of any partition, also of one that this node does not own any more. */
+  mayLackTail(partition: number): boolean {
+    return this.options.standings.isTorn(partition);
+  }
+
+  /**
+   * Whether what is here, of a partition that this node owns or hands over, may lack its tail or is a part: a record that is here may be older
+   * than one that was acknowledged with this node's help.
+   */
   isPartial(partition: number): boolean {
-    if (this.place[partition] < 0 || this.ready[partition] === 1) return false;
+    if (this.place[partition] < 0) {
+      return this.handing.has(partition) && this.options.standings.of(partition) !== STANDING_WHOLE;
+    }
+    if (this.ready[partition] === 1) return false;
     return this.fetching[partition] === 1 || this.options.standings.isTorn(partition);
   }
 
@@ -456,14 +468,36 @@ export class Ownership {
     this.readyAtMs[partition] = isWhole ? nowMs + CATCH_UP_MS : Number.POSITIVE_INFINITY;
   }
 
-  /** Whether comparing with this peer tells what a partition holds: a ready owner, or one that was and hands it over. */
+  /**
+   * Whether comparing with this peer tells what a partition holds: a ready owner, or one that was and hands it over. What is handed over and
+   * may lack its tail is one source among others to an owner that looks for its own, and to who fetches only where there is nothing better.
+   */
   isSource(peer: Peer, partition: number): boolean {
     const report = this.readiness.of(peer);
     if (report === undefined) return false;
-    if (report.handing.has(partition)) return !report.unready.has(partition);
+    if (report.handing.has(partition)) {
+      if (!report.unready.has(partition)) return true;
+      return report.holding.has(partition) && (this.isTorn(partition) || !this.hasBetter(partition));
+    }
     // By another ring it may own none of it yet.
     const isOfRing = report.ringHash === this.placedHash && report.atMs >= this.reportsSinceMs;
     return isOfRing && this.others[partition].includes(peer) && !report.unready.has(partition);
+  }
+
+  /** Whether somebody who can be reached has more than a torn copy that is handed over: an owner will answer for it, or another hands over all. */
+  private hasBetter(partition: number): boolean {
+    for (const peer of this.peers.all()) {
+      const report = isReachable(peer) ? this.readiness.of(peer) : undefined;
+      if (report === undefined) continue;
+      const isUnready = report.unready.has(partition);
+      if (report.handing.has(partition)) {
+        if (!isUnready) return true;
+        continue;
+      }
+      if (!this.others[partition].includes(peer) || report.ringHash !== this.placedHash) continue;
+      if (!isUnready || report.holding.has(partition)) return true;
+    }
+    return false;
   }
 
   /** Whether a peer may say what has been deleted of a partition: it owns it, ready or not, or it did and hands it over. */

@@ -6,7 +6,7 @@
  * Enough (after riak_kv_get_core): R definite votes; or all reachable owners have answered and at least R of them did.
  * An owner that evicted from the partition and has no record says "unknown": an answer, not a vote. One that is catching up and has
  * none, or has one and may have lost a newer, says that: not even an answer, unless the partition moves and its former owners are
- * asked, too. A read whose ring or former owners change while it waits begins anew: what was enough before may not be.
+ * asked, too; one that may have lost its tail is none then either. A read whose ring or former owners change while it waits begins anew: what was enough before may not be.
  * Guarded: the reply comes once; owners found behind are repaired in the background, after it.
  */
 
@@ -143,11 +143,11 @@ export class QuorumReads {
     if (gathering === undefined || leg === undefined || leg.vote !== null) return;
     peer.answers.answered(this.nowMs - leg.sentAtMs, this.nowMs);
     peer.pending.leave(0);
-    const { version, type, floor, flushed, covers } = answer;
+    const { version, type, floor, flushed, covers, isTorn } = answer;
     const isBehind = status === STATUS_BEHIND;
     const definite = status !== STATUS_UNKNOWN && !isBehind;
     const newer = status === STATUS_NEWER;
-    leg.vote = { definite, isBehind, version, type, covers, absentBelow: floor, flushed, newer, adopted };
+    leg.vote = { definite, isBehind, isTorn, version, type, covers, absentBelow: floor, flushed, newer, adopted };
     this.conclude(host, gathering);
   }
 
@@ -470,7 +470,8 @@ export class QuorumReads {
     // At level one another's vote is asked for: this node's own record may be an old one.
     const counts = this.ownership.owns(partition) && !atOne;
     const definite = found || this.isDefinite(partition);
-    const own = counts ? { definite, isBehind: this.isBehind(partition, found) } : null;
+    const isTorn = this.ownership.mayLackTail(partition);
+    const own = counts ? { definite, isBehind: this.isBehind(partition, found), isTorn } : null;
     const sum = tally(asked, own, formers.length > 0 && !atOne);
     if (atOne) sum.answers += sum.behind;
     return sum;
@@ -498,9 +499,10 @@ export class QuorumReads {
     return this.ownership.owns(partition) && this.ownership.isReady(partition) && !this.store.isLossy(partition);
   }
 
-  /** Whether this node owns a partition and may lack what it should have of a key. `found`: it has a record, of before or after that. */
+  /** Whether this node owns a partition, or did, and may lack what it should have of a key. `found`: it has a record, of before or after that. */
   isBehind(partition: number, found: boolean): boolean {
     if (found) return this.ownership.isPartial(partition);
+    if (this.ownership.mayLackTail(partition)) return true;
     return this.ownership.owns(partition) && !this.ownership.isReady(partition);
   }
 

@@ -75,6 +75,7 @@ describe('the answer', () => {
     floor: 41,
     flushed: FLUSHED,
     covers: COVERS_DOTS,
+    isTorn: true,
   } as const;
   const head = { id: 3, status: STATUS_NEWER, hlc: 99 };
 

@@ -4,8 +4,13 @@ import { Ring } from '../../../src/core/partitions/ring.js';
 import { NEVER_FLUSHED } from '../../../src/core/replication/flush-mark.js';
 import { Ownership } from '../../../src/core/replication/ownership.js';
 import type { Peer, Peers } from '../../../src/core/replication/peers.js';
-import { encodeReady } from '../../../src/core/replication/readiness.js';
-import { STANDING_WHOLE, Standings } from '../../../src/core/replication/standings.js';
+import { encodeReady, type ReadyReport } from '../../../src/core/replication/readiness.js';
+import {
+  STANDING_FETCHING,
+  STANDING_TORN,
+  STANDING_WHOLE,
+  Standings,
+} from '../../../src/core/replication/standings.js';
 
 const PARTITIONS = 8;
 
@@ -17,7 +22,7 @@ class Cluster {
   private readonly peers = new Map<string, Peer>();
   private version = 0;
 
-  constructor() {
+  constructor(holdsAny: () => boolean = () => false) {
     const peers = { all: () => [...this.peers.values()], get: (id: string) => this.peers.get(id), ensure: this.peer };
     this.ownership = new Ownership(
       this.ring,
@@ -28,7 +33,7 @@ class Cluster {
         partitions: PARTITIONS,
         replicas: 2,
         standings: this.standings,
-        holdsAny: () => false,
+        holdsAny,
         mutations: new Set(),
       },
     );
@@ -235,5 +240,51 @@ describe('a partition that is being fetched, while everybody says that they are 
 
   it('is waited for by nobody who holds it: all of them may have restarted', () => {
     expect(takenAsBegun(ALL, false, true)).toBe(PARTITIONS);
+  });
+});
+
+describe('a copy that may lack its tail, and is handed over', () => {
+  const SHARED = 0;
+
+  it('is not whole for whoever asks: it is reported so, and no answer from it is a vote', () => {
+    for (const standing of [STANDING_WHOLE, STANDING_TORN, STANDING_FETCHING]) {
+      const cluster = new Cluster(() => true);
+      for (const id of ['b', 'c']) cluster.place(id, 'in', 1);
+      cluster.standings.set(SHARED, standing);
+      const { ownership } = cluster;
+      ownership.begin(true, true, 0);
+      ownership.refresh(0, true);
+      expect(ownership.handedPartitions.has(SHARED)).toBe(true);
+      const unready = ownership.unreadyPartitions();
+      expect(unready.has(SHARED)).toBe(standing !== STANDING_WHOLE);
+      expect(ownership.heldOf(unready).has(SHARED)).toBe(standing === STANDING_TORN);
+      expect(ownership.isPartial(SHARED)).toBe(standing !== STANDING_WHOLE);
+      expect(ownership.mayLackTail(SHARED)).toBe(standing === STANDING_TORN);
+    }
+  });
+
+  it('is a source to who fetches only where there is nothing better, and always to an owner that looks for its own tail', () => {
+    const NONE = new Set<number>();
+    const one = new Set([SHARED]);
+    /** Whether `a` takes `d`, which hands over a torn copy, for a source, while `b`, the other owner, is as said. */
+    const isSource = (b: { unready: Set<number>; holding: Set<number> }, standing = STANDING_FETCHING): boolean => {
+      const cluster = new Cluster();
+      for (const id of ['a', 'b']) cluster.place(id, 'in', 1);
+      cluster.standings.set(SHARED, standing);
+      const { ownership } = cluster;
+      ownership.begin(true, true, 0);
+      ownership.refresh(0, true);
+      cluster.alive('b', 'd');
+      const said = { ringHash: ownership.ringHash, version: 1, before: null };
+      const arrived = (id: string, report: Pick<ReadyReport, 'unready' | 'handing' | 'holding'>): unknown =>
+        ownership.readiness.arrived(cluster.peer(id), encodeReady({ ...said, ...report }, NEVER_FLUSHED), 100);
+      arrived('b', { ...b, handing: NONE });
+      arrived('d', { unready: one, handing: one, holding: one });
+      return ownership.isSource(cluster.peer('d'), SHARED);
+    };
+    expect(isSource({ unready: one, holding: NONE })).toBe(true);
+    expect(isSource({ unready: NONE, holding: NONE })).toBe(false);
+    expect(isSource({ unready: one, holding: one })).toBe(false);
+    expect(isSource({ unready: NONE, holding: NONE }, STANDING_TORN)).toBe(true);
   });
 });

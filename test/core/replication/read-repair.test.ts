@@ -17,7 +17,7 @@ function holdsBack(mine: Version, flushed: FlushMark, known: FlushMark = NEVER_F
   const store = known as unknown as Store;
   const repair = new ReadRepair(store, {} as unknown as Replicator, {} as unknown as FloorDesk, floors);
   const said = { version: NO_VERSION, type: 0, absentBelow: 0, covers: 0 } as const;
-  const vote: Vote = { ...said, flushed, definite: true, isBehind: false, newer: false, adopted: false };
+  const vote: Vote = { ...said, flushed, definite: true, isBehind: false, isTorn: false, newer: false, adopted: false };
   const asked = new Map([[new Peer('other', 1, new HintRoom(1), 1), { sentAtMs: 0, vote }]]);
   return repair.isBehind({ partition: 0, asked } as unknown as Gathering, mine);
 }

@@ -26,7 +26,14 @@ import type { Store } from '../../../src/core/store/store.js';
 const PARTITION = 0;
 const host = {} as CommandHost;
 const get = { name: 'get', flags: READ, firstKey: 1 } as Command;
-const ANSWER: VersionAnswer = { version: NO_VERSION, type: 0, floor: 0, flushed: NEVER_FLUSHED, covers: 0 };
+const ANSWER: VersionAnswer = {
+  version: NO_VERSION,
+  type: 0,
+  floor: 0,
+  flushed: NEVER_FLUSHED,
+  covers: 0,
+  isTorn: false,
+};
 
 /** A node that owns the partition, and what it reads: `owners` and `formers` are the others, as it knows them at the moment. */
 class Reader {
@@ -47,12 +54,14 @@ class Reader {
     private readonly found: boolean,
     private readonly isReady = true,
     private readonly isPartial = false,
+    private readonly isTorn = false,
   ) {
     const ownership = {
       ringHash: 1,
       owns: () => true,
       isReady: () => this.isReady,
       isPartial: () => !this.isReady && this.isPartial,
+      mayLackTail: () => this.isTorn,
       ownerCount: () => this.owners.length + 1,
       otherOwners: () => this.owners.map((name) => this.peer(name)),
       formers: () => this.formers,
@@ -105,8 +114,8 @@ class Reader {
     this.reads.begin(host, PARTITION, get, Args.of('GET', 'k'), caller as unknown as Caller, null);
   }
 
-  answer(name: string, status: number, id = this.asked.get(name) ?? 0): void {
-    this.reads.answered(host, this.peer(name), id, status, ANSWER, false);
+  answer(name: string, status: number, id = this.asked.get(name) ?? 0, isTorn = false): void {
+    this.reads.answered(host, this.peer(name), id, status, { ...ANSWER, isTorn }, false);
   }
 
   tick(): void {
@@ -205,6 +214,26 @@ describe('a read at quorum', () => {
     }
   });
 
+  it('while it moves, counts no owner, old or new, that may have lost its tail: what was acknowledged may lie with the last one asked', () => {
+    // B, C and D owned it, and B and D have acknowledged a write; B lost it, and this node takes the place of D.
+    const newcomer = new Reader(false, false, true);
+    newcomer.goBy(['B', 'C'], ['D']);
+    newcomer.read();
+    newcomer.answer('B', STATUS_BEHIND, newcomer.asked.get('B'), true);
+    newcomer.answer('C', STATUS_OLDER);
+    expect(newcomer.text).toBe('');
+    newcomer.answer('D', STATUS_OLDER);
+    expect(newcomer.text).toBe('+OK');
+
+    const torn = new Reader(true, false, true, true);
+    torn.goBy(['B', 'C'], ['D']);
+    torn.read();
+    for (const name of ['B', 'C']) torn.answer(name, STATUS_OLDER);
+    expect(torn.text).toBe('');
+    torn.answer('D', STATUS_OLDER);
+    expect(torn.text).toBe('+OK');
+  });
+
   it('asks one that is catching up last: where it has nothing it gives no vote', () => {
     for (const name of ['B', 'C', 'D']) {
       const reader = new Reader(true);
@@ -250,7 +279,7 @@ describe('a read at quorum', () => {
 
 describe('the tally of a read', () => {
   const said = { version: NO_VERSION, type: 0, absentBelow: 0, flushed: NEVER_FLUSHED, covers: 0 } as const;
-  const vote = { ...said, newer: false, adopted: false };
+  const vote = { ...said, isTorn: false, newer: false, adopted: false };
   const legs = (...votes: [definite: boolean, isBehind: boolean][]) =>
     new Map(
       votes.map(([definite, isBehind], at) => [
@@ -262,8 +291,21 @@ describe('the tally of a read', () => {
   it('tells votes from answers, and answers from those that are none', () => {
     const asked = legs([true, false], [false, false], [false, true]);
     expect(tally(asked, null, false)).toEqual({ votes: 1, answers: 2, open: 0, behind: 1 });
-    expect(tally(asked, { definite: false, isBehind: true }, false)).toMatchObject({ votes: 1, answers: 2, behind: 2 });
+    const own = { definite: false, isBehind: true, isTorn: false };
+    expect(tally(asked, own, false)).toMatchObject({ votes: 1, answers: 2, behind: 2 });
     // Former owners are among those asked: whoever owns it now knows what it has acknowledged since.
-    expect(tally(asked, { definite: true, isBehind: false }, true)).toMatchObject({ votes: 4, answers: 4, behind: 0 });
+    const ready = { definite: true, isBehind: false, isTorn: false };
+    expect(tally(asked, ready, true)).toMatchObject({ votes: 4, answers: 4, behind: 0 });
+  });
+
+  it('has no vote of a copy that may lack its tail, moving or not, whatever it says and whoever has it', () => {
+    for (const isMoving of [false, true]) {
+      for (const isBehind of [false, true]) {
+        const asked = legs([true, isBehind]);
+        for (const leg of asked.values()) Object.assign(leg.vote, { isTorn: true });
+        const own = { definite: true, isBehind, isTorn: true };
+        expect(tally(asked, own, isMoving)).toEqual({ votes: 0, answers: 0, open: 0, behind: 2 });
+      }
+    }
   });
 });
