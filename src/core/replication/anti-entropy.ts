@@ -59,6 +59,8 @@ import type { Vector } from './vector.js';
 const ROUND_MS = 5000;
 /** How often what was newest is called settled: so that takes between one and two of these. */
 const MARK_MS = SETTLE_MS;
+/** What a live owner wrote is asked of others, too, when it has not come from itself within this time, or three rounds with everybody. */
+const WRITER_PATIENCE_MS = 5_000;
 /** Gaps in what was seen of a live peer that one mark has filled, partitions. */
 const GAPS_PER_MARK = 64;
 
@@ -111,6 +113,8 @@ export class AntiEntropy implements UnderWay {
   private readonly choice: RoundChoice;
   /** By peer: for each partition the owning of ours in which both lives have been found to hold the same. */
   private readonly compared = new Map<string, Uint32Array>();
+  /** By partition: since when this node waits for live owners to bring what they wrote. */
+  private readonly waitingSinceMs = new Map<number, number>();
   readonly stats = { rounds: 0, equalRounds: 0, differingPartitions: 0, vectors: 0, gaps: 0, malformed: 0 };
 
   constructor(
@@ -519,6 +523,7 @@ export class AntiEntropy implements UnderWay {
     let lacked = 0;
     let recent = false;
     let walk = false;
+    let waits = false;
     for (let index = 0; index < vector.count; index++) {
       const limit = syncing ? Number.POSITIVE_INFINITY : vector.settledOf(index, this.quietHlc);
       const dots = mine.lackedOf(vector, index, limit);
@@ -527,7 +532,10 @@ export class AntiEntropy implements UnderWay {
       const actor = vector.actors[index];
       if (actor === peer.actor) recent = true;
       else if (syncing || !this.remembersItself(actor, partition)) walk = true;
+      else waits = true;
     }
+    if (waits && this.hasWaited(partition)) walk = true;
+    if (walk || !waits) this.waitingSinceMs.delete(partition);
     // What is newly owned is walked through whatever vectors say (fetches.ts).
     if (this.fetches.isFetching(partition) && !this.fetches.isWalked(partition)) walk ||= recent;
     if (recent || walk) this.catchUp.want(peer, partition, !walk, this.isHeardSource(peer, partition));
@@ -537,6 +545,15 @@ export class AntiEntropy implements UnderWay {
   /** What is stamped at or below has settled, unless it comes late: an actor that has stamped nothing since is not writing now. */
   private get quietHlc(): number {
     return hlcFromMs(this.wall - 2 * MARK_MS);
+  }
+
+  /** Whether this node has waited in vain for live owners to bring what they wrote: they may not reach it, while others reach both. */
+  private hasWaited(partition: number): boolean {
+    const sinceMs = this.waitingSinceMs.get(partition);
+    if (sinceMs === undefined) this.waitingSinceMs.set(partition, this.now);
+    // Time for some rounds with each of them.
+    const patienceMs = Math.max(WRITER_PATIENCE_MS, 3 * this.options.intervalMs * this.peers.all().length);
+    return sinceMs !== undefined && this.now - sinceMs > patienceMs;
   }
 
   /** Whether an actor is another live owner: a round with it finds its own writes faster than a walk here. */
