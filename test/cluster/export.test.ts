@@ -80,7 +80,7 @@ describe('hearsay export', () => {
     const path = join(place, 'stopped.jsonl');
     const verb = run(['export', '--port', String(port), '--output', path]);
     await until('the file is begun', 20_000, () => existsSync(`${path}.part`));
-    expect(await verb.kill('SIGINT')).toBe(1);
+    expect(await verb.kill('SIGINT')).toBe(3);
     expect(verb.lines.join('\n')).toContain('stopped');
     silent.close();
     const refused = run(['export', '--port', String(port), '--output', path]);
