@@ -1,6 +1,7 @@
 /**
  * What every verb ends with, one meaning each. Verbs return these; main.ts puts `exitCodes` behind each verb's help.
- * Guarded: scripts can tell what was found unwell or unfinished (3) from what could not be found out (1).
+ * Guarded: scripts can tell what was found unwell or unfinished (3) from what could not be found out (1), and what
+ * the system refused from a mistake of ours, which is thrown on.
  */
 export const DONE = 0;
 /** It could not be done, or was refused; a check that was run on purpose did not hold. */

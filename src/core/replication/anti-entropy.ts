@@ -534,7 +534,7 @@ export class AntiEntropy implements UnderWay {
       else if (syncing || !this.remembersItself(actor, partition)) walk = true;
       else waits = true;
     }
-    if (waits && this.hasWaited(partition)) walk = true;
+    if (waits && this.noteWaiting(partition)) walk = true;
     if (walk || !waits) this.waitingSinceMs.delete(partition);
     // What is newly owned is walked through whatever vectors say (fetches.ts).
     if (this.fetches.isFetching(partition) && !this.fetches.isWalked(partition)) walk ||= recent;
@@ -547,8 +547,11 @@ export class AntiEntropy implements UnderWay {
     return hlcFromMs(this.wall - 2 * MARK_MS);
   }
 
-  /** Whether this node has waited in vain for live owners to bring what they wrote: they may not reach it, while others reach both. */
-  private hasWaited(partition: number): boolean {
+  /**
+   * Notes that live owners are waited for to bring what they wrote; true once that was in vain for long enough: they may not reach this node,
+   * while others reach both.
+   */
+  private noteWaiting(partition: number): boolean {
     const sinceMs = this.waitingSinceMs.get(partition);
     if (sinceMs === undefined) this.waitingSinceMs.set(partition, this.now);
     // Time for some rounds with each of them.
