@@ -44,6 +44,11 @@ test('a flood of writes at level all, while the other nodes stand still, is BUSY
   expect(Number(after.rss_bytes) - Number(before.rss_bytes)).toBeLessThan(64 * MIB);
   await until('nothing waits any more', 20_000, async () => (await statusOf(port)).pending === 0);
 
+  // Level all refuses at once while anybody is suspected, as those that stood still may be.
+  for (const node of cluster.nodes) {
+    await until('all reach each other', 20_000, async () => (await statusOf(node.port)).members_alive === 3);
+  }
+
   // The client waits for its turn instead of failing.
   const client = createClient({ servers: cluster.servers, consistency: 'all', requestTimeout: '20s' });
   const keys = Array.from({ length: 1500 }, (_, at) => `again:${at}`);
