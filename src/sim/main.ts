@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { describe } from './checkers.js';
 import { hearsayFactories } from './hearsay.js';
 import { type RunResult, runPlan } from './run.js';
-import { drawPlan, type Plan } from './schedule.js';
+import { completePlan, drawPlan, type Plan } from './schedule.js';
 import { shrinkPlan } from './shrink.js';
 
 export const USAGE = `simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--shrink] [--plan FILE] [--replay FILE] [--key KEY] [--log LINES]
@@ -138,7 +138,8 @@ function checkPlace(file: string, problems: string[]): void {
 function planIn(file: string, problems: string[]): Plan | null {
   try {
     const plan = JSON.parse(readFileSync(file, 'utf8')) as Partial<Plan> | null;
-    if (typeof plan?.seed === 'number' && Array.isArray(plan.steps) && Array.isArray(plan.clients)) return plan as Plan;
+    if (typeof plan?.seed === 'number' && Array.isArray(plan.steps) && Array.isArray(plan.clients))
+      return completePlan({ ...plan, seed: plan.seed, steps: plan.steps, clients: plan.clients });
     problems.push(`--replay: ${file} holds no plan`);
   } catch (error) {
     problems.push(`--replay: ${file} can not be read: ${(error as Error).message}`);

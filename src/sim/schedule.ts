@@ -7,6 +7,7 @@
 import { Random } from '../core/base/random.js';
 import type { ClockPlan } from './clock.js';
 import { drawCounts } from './counters.js';
+import { FAMILIES } from './families.js';
 import { CALM_NETWORK, type NetworkOptions } from './network.js';
 import { drawCommands } from './workload.js';
 
@@ -58,6 +59,8 @@ export interface PlanLimits {
   nodesMin: number;
   nodesMax: number;
   lengthMs: number;
+  /** Names of the families (families.ts) that are drawn beside what is drawn here. Default: all. */
+  families?: readonly string[];
 }
 
 export const PLAN_LIMITS: PlanLimits = { nodesMin: 3, nodesMax: 5, lengthMs: 8_000 };
@@ -83,8 +86,7 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     ...drawCommands(new Random(seed, 0x5ced0002), clients, limits.lengthMs),
     ...drawCounts(new Random(seed, 0x5ced0021), clients, limits.lengthMs),
   ];
-  steps.sort((left, right) => left.atMs - right.atMs);
-  return {
+  const plan: Plan = {
     seed,
     nodes,
     replicas: REPLICAS,
@@ -99,6 +101,16 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     clients,
     steps,
   };
+  for (const family of FAMILIES) {
+    if (limits.families?.includes(family.name) ?? true) family.draw(plan, new Random(seed, family.stream));
+  }
+  plan.steps.sort((left, right) => left.atMs - right.atMs);
+  return plan;
+}
+
+/** A plan from a file, which may be older than some of its fields: what it lacks is what leaves the run as it was. */
+export function completePlan(plan: Partial<Plan> & Pick<Plan, 'seed' | 'steps' | 'clients'>): Plan {
+  return { ...drawPlan(plan.seed, { ...PLAN_LIMITS, families: [] }), ...plan };
 }
 
 /** Drawn apart from the rest, so that a seed has the same faults with and without a secret. */

@@ -1,8 +1,13 @@
-/** Seeds that found a bug, each with what it was: it does not come back. */
+/** Seeds that found a bug, with the families of their day, and shrunk plans that did: none of it comes back. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { hearsayFactories } from '../../src/sim/hearsay.js';
 import { runPlan } from '../../src/sim/run.js';
-import { drawPlan } from '../../src/sim/schedule.js';
+import { completePlan, drawPlan, PLAN_LIMITS, type Plan } from '../../src/sim/schedule.js';
+
+/** Each `{ found, plan }`: what it was, and what `simulate --shrink --plan` wrote. */
+const PLANS = fileURLToPath(new URL('../fixtures/plans/', import.meta.url));
 
 it.each([
   [1, 'a start forgot what had expired before it knew who might lack it, and an older value came back'],
@@ -24,6 +29,15 @@ it.each([
   [1227, 'MSET answered that nothing had changed when some of its keys had been written'],
   [1854, 'MSET answered with the refusal of one key when another, whose outcome was open, had been written'],
 ])('seed %i: %s', (seed) => {
-  const result = runPlan(hearsayFactories(), drawPlan(seed));
+  const result = runPlan(hearsayFactories(), drawPlan(seed, { ...PLAN_LIMITS, families: [] }));
   expect(result.violations).toEqual([]);
 });
+
+it.each(plansThatFound())('plan $name: $found', ({ plan }) => {
+  expect(runPlan(hearsayFactories(), completePlan(plan)).violations).toEqual([]);
+});
+
+function plansThatFound(): { name: string; found: string; plan: Plan }[] {
+  const names = readdirSync(PLANS).filter((name) => name.endsWith('.json'));
+  return names.map((name) => ({ name, ...JSON.parse(readFileSync(PLANS + name, 'utf8')) }));
+}

@@ -1,0 +1,18 @@
+/**
+ * The families of what a plan holds that were added to the first draw (schedule.ts), in the order of their coming. Each draws from a
+ * generator of its own and only adds: so a seed keeps what it had when a family comes along, and a seed that once found a bug is played
+ * again by naming the families there were (`PlanLimits.families`). schedule.ts draws them, main.ts completes plans from files.
+ * Guarded: no family looks at or changes another's steps; a plan without a family's fields is completed with what leaves the run as it was.
+ */
+import type { Random } from '../core/base/random.js';
+import type { Plan } from './schedule.js';
+
+export interface Family {
+  readonly name: string;
+  /** Second word of its generator's seed: different for every family. */
+  readonly stream: number;
+  /** Adds its fields and steps; steps are put in order afterwards. */
+  draw(plan: Plan, random: Random): void;
+}
+
+export const FAMILIES: readonly Family[] = [];
