@@ -614,7 +614,10 @@ export class HearsayNode implements Machine {
 
   /** At the end of a turn: a batch that the disk does not take. After a while who waits for it is let go, outcome unknown. */
   private watchLog(): void {
-    const stuck = this.wal.refusal !== null && this.wal.writtenBatch < this.wal.lastBatch;
+    const { refusal, writtenBatch, releasedBatch, lastBatch } = this.wal;
+    // What a failed log has written and not made durable stays so: who waits for that waits for ever.
+    const taken = refusal === 'DISKFAILED' ? releasedBatch : writtenBatch;
+    const stuck = refusal !== null && taken < lastBatch;
     if (!stuck) this.stuckSinceMs = Number.POSITIVE_INFINITY;
     else if (this.stuckSinceMs === Number.POSITIVE_INFINITY) this.stuckSinceMs = this.monotonicMs;
     else if (this.monotonicMs - this.stuckSinceMs > this.config.operationTimeoutMs) this.sessions.closeHeld();

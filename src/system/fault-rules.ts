@@ -51,7 +51,7 @@ export class FaultRules {
     const [kindWord, peer, wayWord, valueWord, carrierWord] = words;
     if (words.length < 4 || words.length > 5)
       throw wrong(
-        'say LIST, CLEAR [PEER], STALL ms, CLOCK ms, LOSE key, or DROP|DELAY|DUP|REORDER PEER|* IN|OUT|BOTH VALUE [DATAGRAMS|STREAMS]',
+        'say LIST, CLEAR [PEER], STALL ms, CLOCK ms, LOSE key, DISK FULL|EIO|SLOW ms|CLEAR [ON calls], or DROP|DELAY|DUP|REORDER PEER|* IN|OUT|BOTH VALUE [DATAGRAMS|STREAMS]',
       );
     const kind = oneOf(kindWord, ['DROP', 'DELAY', 'DUP', 'REORDER'] as const);
     const way = oneOf(wayWord, ['IN', 'OUT', 'BOTH'] as const);
@@ -123,13 +123,13 @@ function peerName(word: string): string {
   return host.includes(':') ? `[${host}]:${address[1]}` : `${host}:${address[1]}`;
 }
 
-function oneOf<T extends string>(word: string, choices: readonly T[]): T {
+export function oneOf<T extends string>(word: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === word.toUpperCase());
   if (found === undefined) throw wrong(`${JSON.stringify(word.slice(0, 80))} is none of ${choices.join(', ')}`);
   return found;
 }
 
-function wholeNumber(word: string | undefined, min: number, max: number): number {
+export function wholeNumber(word: string | undefined, min: number, max: number): number {
   const value = /^-?\d{1,12}$/.test(word ?? '') ? Number(word) : Number.NaN;
   if (!(value >= min && value <= max)) throw wrong(`${String(word).slice(0, 80)} is not from ${min} to ${max}`);
   return value;

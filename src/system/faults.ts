@@ -1,7 +1,8 @@
 /**
- * Fault injection in the Node world: the rules, what they do to datagrams and to streams, a stalled loop, a clock put off.
- * The world (world.ts) builds one when `enableFaultInjection` is set and puts its two halves between machine and
- * sockets; the core runs HEARSAY.FAULT through `run`.
+ * Fault injection in the Node world: the rules, what they do to datagrams and to streams, a stalled loop, a clock put off,
+ * a disk that is full, fails or is slow.
+ * The world (world.ts) builds one when `enableFaultInjection` is set and puts its parts between machine and
+ * sockets, and machine and disk; the core runs HEARSAY.FAULT through `run`.
  * Guarded: clients are untouched; words that are wrong change nothing; no event is delivered from within a call.
  */
 import { performance } from 'node:perf_hooks';
@@ -12,6 +13,7 @@ import type { DatagramArrivals } from './datagrams.js';
 import type { Seed } from './entropy.js';
 import { clockOffsetMs, FaultRules, stallMs, wrong } from './fault-rules.js';
 import { FaultyDatagrams } from './faulty-datagrams.js';
+import { FaultyDisk } from './faulty-disk.js';
 import { FaultyStreams } from './faulty-streams.js';
 import type { StreamArrivals } from './streams.js';
 
@@ -20,32 +22,48 @@ export class FaultyNetwork implements Faults {
   clockOffsetMs = 0;
   readonly datagrams: FaultyDatagrams;
   readonly streams: FaultyStreams;
+  readonly disk: FaultyDisk;
   private readonly rules = new FaultRules();
 
-  constructor(arrivals: DatagramArrivals & StreamArrivals, options: { seed: Seed }) {
+  /** `diskCompleted` takes what the machine is to hear of its disk. */
+  constructor(
+    arrivals: DatagramArrivals & StreamArrivals,
+    diskCompleted: (token: number, error: Error | null) => void,
+    options: { seed: Seed },
+  ) {
     const random = new Random(...options.seed);
     this.datagrams = new FaultyDatagrams(this.rules, random, arrivals);
     this.streams = new FaultyStreams(this.rules, random, arrivals);
+    this.disk = new FaultyDisk(diskCompleted);
   }
 
   /** Everything held is lost. */
   stop(): void {
     this.datagrams.stop();
     this.streams.stop();
+    this.disk.stop();
   }
 
   run(words: string[]): string[] {
     switch (words[0]?.toUpperCase()) {
       case 'LIST':
-        return [...this.rules.list(), ...(this.clockOffsetMs === 0 ? [] : [`CLOCK ${this.clockOffsetMs}`])];
+        return [
+          ...this.rules.list(),
+          ...this.disk.lines(),
+          ...(this.clockOffsetMs === 0 ? [] : [`CLOCK ${this.clockOffsetMs}`]),
+        ];
       case 'CLEAR':
         if (words.length > 2) throw wrong('CLEAR [peer]');
         this.rules.clear(words[1]);
         if (words.length === 1) this.clockOffsetMs = 0;
+        if (words.length === 1) this.disk.clear();
         break;
       case 'CLOCK':
         if (words.length !== 2) throw wrong('CLOCK offset-ms');
         this.clockOffsetMs = clockOffsetMs(words[1]);
+        break;
+      case 'DISK':
+        this.disk.change(words.slice(1));
         break;
       case 'STALL':
         if (words.length !== 2) throw wrong('STALL ms');

@@ -82,7 +82,9 @@ export class NodeWorld implements Arrivals {
     this.options = options;
     this.monotonicMs = options.monotonicMs ?? (() => performance.now());
     this.wallMs = options.wallMs ?? (() => Date.now());
-    this.faultyNetwork = options.faultInjection ? new FaultyNetwork(this, { seed: drawSeed() }) : null;
+    this.faultyNetwork = options.faultInjection
+      ? new FaultyNetwork(this, (token, error) => this.openTurn()?.diskCompleted(token, error), { seed: drawSeed() })
+      : null;
     this.datagrams = new NodeDatagrams(this.faultyNetwork?.datagrams ?? this, log, { host: options.bind });
     const arrivals = this.faultyNetwork?.streams ?? this;
     this.streams = new NodeStreams(arrivals, { plain: options.plainSockets ?? false });
@@ -100,7 +102,7 @@ export class NodeWorld implements Arrivals {
     return {
       datagrams: faultyNetwork?.datagrams ?? this.datagrams,
       streams: faultyNetwork?.streams ?? this.streams,
-      disk,
+      disk: faultyNetwork?.disk.attach(disk) ?? disk,
       resolver,
       log,
       faults: faultyNetwork,
@@ -182,7 +184,8 @@ export class NodeWorld implements Arrivals {
   }
 
   diskCompleted(token: number, error: Error | null): void {
-    this.openTurn()?.diskCompleted(token, error);
+    if (this.faultyNetwork === null) this.openTurn()?.diskCompleted(token, error);
+    else this.faultyNetwork.disk.diskCompleted(token, error);
   }
 
   nameResolved(token: number, hosts: string[], why: string): void {

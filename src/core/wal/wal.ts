@@ -104,7 +104,9 @@ export class Wal {
   private nextImage = 1;
   /** What the log may take by now: as many files wait for reuse as it will need until the next checkpoint. */
   private budget: number;
-  private sync: { token: number; file: LogFile; through: number } | null = null;
+  private sync: { token: number; file: LogFile; through: number; startedMs: number } | null = null;
+  /** When the sync was started that has returned in this turn; NaN if none has. */
+  private returnedStartMs = Number.NaN;
   private lastSyncMs = Number.NEGATIVE_INFINITY;
   private readonly takeToken = () => this.nextToken++;
   private nextToken = 1;
@@ -124,6 +126,9 @@ export class Wal {
     bytesWritten: 0,
     syncs: 0,
     syncsFailed: 0,
+    /** How long the last sync took, and the longest since the start, ms. */
+    syncTookMs: 0,
+    syncTookMsMax: 0,
     batchesNotKept: 0,
     refused: 0,
   };
@@ -198,6 +203,7 @@ export class Wal {
   /** Writes the batch, starts the sync that the policy asks for, sees to the next file. */
   turnEnded(monotonicMs: number): void {
     this.nowMs = monotonicMs;
+    if (this.returnedStartMs >= 0) this.noteSyncTime();
     if (this.failed || this.closed) return;
     if (!this.memory.empty && this.collected()) this.writeBatch();
     if (this.full && this.memory.empty && this.files.spareCount > 0) this.hasRoomAgain();
@@ -331,6 +337,8 @@ export class Wal {
       filesRolled: this.files.rolls,
       filesRecycled: this.files.recycled,
       keptBytes: this.memory.keptBytes,
+      // How long the sync in flight has lasted: one that stands shows before it returns.
+      syncWaitedMs: this.sync === null ? 0 : Math.round(this.nowMs - this.sync.startedMs),
       imageRecords: this.manifest.image?.records ?? 0,
     };
   }
@@ -516,15 +524,22 @@ export class Wal {
     const due = this.nowMs - this.lastSyncMs >= this.options.intervalMs;
     if (!urgent && !due && this.memory.keptBytes * 2 < this.keptBytesMax) return;
     this.lastSyncMs = this.nowMs;
-    this.sync = { token: this.takeToken(), file, through: file.lastBatch };
+    this.sync = { token: this.takeToken(), file, through: file.lastBatch, startedMs: this.nowMs };
     file.sectorNext = true;
     this.counts.syncs++;
     this.disk.sync(file.handle, this.sync.token);
   }
 
+  private noteSyncTime(): void {
+    this.counts.syncTookMs = Math.round(this.nowMs - this.returnedStartMs);
+    this.counts.syncTookMsMax = Math.max(this.counts.syncTookMsMax, this.counts.syncTookMs);
+    this.returnedStartMs = Number.NaN;
+  }
+
   private syncCompleted(error: Error | null): void {
-    const { file, through } = this.sync as NonNullable<typeof this.sync>;
+    const { file, through, startedMs } = this.sync as NonNullable<typeof this.sync>;
     this.sync = null;
+    this.returnedStartMs = startedMs;
     if (this.failed || this.closed) return;
     if (error === null) {
       file.syncedBatch = through;
