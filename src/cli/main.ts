@@ -288,10 +288,13 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
   addWalVerbs(program, terminal, setExitCode);
   program
     .command('simulate')
-    .description('run seeds of the simulator: the real node under faults on virtual time')
+    .description('run seeds of the simulator, or plan a large cluster, on virtual time')
     .allowUnknownOption()
     .allowExcessArguments()
-    .addHelpText('after', `\n${USAGE}\n\n${exitCodes('every seed passed', 'one failed')}`)
+    .addHelpText(
+      'after',
+      `\n${USAGE}\n\n${exitCodes('every seed passed, or all nodes came to know', 'one failed, or they did not')}`,
+    )
     .action((_options, command: Command) =>
       setExitCode(
         simulate(command.args, {

@@ -1,25 +1,33 @@
 /**
  * `hearsay simulate`: runs seeds of the simulator and says what broke. Called from a command line with the words below; the
  * exit code is 0 if every seed passed, 1 if one failed, 2 for wrong words. Guarded: words are checked before anything runs; every
- * failure comes with the one command that replays it, and nothing but this file reads arguments or the real clock.
+ * failure comes with the one command that replays it, and nothing but this file and planning/main.ts reads arguments or the real clock.
+ * With --nodes or --scenario the words are those of planning/: what a large cluster would do, instead of seeds.
  */
 import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describe } from './checkers.js';
 import { hearsayFactories } from './hearsay.js';
+import { isPlanning, PLANNING_USAGE, planCluster } from './planning/main.js';
 import { type RunResult, runPlan } from './run.js';
 import { completePlan, drawPlan, type Plan } from './schedule.js';
 import { shrinkPlan } from './shrink.js';
 
-export const USAGE = `simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--shrink] [--plan FILE] [--replay FILE] [--key KEY] [--log LINES]
+export const USAGE = `Two uses. Seeds try the real node under faults and say what broke; --nodes or --scenario says what a large cluster would do:
+  hearsay simulate --from 1 --to 500
+  hearsay simulate --nodes 1000 --loss 5% --scenario crash --svg crash.svg
+
+simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--shrink] [--plan FILE] [--replay FILE] [--key KEY] [--log LINES]
   --from, --to   seeds to run, both included (1 to 100)
   --mutation     plants bugs by name, to try the checkers
   --shrink       takes steps out of the first failing plan while it still fails
   --plan         where the shrunk plan goes as JSON
   --replay       plays such a plan instead of seeds
   --key          prints what was done to one key in the first failing run
-  --log          prints so many of the last log lines of the first failing run`;
+  --log          prints so many of the last log lines of the first failing run
+
+${PLANNING_USAGE}`;
 
 /** The bugs that the core lets itself be given. */
 export const MUTATIONS: readonly string[] = [
@@ -76,6 +84,7 @@ interface Words {
 }
 
 export function simulate(words: readonly string[], doors: SimulateDoors): number {
+  if (isPlanning(words)) return planCluster(words, doors);
   const problems: string[] = [];
   const asked = wordsIn(words, problems);
   for (const problem of problems) doors.complain(`simulate: ${problem}`);
