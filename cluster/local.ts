@@ -39,6 +39,8 @@ export interface LocalClusterOptions {
   flags: readonly string[];
   /** What nodes take from the environment, as words of a shell: they stand before a command that starts one again. */
   environment?: readonly string[];
+  /** What one node finds in its environment beside this process's own, by its index. */
+  environmentOf?: (index: number) => Readonly<Record<string, string>>;
   password: string | null;
   readyLimitMs?: number;
   /** Further flags of one node, by its index: they go before those for every node. */
@@ -104,7 +106,7 @@ export class LocalCluster {
     node.expectedToEnd = false;
     let expected = false;
     // A group of its own: Ctrl-C reaches the cluster alone, which then stops the nodes in order.
-    const env = withHugePages(process.env);
+    const env = { ...withHugePages(process.env), ...this.options.environmentOf?.(this.nodes.indexOf(node)) };
     const child = spawn(command[0], words, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     node.process = child;
     let left = false;

@@ -28,6 +28,10 @@ export interface TemporaryClusterOptions {
   flagsOf?: (index: number) => readonly string[];
   /** Told every line that a node says. */
   onLine?: (node: LocalNode, line: string) => void;
+  /** What one node finds in its environment beside this process's own, by its index. */
+  environmentOf?: (index: number) => Readonly<Record<string, string>>;
+  /** Ends what is waited for. `stop` is called as ever. */
+  signal?: AbortSignal;
 }
 
 export type Status = Record<string, ProbeReply>;
@@ -37,9 +41,12 @@ export class TemporaryCluster {
   /** `host:port` of each node, for clients. */
   readonly servers: readonly string[];
 
+  private readonly started = new Set<number>();
+
   private constructor(
     private readonly local: LocalCluster,
     readonly directory: string,
+    private readonly signal: AbortSignal | null,
   ) {
     this.nodes = local.nodes;
     this.servers = local.nodes.map((node) => `${HOST}:${node.port}`);
@@ -64,10 +71,11 @@ export class TemporaryCluster {
         password: null,
         flagsOf: options.flagsOf,
         onLine: options.onLine,
+        environmentOf: options.environmentOf,
       },
       print,
     );
-    const cluster = new TemporaryCluster(local, directory);
+    const cluster = new TemporaryCluster(local, directory, options.signal ?? null);
     try {
       for (let index = 0; index < (options.startedNodes ?? options.nodes); index++) cluster.start(index);
       await cluster.untilReady();
@@ -79,7 +87,13 @@ export class TemporaryCluster {
   }
 
   start(index: number): void {
+    this.started.add(index);
     this.local.startNode(this.nodes[index]);
+  }
+
+  /** Whether it was ever started. */
+  wasStarted(index: number): boolean {
+    return this.started.has(index);
   }
 
   /** SIGKILL: no goodbye, nothing flushed. Resolves when the process is gone. */
@@ -136,6 +150,7 @@ export class TemporaryCluster {
       } catch (error) {
         failure = `: ${(error as Error).message}`;
       }
+      this.signal?.throwIfAborted();
       if (Date.now() > deadline) throw new Error(`not so after ${limitMs / 1000} s: ${what}${failure}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
     }

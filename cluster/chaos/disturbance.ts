@@ -1,28 +1,76 @@
 /**
- * What a chaos script gives: disturbances in time, each with a beginning and an end. kill.ts, pause.ts and partition.ts plan
- * them from a seed; run.ts carries them out.
+ * What a chaos scenario is made of: disturbances in time, each with a beginning and an end, and what it asks of the cluster and of the
+ * judgement. The files beside this one plan them from a seed; run.ts carries them out and catalogue.ts names them.
+ * Guarded: a plan comes from the draws alone, so that a seed names a schedule.
  */
 import type { TemporaryCluster } from '../temporary.js';
 import type { Draws } from './draws.js';
+import type { Budget } from './ledgers.js';
+
+/** What a disturbance acts on. */
+export interface Arena {
+  readonly cluster: TemporaryCluster;
+  /** A line for the timeline. */
+  tell(what: string): void;
+  /** A promise that was broken. */
+  complain(violation: string): void;
+  readonly signal: AbortSignal;
+  /** Indexes of nodes that left for good, or that are not to be started again. */
+  readonly retired: Set<number>;
+}
 
 export interface Disturbance {
   /** From the start of the load. */
   readonly beginsAtMs: number;
   readonly endsAtMs: number;
+  /** Disturbances of one lane follow each other; lanes go on side by side. Default 0. */
+  readonly lane?: number;
   /** For the timeline: what happens at its beginning and at its end. */
   readonly begins: string;
   readonly ends: string;
-  begin(cluster: TemporaryCluster): Promise<void>;
-  end(cluster: TemporaryCluster): Promise<void>;
+  begin(arena: Arena): Promise<void>;
+  end(arena: Arena): Promise<void>;
 }
 
 export interface ChaosScript {
-  /** Flags that the nodes need for it. */
-  readonly flags: readonly string[];
+  /** Flags that the nodes need for it, beside those of every run. Read when `setUp` is done. */
+  readonly flags?: readonly string[];
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** What one node finds in its environment. Read when `setUp` is done. */
+  readonly environmentOf?: (index: number) => Readonly<Record<string, string>>;
+  /** Nodes beside those asked for, which do not start with the others. */
+  readonly spareNodes?: number;
   /** The longest time for which a command may wait in a node before it runs. */
   readonly lateEffectMs: number;
+  /** What it may cost. Default: nothing. */
+  readonly budget?: Budget;
+  /** The longest time without one acknowledged write at level one through the client library. */
+  readonly silenceMaxMs?: number;
+  /** What this machine lacks for it; null when it can be run. */
+  missing?(): Promise<string | null>;
+  /** Before the nodes start. */
+  setUp?(draws: Draws, nodes: number): Promise<void>;
   plan(draws: Draws, nodes: number, durationMs: number): Disturbance[];
+  /** Further promises, looked at when all is healed. */
+  check?(arena: Arena): Promise<string[]>;
+  /** When the nodes have ended, or never started; also after a failure. */
+  tearDown?(): Promise<void>;
 }
+
+/** One entry of `hearsay chaos list`. A script is made anew for each run: it may keep what it did. */
+export interface Scenario {
+  readonly name: string;
+  /** What it does, and what is expected of the cluster. */
+  readonly does: string;
+  readonly expects: string;
+  /** Whether it may run beside another one. */
+  readonly mixes: boolean;
+  script(): ChaosScript;
+}
+
+/** Nothing is lost at any level. */
+export const NOTHING_LOST: Budget = { levelOne: false, evicts: false };
+export const SILENCE_MAX_MS = 10_000;
 
 const CALM_MS = [800, 2500] as const;
 
@@ -42,7 +90,26 @@ export function inTurns(
   }
 }
 
+/** One disturbance for nearly all of the time. */
+export function throughout(
+  durationMs: number,
+  words: { begins: string; ends: string },
+  begin: (arena: Arena) => Promise<void>,
+  end: (arena: Arena) => Promise<void>,
+): Disturbance[] {
+  const beginsAtMs = Math.min(800, Math.floor(durationMs / 4));
+  return [{ beginsAtMs, endsAtMs: Math.max(beginsAtMs + 500, durationMs - 500), ...words, begin, end }];
+}
+
+export function indexesTo(nodes: number): number[] {
+  return Array.from({ length: nodes }, (_, index) => index);
+}
+
 /** `node-1 and node-3`. */
 export function namesOf(indexes: readonly number[]): string {
   return indexes.map((index) => `node-${index + 1}`).join(' and ');
+}
+
+export function passing(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

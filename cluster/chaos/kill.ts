@@ -1,15 +1,19 @@
 /**
- * Chaos by kill -9: random nodes end without a goodbye and start again, mostly one at a time, sometimes several, sometimes
- * all. What was acknowledged must be there afterwards (DESIGN section 3: `interval` writes before it replies).
+ * Chaos by ends of processes. kill: random nodes end without a goodbye and start again, mostly one at a time, sometimes several,
+ * sometimes all; what was acknowledged must be there afterwards (DESIGN section 3: `interval` writes before it replies).
+ * rolling-restart: one after the other is asked to stop, and is back before the next.
  */
 import { type ChaosScript, inTurns, namesOf } from './disturbance.js';
 
 const DOWN_MS = [300, 5000] as const;
 const ONE_AT_A_TIME = 0.7;
+const RESTARTED_LIMIT_MS = 60_000;
+/** All nodes may be down at once, and a start takes its time. */
+const SILENCE_MAX_MS = 20_000;
 
-export const kill: ChaosScript = {
-  flags: [],
+export const kill = (): ChaosScript => ({
   lateEffectMs: 3000,
+  silenceMaxMs: SILENCE_MAX_MS,
   plan: (draws, nodes, durationMs) =>
     inTurns(draws, durationMs, DOWN_MS, (beginsAtMs, endsAtMs) => {
       const count = draws.fraction() < ONE_AT_A_TIME ? 1 : draws.between(1, nodes);
@@ -19,12 +23,36 @@ export const kill: ChaosScript = {
         endsAtMs,
         begins: `kill -9 ${namesOf(victims)}`,
         ends: `start ${namesOf(victims)}`,
-        begin: async (cluster) => {
+        begin: async ({ cluster }) => {
           await Promise.all(victims.map((index) => cluster.kill(index)));
         },
-        end: async (cluster) => {
-          for (const index of victims) cluster.start(index);
+        end: async ({ cluster, retired }) => {
+          for (const index of victims) if (!retired.has(index)) cluster.start(index);
         },
       };
     }),
-};
+});
+
+export const rollingRestart = (): ChaosScript => ({
+  lateEffectMs: 3000,
+  plan: (draws, nodes, durationMs) => {
+    const first = draws.below(nodes);
+    let turn = 0;
+    return inTurns(draws, durationMs, [300, 1500], (beginsAtMs, endsAtMs) => {
+      const victim = (first + turn++) % nodes;
+      return {
+        beginsAtMs,
+        endsAtMs,
+        begins: `stop ${namesOf([victim])}`,
+        ends: `start ${namesOf([victim])}`,
+        begin: ({ cluster }) => cluster.end(victim),
+        end: async ({ cluster, retired }) => {
+          if (retired.has(victim)) return;
+          cluster.start(victim);
+          const isReady = async (): Promise<boolean> => (await cluster.status(victim)).ready === 1;
+          await cluster.until(`${namesOf([victim])} is ready again`, RESTARTED_LIMIT_MS, isReady);
+        },
+      };
+    });
+  },
+});

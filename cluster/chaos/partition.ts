@@ -1,29 +1,132 @@
 /**
- * Chaos by partition: two groups of nodes that hear nothing of each other, by HEARSAY.FAULT on both sides, then healed.
- * Clients reach all nodes all the time. `separate` and `heal` are of use to tests too.
+ * Chaos by partition: nodes that hear nothing of each other, by HEARSAY.FAULT on both sides, then healed; in five shapes.
+ * Clients reach all nodes all the time. `separate` and `heal` are of use to trials and tests too.
  */
 import type { TemporaryCluster } from '../temporary.js';
-import { type ChaosScript, inTurns, namesOf } from './disturbance.js';
+import { type Arena, type ChaosScript, indexesTo, inTurns, namesOf, passing } from './disturbance.js';
+import type { Draws } from './draws.js';
 
 const APART_MS = [500, 8000] as const;
+const FLAP_MS = [2000, 8000] as const;
+const FLAP_TURN_MS = [150, 900] as const;
 
-export const partition: ChaosScript = {
-  flags: ['--enable-fault-injection'],
+/** Who hears nothing from whom: pairs of receiver and sender. */
+interface Cut {
+  readonly words: string;
+  readonly pairs: readonly (readonly [receiver: number, sender: number])[];
+}
+
+type Shape = (draws: Draws, nodes: number) => Cut;
+
+const halves: Shape = (draws, nodes) => {
+  const left = draws.some(draws.between(1, nodes - 1), nodes).sort();
+  const right = without(nodes, left);
+  return {
+    words: `part ${namesOf(left)} from ${namesOf(right)}`,
+    pairs: [...across(left, right), ...across(right, left)],
+  };
+};
+
+const oneWay: Shape = (draws, nodes) => {
+  const deaf = draws.some(draws.between(1, nodes - 1), nodes).sort();
+  const others = without(nodes, deaf);
+  return { words: `${namesOf(deaf)} hear nothing from ${namesOf(others)}`, pairs: across(deaf, others) };
+};
+
+const bridge: Shape = (draws, nodes) => {
+  const between = draws.below(nodes);
+  const rest = without(nodes, [between]);
+  const left = draws.some(Math.floor(rest.length / 2), rest.length).map((at) => rest[at]);
+  const right = rest.filter((index) => !left.includes(index));
+  return {
+    words: `part ${namesOf(left)} from ${namesOf(right)}; ${namesOf([between])} reaches all`,
+    pairs: [...across(left, right), ...across(right, left)],
+  };
+};
+
+const isolate: Shape = (draws, nodes) => {
+  const alone = [draws.below(nodes)];
+  const others = without(nodes, alone);
+  return { words: `isolate ${namesOf(alone)}`, pairs: [...across(alone, others), ...across(others, alone)] };
+};
+
+export const partitionHalves = (): ChaosScript => parting(halves);
+export const partitionOneWay = (): ChaosScript => parting(oneWay);
+export const partitionBridge = (): ChaosScript => parting(bridge);
+export const partitionIsolate = (): ChaosScript => parting(isolate);
+
+/** A partition that comes and goes faster than anybody is declared dead. */
+export const partitionFlapping = (): ChaosScript => ({
   lateEffectMs: 3000,
   plan: (draws, nodes, durationMs) =>
-    inTurns(draws, durationMs, APART_MS, (beginsAtMs, endsAtMs) => {
-      const left = draws.some(draws.between(1, nodes - 1), nodes).sort();
-      const right = Array.from({ length: nodes }, (_, index) => index).filter((index) => !left.includes(index));
+    inTurns(draws, durationMs, FLAP_MS, (beginsAtMs, endsAtMs) => {
+      const cut = halves(draws, nodes);
+      const turnMs = draws.between(...FLAP_TURN_MS);
+      let on = true;
+      let flapping: Promise<void> = Promise.resolve();
       return {
         beginsAtMs,
         endsAtMs,
-        begins: `part ${namesOf(left)} from ${namesOf(right)}`,
+        begins: `${cut.words}, for ${turnMs} ms, again and again`,
         ends: 'heal the partition',
-        begin: (cluster) => separate(cluster, left, right),
-        end: (cluster) => heal(cluster),
+        begin: async (arena) => {
+          flapping = (async () => {
+            while (on && !arena.signal.aborted) {
+              await apply(arena, cut);
+              await passing(turnMs);
+              await mend(arena, cut);
+              await passing(turnMs);
+            }
+          })();
+        },
+        end: async () => {
+          on = false;
+          await flapping;
+        },
       };
     }),
-};
+});
+
+function parting(shape: Shape): ChaosScript {
+  return {
+    lateEffectMs: 3000,
+    plan: (draws, nodes, durationMs) =>
+      inTurns(draws, durationMs, APART_MS, (beginsAtMs, endsAtMs) => {
+        const cut = shape(draws, nodes);
+        return {
+          beginsAtMs,
+          endsAtMs,
+          begins: cut.words,
+          ends: 'heal the partition',
+          begin: (arena) => apply(arena, cut),
+          end: (arena) => mend(arena, cut),
+        };
+      }),
+  };
+}
+
+/** Both ends of each pair lose what passes that way; a node that can not be told (killed or paused beside this) is passed over. */
+function apply({ cluster }: Arena, cut: Cut): Promise<void> {
+  return tellBothEnds(cluster, cut, '100');
+}
+
+function mend({ cluster }: Arena, cut: Cut): Promise<void> {
+  return tellBothEnds(cluster, cut, '0');
+}
+
+async function tellBothEnds(cluster: TemporaryCluster, { pairs }: Cut, percent: string): Promise<void> {
+  const address = (index: number): string => `127.0.0.1:${cluster.nodes[index].gossipPort}`;
+  const running = cluster.running();
+  await Promise.all(
+    running.map(async (index) => {
+      const rules = pairs.flatMap(([receiver, sender]) => [
+        ...(receiver === index ? [['DROP', address(sender), 'IN', percent]] : []),
+        ...(sender === index ? [['DROP', address(receiver), 'OUT', percent]] : []),
+      ]);
+      for (const rule of rules) await cluster.ask(index, 'HEARSAY.FAULT', ...rule).catch(() => {});
+    }),
+  );
+}
 
 /** Nothing passes between the two groups, in either direction, from either side. */
 export async function separate(
@@ -45,4 +148,12 @@ async function cutOff(cluster: TemporaryCluster, from: readonly number[], to: re
       await cluster.ask(index, 'HEARSAY.FAULT', 'DROP', peer, 'BOTH', '100');
     }
   }
+}
+
+function across(receivers: readonly number[], senders: readonly number[]): [number, number][] {
+  return receivers.flatMap((receiver) => senders.map((sender): [number, number] => [receiver, sender]));
+}
+
+function without(nodes: number, some: readonly number[]): number[] {
+  return indexesTo(nodes).filter((index) => !some.includes(index));
 }

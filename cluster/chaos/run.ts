@@ -1,27 +1,37 @@
 /**
- * One chaos run: a cluster of its own, a checked load, the disturbances that a script plans from the seed, then heal, wait for
- * agreement, and judge what every node answers for every key. `hearsay chaos` and the tests call `runChaos`.
- * Guarded: a run that acknowledged nothing or disturbed nothing is no pass; the cluster is gone at the end in every case.
+ * One chaos run: a cluster of its own, a checked load, the disturbances that a scenario plans from the seed, then all is mended, the
+ * copies must become equal, and what every node answers is judged. `hearsay chaos run` and the tests call `runScenario`.
+ * Guarded: a run that acknowledged nothing or disturbed nothing is no pass; a node that ends unasked is a violation, and is started
+ * again so that the run goes on; processes and directories are gone at the end in every case.
  */
 import { untilAgreed } from '../agreement.js';
 import { TemporaryCluster } from '../temporary.js';
-import type { ChaosScript, Disturbance } from './disturbance.js';
+import {
+  type Arena,
+  type ChaosScript,
+  type Disturbance,
+  NOTHING_LOST,
+  type Scenario,
+  SILENCE_MAX_MS,
+} from './disturbance.js';
 import { Draws } from './draws.js';
-import { judgeEverywhere } from './judgement.js';
-import { kill } from './kill.js';
-import { CheckedLoad, type LoadTally } from './load.js';
-import { partition } from './partition.js';
-import { pause } from './pause.js';
+import { CheckedLoad, LANES } from './load.js';
+import { type FaultBar, notRun, type RunRecord, type TimelineLine } from './record.js';
+import { Recorder } from './recorder.js';
+import { Sampler } from './sampler.js';
+import { type Judgement, judgeBooks } from './verdicts.js';
 
-export const CHAOS_SCRIPTS: Readonly<Record<string, ChaosScript>> = { kill, pause, partition };
-
-const WORKERS = 8;
-const KEYS_PER_WORKER = 150;
+const WORKERS_PER_LANE = 4;
+const KEYS_PER_WORKER = 60;
+const WORKER_PAUSE_MS = 4;
 const HEAL_LIMIT_MS = 120_000;
-const VIOLATIONS_SHOWN = 10;
+const FLAGS = ['--enable-fault-injection', '--max-memory', '48mb'];
+/** Small logs: every node preallocates its own. */
+const SETTINGS = { walFileBytes: '4mb' } as const;
+const NODE_LINES_SHOWN = 30;
 
 export interface ChaosOptions {
-  script: ChaosScript;
+  scenario: Scenario;
   nodes: number;
   durationMs: number;
   seed: number;
@@ -30,82 +40,205 @@ export interface ChaosOptions {
   signal?: AbortSignal;
 }
 
-export interface ChaosReport {
-  tally: LoadTally;
-  disturbances: number;
-  keys: number;
-  violations: string[];
-}
-
-/** Runs it, telling the timeline to `print`. Rejects when the cluster does not come together again. */
-export async function runChaos(options: ChaosOptions, print: (line: string) => void): Promise<ChaosReport> {
-  const { script } = options;
-  const plan = script.plan(new Draws(options.seed), options.nodes, options.durationMs);
-  const { nodes, command } = options;
-  const cluster = await TemporaryCluster.start({ nodes, command, flags: script.flags }, print);
+/** Runs it, telling the timeline to `print`. Rejects when it is stopped, or when the cluster does not start. */
+export async function runScenario(options: ChaosOptions, print: (line: string) => void): Promise<RunRecord> {
+  const { scenario, nodes, durationMs, seed } = options;
+  const script = scenario.script();
+  const reason = (await script.missing?.()) ?? null;
+  const { name, does, expects } = scenario;
+  const heading = { scenario: name, does, expects, seed, nodes, durationMs };
+  if (reason !== null) return notRun(heading, reason);
+  const draws = new Draws(seed);
   try {
-    const load = new CheckedLoad(cluster.servers, {
-      workers: WORKERS,
-      keysPerWorker: KEYS_PER_WORKER,
-      seed: options.seed,
-      lateEffectMs: script.lateEffectMs,
-    });
-    const startedAtMs = performance.now();
-    const clock = (): number => performance.now() - startedAtMs;
-    const tell = (what: string): void => print(`${(clock() / 1000).toFixed(1).padStart(6)} s  ${what}`);
-    let tally: LoadTally;
-    try {
-      await carryOut(plan, cluster, clock, tell, options);
-    } finally {
-      tally = await load.stop();
-    }
-    tell('load stopped, waiting for agreement');
-    await cluster.untilReady(HEAL_LIMIT_MS);
-    const { partitions, digests } = await untilAgreed(cluster, HEAL_LIMIT_MS);
-    tell(`owners agree: ${digests} digests of ${partitions} partitions`);
-    const violations = [
-      ...load.garbage.map((line) => `garbage ${line}`),
-      ...(await judgeEverywhere(cluster, load.histories)),
-    ];
-    if (tally.acknowledged === 0) violations.push('nothing was acknowledged: the run proves nothing');
-    return { tally, disturbances: plan.length, keys: load.histories.length, violations };
+    await script.setUp?.(draws, nodes);
+    const plan = script.plan(draws, nodes, durationMs);
+    const run = new Run(script, options, print);
+    return { ...heading, ...(await run.play(plan)) };
   } finally {
-    await cluster.stop();
+    await script.tearDown?.();
   }
 }
 
-/** The report for people; the last line is the verdict. */
-export function describeReport({ tally, disturbances, keys, violations }: ChaosReport): string[] {
-  return [
-    `${disturbances} disturbances; writes: ${tally.acknowledged} acknowledged, ${tally.doubtful} doubtful, ` +
-      `${tally.unsent} not sent; reads: ${tally.reads}, ${tally.readsFailed} failed`,
-    ...violations.slice(0, VIOLATIONS_SHOWN),
-    violations.length === 0
-      ? `verdict: right. ${keys} keys read from every node, no acknowledged write lost, nothing resurrected, no garbage`
-      : `verdict: WRONG. ${violations.length} violations`,
-  ];
-}
+type Played = Omit<RunRecord, 'scenario' | 'does' | 'expects' | 'seed' | 'nodes' | 'durationMs'>;
 
-async function carryOut(
-  plan: readonly Disturbance[],
-  cluster: TemporaryCluster,
-  clock: () => number,
-  tell: (what: string) => void,
-  options: ChaosOptions,
-): Promise<void> {
-  const waitUntil = async (atMs: number): Promise<void> => {
-    while (clock() < atMs && options.signal?.aborted !== true) {
-      await new Promise((resolve) => setTimeout(resolve, Math.min(100, Math.max(1, atMs - clock()))));
+class Run {
+  private readonly signal: AbortSignal;
+  private readonly recorder: Recorder;
+  private readonly timeline: TimelineLine[] = [];
+  private readonly faults: FaultBar[] = [];
+  private readonly violations: string[] = [];
+  private readonly retired = new Set<number>();
+  private startedAtMs = performance.now();
+  private nodeLines = 0;
+
+  constructor(
+    private readonly script: ChaosScript,
+    private readonly options: ChaosOptions,
+    private readonly print: (line: string) => void,
+  ) {
+    this.signal = options.signal ?? new AbortController().signal;
+    this.recorder = new Recorder(options.durationMs);
+  }
+
+  async play(plan: readonly Disturbance[]): Promise<Played> {
+    const { script, options } = this;
+    const { nodes, command } = options;
+    const cluster = await TemporaryCluster.start(
+      {
+        nodes: nodes + (script.spareNodes ?? 0),
+        startedNodes: nodes,
+        command,
+        flags: [...FLAGS, ...(script.flags ?? [])],
+        settings: { ...SETTINGS, ...script.settings },
+        environmentOf: script.environmentOf,
+        signal: this.signal,
+      },
+      (line) => this.nodeLine(line),
+    );
+    try {
+      return await this.disturb(cluster, plan);
+    } finally {
+      await cluster.stop();
     }
-    options.signal?.throwIfAborted();
-  };
-  for (const disturbance of plan) {
-    await waitUntil(disturbance.beginsAtMs);
-    tell(disturbance.begins);
-    await disturbance.begin(cluster);
-    await waitUntil(disturbance.endsAtMs);
-    tell(disturbance.ends);
-    await disturbance.end(cluster);
   }
-  await waitUntil(options.durationMs);
+
+  private async disturb(cluster: TemporaryCluster, plan: readonly Disturbance[]): Promise<Played> {
+    const { retired, signal } = this;
+    const arena: Arena = {
+      cluster,
+      tell: (what) => this.tell(what),
+      complain: (violation) => this.violations.push(violation),
+      signal,
+      retired,
+    };
+    this.startedAtMs = performance.now();
+    this.recorder.start(this.startedAtMs);
+    const load = new CheckedLoad(cluster.servers, {
+      workers: WORKERS_PER_LANE,
+      keysPerWorker: KEYS_PER_WORKER,
+      seed: this.options.seed,
+      lateEffectMs: this.script.lateEffectMs,
+      lanes: LANES,
+      pauseMs: WORKER_PAUSE_MS,
+      recorder: this.recorder,
+    });
+    const sampler = new Sampler(arena, this.recorder, this.options.durationMs);
+    try {
+      await this.carryOut(plan, arena);
+    } finally {
+      await load.stop();
+    }
+    const silenceMs = this.recorder.longestSilenceMs(performance.now());
+    this.tell('load stopped, mending all and waiting for agreement');
+    const agreedMs = await this.comeTogether(arena);
+    await sampler.stop();
+    const budget = this.script.budget ?? NOTHING_LOST;
+    const judgement = await judgeBooks(cluster, load.books, budget);
+    this.violations.push(...load.garbage, ...((await this.script.check?.(arena)) ?? []));
+    this.look(load, silenceMs, plan.length);
+    return this.played(load, judgement, agreedMs, silenceMs);
+  }
+
+  private async carryOut(plan: readonly Disturbance[], arena: Arena): Promise<void> {
+    const bars: FaultBar[] = [];
+    const one = async (disturbance: Disturbance): Promise<void> => {
+      await this.waitUntil(disturbance.beginsAtMs);
+      this.tell(disturbance.begins);
+      const fromMs = this.clock();
+      await disturbance.begin(arena);
+      await this.waitUntil(disturbance.endsAtMs).finally(() => {
+        bars.push({ what: disturbance.begins, fromMs, untilMs: this.clock() });
+      });
+      await disturbance.end(arena);
+      this.tell(disturbance.ends);
+    };
+    // Those of one scenario follow each other; two that were mixed stand in lanes of their own.
+    const lanes = new Map<number, Disturbance[]>();
+    for (const step of plan) lanes.set(step.lane ?? 0, [...(lanes.get(step.lane ?? 0) ?? []), step]);
+    await Promise.all(
+      [...lanes.values()].map(async (steps) => {
+        for (const step of steps) await one(step);
+      }),
+    );
+    this.faults.push(...bars.sort((left, right) => left.fromMs - right.fromMs));
+    await this.waitUntil(this.options.durationMs);
+  }
+
+  /** Ms until all copies were equal; null when they did not become so, or need not. */
+  private async comeTogether({ cluster, retired }: Arena): Promise<number | null> {
+    const stoppedAtMs = performance.now();
+    for (const index of cluster.nodes.keys()) {
+      if (retired.has(index)) continue;
+      cluster.resume(index);
+      if (cluster.nodes[index].process === null && index < this.options.nodes) cluster.start(index);
+    }
+    try {
+      await cluster.until('no fault stands', HEAL_LIMIT_MS, async () => {
+        for (const index of cluster.running()) await cluster.ask(index, 'HEARSAY.FAULT', 'CLEAR');
+        return true;
+      });
+      await cluster.untilReady(HEAL_LIMIT_MS);
+      if (this.script.budget?.evicts) return null;
+      const { partitions, digests } = await untilAgreed(cluster, HEAL_LIMIT_MS);
+      this.tell(`owners agree: ${digests} digests of ${partitions} partitions`);
+      return performance.now() - stoppedAtMs;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.violations.push(`did not come together: ${(error as Error).message}`);
+      return null;
+    }
+  }
+
+  private look(load: CheckedLoad, silenceMs: number, planned: number): void {
+    const bound = this.script.silenceMaxMs ?? SILENCE_MAX_MS;
+    if (silenceMs > bound) {
+      const measured = (silenceMs / 1000).toFixed(1);
+      this.violations.push(`unavailable: ${measured} s without a write at level one, more than ${bound / 1000} s`);
+    }
+    if (load.tally.acknowledged === 0) this.violations.push('nothing was acknowledged: the run proves nothing');
+    if (planned === 0) this.violations.push('nothing was disturbed: the run proves nothing');
+  }
+
+  private played(load: CheckedLoad, judgement: Judgement, agreedMs: number | null, silenceMs: number): Played {
+    const violations = [...this.violations, ...judgement.violations];
+    return {
+      verdict: violations.length === 0 ? 'right' : 'wrong',
+      reason: null,
+      violations,
+      excused: judgement.excused,
+      tally: load.tally,
+      keys: judgement.keys,
+      faults: this.faults,
+      timeline: this.timeline,
+      sliceMs: this.recorder.sliceMs,
+      slices: this.recorder.slices(),
+      divergence: this.recorder.divergence,
+      agreedMs,
+      silenceMs,
+    };
+  }
+
+  private clock(): number {
+    return performance.now() - this.startedAtMs;
+  }
+
+  private tell(what: string): void {
+    const atMs = this.clock();
+    this.timeline.push({ atMs, what });
+    this.print(`${(atMs / 1000).toFixed(1).padStart(6)} s  ${what}`);
+  }
+
+  /** What nodes warn of under faults fills screens. */
+  private nodeLine(line: string): void {
+    this.nodeLines++;
+    if (this.nodeLines <= NODE_LINES_SHOWN) this.print(line);
+    if (this.nodeLines === NODE_LINES_SHOWN) this.print('further lines of nodes are not shown');
+  }
+
+  private async waitUntil(atMs: number): Promise<void> {
+    while (this.clock() < atMs && !this.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100, Math.max(1, atMs - this.clock()))));
+    }
+    this.signal.throwIfAborted();
+  }
 }

@@ -1,50 +1,92 @@
 /**
- * `hearsay chaos kill|pause|partition`: a checked load on a cluster of its own while a script disturbs it.
- * It checks the flags, leaves the run to cluster/chaos/run.ts, prints timeline and verdict; exit code 1 on a violation.
+ * `hearsay chaos run SCENARIO|all` and `chaos list`: a checked load on a cluster of its own while a scenario disturbs it.
+ * It checks the flags, leaves each run to cluster/chaos/run.ts, and prints timeline and verdict.
+ * Guarded: exit code 1 on a violation; 3 when it was stopped, or when the one scenario that was asked for cannot be run here.
  */
 import { randomInt } from 'node:crypto';
-import { CHAOS_SCRIPTS, describeReport, runChaos } from '../../cluster/chaos/run.js';
+import { chooseScenarios, SCENARIOS } from '../../cluster/chaos/catalogue.js';
+import type { Scenario } from '../../cluster/chaos/disturbance.js';
+import { describeRun, type RunRecord, summaryLines } from '../../cluster/chaos/record.js';
+import { runScenario } from '../../cluster/chaos/run.js';
+import { DONE, FAILED, UNWELL } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
+const NODES_MIN = 3;
 const NODES_MAX = 15;
+const DURATION_MS_MIN = 2000;
 const DURATION_MS_MAX = 3_600_000;
 const SEED_MAX = 2 ** 32 - 1;
+
+interface ChaosFlags {
+  scenarios: readonly Scenario[];
+  nodes: number;
+  durationMs: number;
+  seed: number;
+}
+
+export function listScenarios(terminal: Terminal): number {
+  const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
+  for (const { name, does, expects } of SCENARIOS) {
+    terminal.out(`${name.padEnd(width)}  ${does}\n${' '.repeat(width)}  expected: ${expects}\n`);
+  }
+  return DONE;
+}
 
 export async function runChaosVerb(
   name: string,
   options: Readonly<Record<string, unknown>>,
   terminal: Terminal,
 ): Promise<number> {
+  const flags = flagsOf(name, options);
   if (terminal.launcher === null) throw new UsageError(['chaos: start it by bin/hearsay.js']);
-  const problems: string[] = [];
-  if (!Object.hasOwn(CHAOS_SCRIPTS, name)) {
-    problems.push(`chaos: ${name} is none of ${Object.keys(CHAOS_SCRIPTS).join(', ')}`);
+  const stop = new AbortController();
+  terminal.onStopSignal(() => stop.abort(new Error('stopped')));
+  const command = [process.execPath, terminal.launcher, 'serve'];
+  const print = (line: string): void => terminal.out(`${line}\n`);
+  const records: RunRecord[] = [];
+  let failed = false;
+  for (const scenario of flags.scenarios) {
+    const { nodes, durationMs, seed } = flags;
+    print(`chaos ${scenario.name}: ${nodes} nodes, ${durationMs / 1000} s, seed ${seed}`);
+    try {
+      const record = await runScenario({ scenario, nodes, durationMs, seed, command, signal: stop.signal }, print);
+      records.push(record);
+      for (const line of describeRun(record)) print(line);
+    } catch (error) {
+      if (stop.signal.aborted) break;
+      failed = true;
+      terminal.error(`hearsay: chaos ${scenario.name}, seed ${seed}: ${(error as Error).message}\n`);
+    }
   }
+  if (flags.scenarios.length > 1 && records.length > 0) for (const line of summaryLines(records)) print(line);
+  if (stop.signal.aborted) terminal.error('hearsay: stopped\n');
+  return exitCodeOf(records, failed, stop.signal.aborted);
+}
+
+/** What was not possible here counts only where it was all that was asked for. */
+function exitCodeOf(records: readonly RunRecord[], failed: boolean, stopped: boolean): number {
+  if (failed || records.some(({ verdict }) => verdict === 'wrong')) return FAILED;
+  if (stopped || !records.some(({ verdict }) => verdict === 'right')) return UNWELL;
+  return DONE;
+}
+
+function flagsOf(name: string, options: Readonly<Record<string, unknown>>): ChaosFlags {
+  const problems: string[] = [];
+  const scenarios = chooseScenarios(name) ?? [];
+  if (scenarios.length === 0) problems.push(`chaos: no scenario is named ${name}; 'hearsay chaos list' prints them`);
   const nodes = wholeNumber(options.nodes);
-  if (!(nodes >= 2 && nodes <= NODES_MAX)) problems.push(`--nodes: ${options.nodes} is not from 2 to ${NODES_MAX}`);
+  if (!(nodes >= NODES_MIN && nodes <= NODES_MAX)) {
+    problems.push(`--nodes: ${options.nodes} is not from ${NODES_MIN} to ${NODES_MAX}`);
+  }
   const durationMs = millisecondsOf(String(options.duration));
-  if (!(durationMs >= 1000 && durationMs <= DURATION_MS_MAX)) {
-    problems.push(`--duration: ${options.duration} is not from 1s to 60m`);
+  if (!(durationMs >= DURATION_MS_MIN && durationMs <= DURATION_MS_MAX)) {
+    problems.push(`--duration: ${options.duration} is not from 2s to 60m`);
   }
   const seed = options.seed === undefined ? randomInt(SEED_MAX) : wholeNumber(options.seed);
   if (!(seed >= 0 && seed <= SEED_MAX)) problems.push(`--seed: ${options.seed} is not from 0 to ${SEED_MAX}`);
   if (problems.length > 0) throw new UsageError(problems);
-
-  const stop = new AbortController();
-  terminal.onStopSignal(() => stop.abort(new Error('stopped')));
-  const print = (line: string): void => terminal.out(`${line}\n`);
-  print(`chaos ${name}: ${nodes} nodes, ${durationMs / 1000} s, seed ${seed}`);
-  const script = CHAOS_SCRIPTS[name];
-  const command = [process.execPath, terminal.launcher, 'serve'];
-  try {
-    const report = await runChaos({ script, nodes, durationMs, seed, command, signal: stop.signal }, print);
-    for (const line of describeReport(report)) print(line);
-    return report.violations.length === 0 ? 0 : 1;
-  } catch (error) {
-    terminal.error(`hearsay: chaos ${name}, seed ${seed}: ${(error as Error).message}\n`);
-    return 1;
-  }
+  return { scenarios, nodes, durationMs, seed };
 }
 
 function wholeNumber(raw: unknown): number {

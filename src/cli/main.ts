@@ -9,7 +9,7 @@ import { HearsayError } from '../core/base/errors.js';
 import { simulate, USAGE } from '../sim/main.js';
 import { runBackup } from './backup.js';
 import { runBenchChild, runBenchVerb } from './bench.js';
-import { runChaosVerb } from './chaos.js';
+import { listScenarios, runChaosVerb } from './chaos.js';
 import { clusterOptions, runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
 import { exitCodes, isSystemError } from './exit-codes.js';
@@ -237,15 +237,27 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
       `\n${exitCodes('every key is there', 'failed (a FILE from before stays as it was)', 'stopped, or no node that answers holds some partition')}`,
     )
     .action(async (flags) => setExitCode(await runExport(flags, terminal)));
-  program
+  const chaos = program
     .command('chaos')
-    .description('a checked load on a cluster of its own, disturbed by kill, pause or partition')
-    .argument('<script>', 'kill, pause or partition')
-    .option('--duration <time>', 'how long, as 20s or 2m', '20s')
-    .option('--nodes <number>', 'how many', '3')
+    .description(
+      'a checked load on a cluster of its own, disturbed by one of many faults; says whether a promise broke',
+    );
+  chaos
+    .command('run')
+    .description('run one scenario, or all of them one after the other')
+    .argument('<scenario>', 'a name that `hearsay chaos list` prints, or all')
+    .option('--duration <time>', 'how long each is disturbed, as 20s or 2m', '30s')
+    .option('--nodes <number>', 'how many', '5')
     .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
-    .addHelpText('after', `\n${exitCodes('no violation', 'a violation or no convergence')}`)
-    .action(async (script, flags) => setExitCode(await runChaosVerb(script, flags, terminal)));
+    .addHelpText(
+      'after',
+      `\n${exitCodes('no violation', 'a violation', 'stopped, or this machine lacks what the scenario needs')}`,
+    )
+    .action(async (scenario, flags) => setExitCode(await runChaosVerb(scenario, flags, terminal)));
+  chaos
+    .command('list')
+    .description('print all scenarios: what each does, and what is expected')
+    .action(() => setExitCode(listScenarios(terminal)));
   program
     .command('trials')
     .description('show what the cluster promises under disturbances, by real processes on this machine')

@@ -1,9 +1,7 @@
 /** The checkers themselves: what judges chaos runs and demonstrations must find each violation it is there for. */
 import { describe, expect, test } from 'vitest';
 import { compareDigests } from '../../cluster/agreement.js';
-import { Draws } from '../../cluster/chaos/draws.js';
 import { KeyHistory } from '../../cluster/chaos/history.js';
-import { CHAOS_SCRIPTS } from '../../cluster/chaos/run.js';
 import { loadCities } from '../../cluster/demo/cities.js';
 import { grouped, Screen } from '../../cluster/demo/screen.js';
 import { BrokenPromise, workThrough } from '../../cluster/demo/workers.js';
@@ -66,26 +64,6 @@ describe('the comparison of digests', () => {
 
   test('is no agreement when nobody holds anything', () => {
     expect(compareDigests([digests(), digests()], 0, 2).agreed).toBe(false);
-  });
-});
-
-describe('a plan of disturbances', () => {
-  test.each(Object.keys(CHAOS_SCRIPTS))('is decided by the seed alone: %s', (name) => {
-    const plan = (seed: number): string =>
-      JSON.stringify(CHAOS_SCRIPTS[name].plan(new Draws(seed), 3, 60_000).map((step) => ({ ...step })));
-    expect(plan(1)).toBe(plan(1));
-    expect(plan(1)).not.toBe(plan(2));
-  });
-
-  test.each(Object.keys(CHAOS_SCRIPTS))('is never empty and never overlaps: %s', (name) => {
-    for (let seed = 0; seed < 50; seed++) {
-      const plan = CHAOS_SCRIPTS[name].plan(new Draws(seed), 5, 5000);
-      expect(plan.length).toBeGreaterThan(0);
-      for (const [index, step] of plan.entries()) {
-        expect(step.endsAtMs).toBeGreaterThan(step.beginsAtMs);
-        if (index > 0) expect(step.beginsAtMs).toBeGreaterThan(plan[index - 1].endsAtMs);
-      }
-    }
   });
 });
 

@@ -4,9 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untilAgreed } from '../../cluster/agreement.js';
-import type { ChaosScript } from '../../cluster/chaos/disturbance.js';
+import { chooseScenarios } from '../../cluster/chaos/catalogue.js';
+import type { Scenario } from '../../cluster/chaos/disturbance.js';
 import { heal, separate } from '../../cluster/chaos/partition.js';
-import { CHAOS_SCRIPTS, runChaos } from '../../cluster/chaos/run.js';
+import { runScenario } from '../../cluster/chaos/run.js';
 import { DirectReader } from '../../cluster/direct-reader.js';
 import type { TemporaryCluster } from '../../cluster/temporary.js';
 import { ask, HOST, removeDirectory, SERVE, startCluster } from './harness.js';
@@ -52,37 +53,46 @@ describe('a partition of one node from two', () => {
   }, 120_000);
 });
 
-test.each(Object.entries(CHAOS_SCRIPTS))(
+test.each(['kill', 'pause', 'partition-halves'])(
   'a short chaos run loses nothing: %s',
-  async (_name, script) => {
-    const report = await runChaos({ script, nodes: 3, durationMs: 5000, seed: 20, command: SERVE }, () => {});
-    expect(report.violations).toEqual([]);
-    expect(report.disturbances).toBeGreaterThan(0);
-    expect(report.tally.acknowledged).toBeGreaterThan(100);
+  async (name) => {
+    const [scenario] = chooseScenarios(name) ?? [];
+    const record = await runScenario({ scenario, nodes: 3, durationMs: 4000, seed: 20, command: SERVE }, () => {});
+    expect(record.violations).toEqual([]);
+    expect(record.verdict).toBe('right');
+    expect(record.faults.length).toBeGreaterThan(0);
+    expect(record.tally.acknowledged).toBeGreaterThan(100);
+    expect(record.divergence.length).toBeGreaterThan(0);
   },
   150_000,
 );
 
 test('a chaos run finds what is lost when all nodes lose their disks', async () => {
-  const script: ChaosScript = {
-    flags: [],
-    lateEffectMs: 0,
-    plan: () => [
-      {
-        beginsAtMs: 500,
-        endsAtMs: 600,
-        begins: 'kill all and empty their directories',
-        ends: 'start all',
-        begin: async (cluster) => {
-          await Promise.all(cluster.nodes.map((_, index) => cluster.kill(index)));
-          for (const node of cluster.nodes) removeDirectory(node.dataDirectory);
+  const scenario: Scenario = {
+    name: 'all-wiped',
+    does: 'empties every directory at once',
+    expects: 'to be found out',
+    mixes: false,
+    script: () => ({
+      lateEffectMs: 0,
+      plan: () => [
+        {
+          beginsAtMs: 500,
+          endsAtMs: 600,
+          begins: 'kill all and empty their directories',
+          ends: 'start all',
+          begin: async ({ cluster }) => {
+            await Promise.all(cluster.nodes.map((_, index) => cluster.kill(index)));
+            for (const node of cluster.nodes) removeDirectory(node.dataDirectory);
+          },
+          end: async ({ cluster }) => {
+            for (const index of cluster.nodes.keys()) cluster.start(index);
+          },
         },
-        end: async (cluster) => {
-          for (const index of cluster.nodes.keys()) cluster.start(index);
-        },
-      },
-    ],
+      ],
+    }),
   };
-  const report = await runChaos({ script, nodes: 3, durationMs: 700, seed: 1, command: SERVE }, () => {});
-  expect(report.violations.filter((line) => line.startsWith('lost on node-')).length).toBeGreaterThan(0);
+  const record = await runScenario({ scenario, nodes: 3, durationMs: 700, seed: 1, command: SERVE }, () => {});
+  expect(record.verdict).toBe('wrong');
+  expect(record.violations.filter((line) => line.startsWith('lost on node-')).length).toBeGreaterThan(0);
 }, 60_000);
