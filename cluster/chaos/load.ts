@@ -56,6 +56,9 @@ export interface LoadTally {
   readsFailed: number;
 }
 
+/** `idle`: acknowledged, without effect as far as the reply tells. */
+type Outcome = 'acknowledged' | 'idle' | 'doubtful' | 'unsent';
+
 /** What one lane did. */
 export interface Book {
   readonly lane: Lane;
@@ -156,8 +159,9 @@ export class CheckedLoad {
     const words = value === null ? ['DEL', history.key] : ['SET', history.key, padded(value), ...life];
     const outcome = await this.send(book.lane, words, door);
     if (outcome === 'acknowledged') history.acknowledge(value, startedAtMs);
-    if (outcome === 'doubtful') history.doubt(value, startedAtMs, performance.now());
-    return outcome === 'acknowledged';
+    // A node that says that there was nothing to delete has promised nothing about a value which it has yet to hear of.
+    if (outcome === 'doubtful' || outcome === 'idle') history.doubt(value, startedAtMs, performance.now());
+    return outcome === 'acknowledged' || outcome === 'idle';
   }
 
   private async increment(book: Book, door: Door, draws: Draws): Promise<boolean> {
@@ -177,19 +181,15 @@ export class CheckedLoad {
     return outcome === 'acknowledged';
   }
 
-  private async send(
-    lane: Lane,
-    words: readonly string[],
-    door: Door,
-  ): Promise<'acknowledged' | 'doubtful' | 'unsent'> {
+  private async send(lane: Lane, words: readonly string[], door: Door): Promise<Outcome> {
     const startedAtMs = performance.now();
     try {
-      await door.call(words);
+      const reply = await door.call(words);
       const atMs = performance.now();
       this.tally.acknowledged++;
       this.options.recorder?.acknowledged(atMs, atMs - startedAtMs);
       if (lane.door === 'client' && lane.level === 'one') this.options.recorder?.served(atMs);
-      return 'acknowledged';
+      return words[0] === 'DEL' && Number(reply) === 0 ? 'idle' : 'acknowledged';
     } catch (error) {
       this.options.recorder?.failed(performance.now());
       if (door.wasUnsent(error)) {
