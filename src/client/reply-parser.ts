@@ -65,11 +65,16 @@ interface Frame {
   items: Reply[];
 }
 
+/** `kept` holds the `filled` bytes of one that came in pieces: it grows with them, up to `bytes`, the line end included. */
 interface Bulk {
   kind: number;
-  bytesMissing: number;
-  pieces: Buffer[];
+  bytes: number;
+  filled: number;
+  kept: Buffer;
 }
+
+const NO_BYTES = Buffer.alloc(0);
+const KEPT_BYTES_AT_FIRST = 256;
 
 export class ReplyParser {
   /** Push messages met and left out. */
@@ -146,32 +151,34 @@ export class ReplyParser {
     const length = readLength(bytes, start, end);
     if (length === -1 && kind === BULK) this.give(null, replies);
     else if (length < 0 || length > BULK_BYTES_MAX) this.fail('a malformed or too large length');
-    else this.bulk = { kind, bytesMissing: length + 2, pieces: [] };
+    else this.bulk = { kind, bytes: length + 2, filled: 0, kept: NO_BYTES };
   }
 
   private takeBulk(bytes: Buffer, at: number, end: number, replies: Reply[]): number {
     const bulk = this.bulk as Bulk;
-    const stop = Math.min(end, at + bulk.bytesMissing);
-    bulk.bytesMissing -= stop - at;
-    const piece = bytes.subarray(at, stop);
-    if (bulk.bytesMissing > 0) {
-      bulk.pieces.push(Buffer.from(piece));
+    const stop = Math.min(end, at + bulk.bytes - bulk.filled);
+    if (bulk.filled === 0 && stop - at === bulk.bytes) {
+      this.bulk = null;
+      this.giveBulk(bulk.kind, Buffer.from(bytes.subarray(at, stop)), replies);
       return stop;
     }
-    this.bulk = null;
-    const whole = bulk.pieces.length === 0 ? piece : Buffer.concat([...bulk.pieces, piece]);
-    const length = whole.length - 2;
-    if (whole[length] !== CR || whole[length + 1] !== LF) this.fail('a bulk without its end');
-    else this.giveBulk(bulk.kind, whole, length, replies);
+    keepBulk(bulk, bytes, at, stop);
+    if (bulk.filled === bulk.bytes) {
+      this.bulk = null;
+      this.giveBulk(bulk.kind, bulk.kept, replies);
+    }
     return stop;
   }
 
-  private giveBulk(kind: number, whole: Buffer, length: number, replies: Reply[]): void {
+  /** `whole` is nobody else's, and ends with its line end. */
+  private giveBulk(kind: number, whole: Buffer, replies: Reply[]): void {
+    const length = whole.length - 2;
     // A verbatim string starts with three letters and a colon.
     const start = kind === VERBATIM ? 4 : 0;
-    if (length < start) this.fail('a malformed verbatim string');
+    if (whole[length] !== CR || whole[length + 1] !== LF) this.fail('a bulk without its end');
+    else if (length < start) this.fail('a malformed verbatim string');
     else if (kind === BULK_ERROR) this.give(errorFromLine(whole.toString('utf8', 0, length)), replies);
-    else this.give(Buffer.from(whole.subarray(start, length)), replies);
+    else this.give(whole.subarray(start, length), replies);
   }
 
   private openFrame(kind: FrameKind, bytes: Buffer, start: number, end: number, replies: Reply[]): void {
@@ -219,6 +226,18 @@ export class ReplyParser {
   private fail(what: string): void {
     this.failure = new HearsayError('ERR', `the server sent ${what}`);
   }
+}
+
+/** Moves `bytes[at, stop)` behind what of the bulk has come: one buffer, however many pieces there are. */
+function keepBulk(bulk: Bulk, bytes: Buffer, at: number, stop: number): void {
+  const needed = bulk.filled + stop - at;
+  if (needed > bulk.kept.length) {
+    const larger = Buffer.allocUnsafe(Math.min(bulk.bytes, Math.max(needed * 2, KEPT_BYTES_AT_FIRST)));
+    bulk.kept.copy(larger, 0, 0, bulk.filled);
+    bulk.kept = larger;
+  }
+  bytes.copy(bulk.kept, bulk.filled, at, stop);
+  bulk.filled = needed;
 }
 
 /** A scalar's value; undefined if it is malformed. */

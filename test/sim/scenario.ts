@@ -4,9 +4,10 @@
  */
 import type { NodeConfig } from '../../src/core/config.js';
 import { type Completion, SimClient } from '../../src/sim/client.js';
-import { addressOf, SimCluster } from '../../src/sim/cluster.js';
+import { addressOf, type NodePlace, SimCluster } from '../../src/sim/cluster.js';
 import { hearsayFactories } from '../../src/sim/hearsay.js';
 import { CALM_NETWORK } from '../../src/sim/network.js';
+import type { SimMachine } from '../../src/sim/process.js';
 import type { Reply } from '../../src/sim/replies.js';
 import { TICK_INTERVAL_MS } from '../../src/sim/run.js';
 import { drawPlan, type Plan } from '../../src/sim/schedule.js';
@@ -23,6 +24,8 @@ export interface ScenarioOptions {
   settings?: Partial<NodeConfig> | ((node: number) => Partial<NodeConfig>);
   /** So many nodes are started at first; the others join when told to. */
   started?: number;
+  /** Puts something between the world and a node. */
+  wrap?: (machine: SimMachine, place: NodePlace) => SimMachine;
 }
 
 export class Scenario {
@@ -41,8 +44,13 @@ export class Scenario {
     const drawn = { ...drawPlan(seed), nodes, durability: 'interval' as const, network: CALM_NETWORK, clocks: calm };
     const plan: Plan = { ...drawn, turnCostMs: 0.1, receiveBufferDatagrams: 92, steps: [], ...options.plan };
     const factories = hearsayFactories(options.mutations, options.settings);
+    const create = factories.createMachine(plan);
+    const { wrap = (machine: SimMachine) => machine } = options;
     this.cluster = new SimCluster(
-      { createMachine: factories.createMachine(plan), createDisk: factories.createDisk },
+      {
+        createMachine: (ports, place, machineSeed) => wrap(create(ports, place, machineSeed), place),
+        createDisk: factories.createDisk,
+      },
       {
         seed,
         nodes,

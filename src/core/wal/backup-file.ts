@@ -135,12 +135,13 @@ export function backupHeaderBytes(prefix: Buffer): number {
 /** The header, from exactly its bytes. Throws ERR if it is damaged. */
 export function decodeBackupHeader(bytes: Buffer): BackupHeader {
   const length = backupHeaderBytes(bytes);
-  const whole = bytes.length === length && readWord(bytes, length - 4) === crc32(bytes, 0, length - 4);
+  if (bytes.length !== length || readWord(bytes, length - 4) !== crc32(bytes, 0, length - 4))
+    throw damaged(0, 'header');
   const clusterBytes = bytes[64] | (bytes[65] << 8);
   const versionBytes = bytes[66] | (bytes[67] << 8);
   const partitions = readWord(bytes, 40);
   const clusterId = bytes.latin1Slice(48, 64);
-  if (!whole || align8(HEADER_FIXED_BYTES + clusterBytes + versionBytes + 4) !== length) throw damaged(0, 'header');
+  if (align8(HEADER_FIXED_BYTES + clusterBytes + versionBytes + 4) !== length) throw damaged(0, 'header');
   if (!partitionsAreValid(partitions) || !CLUSTER_ID.test(clusterId)) throw damaged(0, 'header');
   const name = HEADER_FIXED_BYTES + clusterBytes;
   return {

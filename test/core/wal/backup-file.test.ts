@@ -1,6 +1,7 @@
 /** The bytes of a backup file: what a writer makes a reader takes, and nothing else. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { HearsayError } from '../../../src/core/base/errors.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import {
   align8,
@@ -149,6 +150,13 @@ describe('a backup file', () => {
     const twice = Buffer.concat([bytes.subarray(0, starts[2]), bytes.subarray(starts[1])]);
     expect(read(twice).failure?.message).toContain(`damaged at byte ${starts[2]}`);
     expect(read(Buffer.concat([bytes, NONE, Buffer.alloc(8)])).failure?.message).toContain(`byte ${bytes.length}`);
+  });
+
+  it('is refused by name when it is cut within its header', () => {
+    const header = encodeBackupHeader(HEADER);
+    for (let end = 0; end < header.length; end++) {
+      expect(() => decodeBackupHeader(header.subarray(0, end)), `cut at ${end}`).toThrow(HearsayError);
+    }
   });
 
   it('of a newer format is refused by its number', () => {
