@@ -77,6 +77,7 @@ const TEST_FOLDERS = [
   'bench',
   'processes',
   'clients',
+  'fuzz',
 ];
 
 function sources(folder: string): string[] {

