@@ -24,6 +24,8 @@ import {
   FRAME_CONTROL,
   FRAME_FLOORS,
   FRAME_GONE,
+  FRAME_HEAR,
+  FRAME_HEARD,
   FRAME_LEAVES,
   FRAME_LIST,
   FRAME_PULL,
@@ -41,7 +43,14 @@ import {
 } from './gossip/frames.js';
 import { versionsDiffer } from './gossip/hello.js';
 import { KeyRing } from './gossip/key-ring.js';
-import { PacketReader, SECTION_ACKS, SECTION_CONTROL, SECTION_PADDING, SECTION_RECORDS } from './gossip/packet.js';
+import {
+  PacketReader,
+  SECTION_ACKS,
+  SECTION_CONTROL,
+  SECTION_HEARD,
+  SECTION_PADDING,
+  SECTION_RECORDS,
+} from './gossip/packet.js';
 import type { Refusal } from './gossip/refusals.js';
 import { Checkpointer } from './node/checkpointer.js';
 import { ClockWatch } from './node/clock-watch.js';
@@ -414,6 +423,8 @@ export class HearsayNode implements Machine {
         this.recordsArrived(peer, reader.bytes, bodyStart, bodyEnd, false);
       } else if (kind === SECTION_ACKS) {
         this.acksArrived(peer, reader.bytes, bodyStart, bodyEnd);
+      } else if (kind === SECTION_HEARD) {
+        this.rooms.peers.heard(peer, reader.bytes, bodyStart, bodyEnd);
       }
     }
     this.applyChanges();
@@ -513,6 +524,12 @@ export class HearsayNode implements Machine {
         break;
       case FRAME_ACKS:
         this.acksArrived(peer, body, 0, body.length);
+        break;
+      case FRAME_HEAR:
+        this.rooms.peers.hear(peer, body);
+        break;
+      case FRAME_HEARD:
+        this.rooms.peers.heard(peer, body, 0, body.length);
         break;
       case FRAME_REQUEST:
         if (!this.desk.request(this.host, peer, body, this.rooms.coordinator, this.rooms.clock)) {

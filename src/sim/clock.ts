@@ -93,10 +93,16 @@ export class NodeClock {
   private readonly clock: SimClock;
   private readonly plan: ClockPlan;
   private steppedMs = 0;
+  private grainMs: number;
+  /** Rate error of the wall clock alone, since when, and what came of it until then. */
+  private slewPpm = 0;
+  private slewSinceMs = START_MS;
+  private slewedMs = 0;
 
   constructor(clock: SimClock, plan: ClockPlan) {
     this.clock = clock;
     this.plan = plan;
+    this.grainMs = plan.grainMs;
   }
 
   /** Fractional ms from an origin of this node's own. */
@@ -107,12 +113,33 @@ export class NodeClock {
   /** Whole ms since the epoch, as this node believes. */
   wallMs(): number {
     const elapsed = (this.clock.nowMs - START_MS) * (1 + this.plan.driftPpm / 1e6);
-    const shown = WALL_EPOCH_MS + elapsed + this.plan.offsetMs + this.steppedMs;
-    return Math.floor(shown / this.plan.grainMs) * this.plan.grainMs;
+    const shown = WALL_EPOCH_MS + elapsed + this.plan.offsetMs + this.steppedMs + this.slewMs();
+    return Math.floor(shown / this.grainMs) * this.grainMs;
   }
 
   /** Sets the wall clock forward or back, as a time service does. */
   step(byMs: number): void {
     this.steppedMs += byMs;
+  }
+
+  /** The wall clock runs off by so much more. */
+  slew(byPpm: number): void {
+    this.slewedMs = this.slewMs();
+    this.slewSinceMs = this.clock.nowMs;
+    this.slewPpm += byPpm;
+  }
+
+  /** From now on it keeps its distance. */
+  endSlew(): void {
+    this.slew(-this.slewPpm);
+  }
+
+  /** The wall clock shows multiples of this. */
+  coarsen(grainMs: number): void {
+    this.grainMs = grainMs;
+  }
+
+  private slewMs(): number {
+    return this.slewedMs + (this.slewPpm * (this.clock.nowMs - this.slewSinceMs)) / 1e6;
   }
 }

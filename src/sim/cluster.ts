@@ -109,6 +109,8 @@ export class SimNode implements Host {
   secrets: SimSecrets | null = null;
   /** What its disk has been asked for and has not done. */
   readonly underWay = new Set<() => void>();
+  /** What each turn takes longer than others' do, ms. */
+  slowMs = 0;
 
   constructor(index: number, clock: NodeClock) {
     this.index = index;
@@ -282,6 +284,17 @@ export class SimCluster {
     this.nodes[index].secrets?.place(words);
   }
 
+  /** From now on a node's turns take so much longer. */
+  slow(index: number, byMs: number): void {
+    this.nodes[index].slowMs += byMs;
+  }
+
+  /** A node's wall clock runs off by so many parts per million more. */
+  slewClock(index: number, byPpm: number): void {
+    this.wallHighMs();
+    this.nodes[index].clock.slew(byPpm);
+  }
+
   unblock(pairs: readonly (readonly [number, number])[]): void {
     for (const [from, to] of pairs) this.network.unblock(from, to);
     this.streams.pathsRestored();
@@ -291,6 +304,13 @@ export class SimCluster {
   calm(): void {
     this.network.options = { ...CALM_NETWORK };
     this.network.unblockAll();
+    const deaf = this.network.troubles.deaf.all();
+    this.network.troubles.clear();
+    for (const node of deaf) this.streams.hears(node);
+    for (const node of this.nodes) {
+      node.slowMs = 0;
+      node.clock.endSlew();
+    }
     this.streams.pathsRestored();
   }
 

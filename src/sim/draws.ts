@@ -35,6 +35,7 @@ export const PURPOSE = {
   replayTo: 25,
   replayLag: 26,
   replayFlip: 27,
+  spread: 40,
 } as const;
 
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];

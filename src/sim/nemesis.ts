@@ -4,6 +4,8 @@
  * had acknowledged is told to the ledgers, or they would take it for a broken promise.
  */
 import type { SimCluster } from './cluster.js';
+import { applyAround } from './faults/around.js';
+import { isAround } from './faults/steps.js';
 import type { Ledger } from './ledger.js';
 import type { Plan, Step } from './schedule.js';
 
@@ -40,6 +42,10 @@ export class Nemesis {
 
   apply(step: Fault): void {
     const { cluster } = this;
+    if (isAround(step)) {
+      applyAround(cluster, step, (delayMs, action) => this.later(delayMs, action));
+      return;
+    }
     switch (step.kind) {
       case 'kill':
       case 'power':

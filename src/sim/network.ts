@@ -10,6 +10,7 @@ import type { SimClock } from './clock.js';
 import type { DotWatch } from './dots.js';
 import { type Draws, PURPOSE, type Purpose } from './draws.js';
 import type { Host } from './events.js';
+import { PathTroubles } from './faults/path-troubles.js';
 import type { PacketWatch } from './packets.js';
 
 export interface NetworkOptions {
@@ -83,6 +84,7 @@ export class SimNetwork {
   dots: DotWatch | null = null;
   /** Shown every datagram that a node is handed. */
   packets: PacketWatch | null = null;
+  readonly troubles = new PathTroubles();
   private readonly recorded: { from: Host; bytes: Buffer }[] = [];
   private readonly clock: SimClock;
   private readonly draws: Draws;
@@ -154,7 +156,7 @@ export class SimNetwork {
     const between = this.isBetweenNodes(from, to) && from !== to;
     const least = between ? this.options.lagMinMs : CLIENT_LAG_MIN_MS;
     const mean = between ? this.options.lagMeanMs : CLIENT_LAG_MEAN_MS;
-    return least + this.draws.exponential(mean, key, counter, purpose);
+    return least + this.troubles.lagMs(from, to) + this.draws.exponential(mean, key, counter, purpose);
   }
 
   /** The `Datagrams` port of one host. */
@@ -190,7 +192,8 @@ export class SimNetwork {
       return;
     }
     const carried = this.damage(bytes, link, counter);
-    this.deliverLater(from, to, carried, this.lagMs(from.index, to.index, link, counter, PURPOSE.lag));
+    const spreadMs = this.troubles.spreadMs(from.index) * draws.unit(link, counter, PURPOSE.spread);
+    this.deliverLater(from, to, carried, spreadMs + this.lagMs(from.index, to.index, link, counter, PURPOSE.lag));
     if (draws.chance(options.duplicate, link, counter, PURPOSE.duplicate)) {
       counters.duplicated++;
       const lagMs = this.lagMs(from.index, to.index, link, counter, PURPOSE.duplicateLag) * 3;

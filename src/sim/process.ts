@@ -37,7 +37,7 @@ export interface ProcessPorts {
   streams: SimStreams;
   trace: TraceHash;
   nodeClock: NodeClock;
-  host: Host;
+  host: Host & { readonly slowMs: number };
   /** Shared by all processes of a run: what a stream's bytes lie in during a call. */
   readBuffer: Buffer;
   /** Where a process that ends notes it. */
@@ -151,7 +151,7 @@ export class SimProcess {
       exits.push({ node: host.index, life: this.options.life, error: error as Error });
     }
     this.busyUntilMs =
-      clock.nowMs + draws.exponential(this.options.turnCostMs, host.index, this.turns, PURPOSE.turnCost);
+      clock.nowMs + draws.exponential(this.options.turnCostMs + host.slowMs, host.index, this.turns, PURPOSE.turnCost);
     if (this.inbox.length > 0 || this.tickDue || this.machine.wantsTurn) this.scheduleTurn();
   }
 

@@ -316,6 +316,8 @@ class Run {
     this.mark('datagrams damaged', counters.corrupted + counters.truncated);
     this.mark('datagrams replayed', counters.replayed);
     this.mark('streams reset', streams.counters.resets);
+    this.mark('streams halved', streams.counters.halved);
+    this.mark('segments vanished', streams.counters.vanished);
     this.mark('segments held by a partition', streams.counters.heldSegments);
     for (const line of network.dots?.reused ?? []) this.violate('dot', line);
     const changed = counters.changed + streams.counters.changed;

@@ -8,6 +8,8 @@ import { Random } from '../core/base/random.js';
 import type { ClockPlan } from './clock.js';
 import { drawCounts } from './counters.js';
 import { FAMILIES } from './families.js';
+import { clocksStrayFar } from './faults/clocks.js';
+import type { AroundStep } from './faults/steps.js';
 import { CALM_NETWORK, type NetworkOptions } from './network.js';
 import { drawCommands } from './workload.js';
 
@@ -35,7 +37,8 @@ export type Step =
   | { atMs: number; kind: 'udp'; node: number; forMs: number }
   | { atMs: number; kind: 'clock'; node: number; byMs: number }
   /** Another secret file: these keys, the first of them used. */
-  | { atMs: number; kind: 'secret'; node: number; words: string[] };
+  | { atMs: number; kind: 'secret'; node: number; words: string[] }
+  | AroundStep;
 
 export interface Plan {
   seed: number;
@@ -133,7 +136,7 @@ function drawSecurity(random: Random, nodes: number): { secrets: string[] | null
 
 /** Whether some clock of the plan strays so far that the design lets later writes lose. */
 export function hasClockTrouble(plan: Plan): boolean {
-  return plan.steps.some((step) => step.kind === 'clock');
+  return plan.steps.some((step) => step.kind === 'clock') || clocksStrayFar(plan);
 }
 
 function drawNetwork(random: Random): NetworkOptions {

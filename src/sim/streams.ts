@@ -50,6 +50,8 @@ interface End {
   unread: Segment[];
   /** On their way from here, stuck in a partition. */
   held: Segment[];
+  /** What it sends vanishes on its way. */
+  void: boolean;
   lastArrivalMs: number;
   sentCount: number;
   /** How many of its segments the other end has taken in, and those that came before their turn. */
@@ -63,7 +65,11 @@ const SEGMENT_BYTES_MAX = 16_384;
 const QUEUE_FULL_BYTES = 65_536;
 const CONNECT_ATTEMPTS = 5;
 const CONNECT_RETRY_MS = 1_000;
+/** In the place of the number of an attempt: it has waited for a slow listener. */
+const ACCEPTED = -1;
 const RETRANSMIT_MS = 200;
+/** The system gives up what was sent into the void after this long, as Linux does. */
+const VOID_MS = 900_000;
 
 export class SimStreams {
   readonly counters = {
@@ -72,6 +78,8 @@ export class SimStreams {
     timedOut: 0,
     resets: 0,
     heldSegments: 0,
+    halved: 0,
+    vanished: 0,
     segments: 0,
     oneByte: 0,
     changed: 0,
@@ -143,6 +151,25 @@ export class SimStreams {
     }
   }
 
+  /** The streams between two nodes are forgotten on their way; `closed`: the first has lost them and knows it. */
+  halve(left: number, right: number, closed: boolean): void {
+    for (const end of [...this.endsOf(this.network.hosts[left]).values()]) {
+      const { other } = end;
+      if (other === null || other.owner.index !== right) continue;
+      this.counters.halved++;
+      end.void = true;
+      other.void = true;
+      if (closed) this.finish(end, 'ETIMEDOUT');
+    }
+  }
+
+  /** A process reads again what other nodes sent it. */
+  hears(node: number): void {
+    for (const end of this.endsOf(this.network.hosts[node]).values()) {
+      if (!end.pausedReading) for (let left = end.unread.length; left > 0; left--) this.announce(end);
+    }
+  }
+
   private endsOf(host: Host): Map<StreamId, End> {
     const mine = this.ends.get(host.index);
     if (mine !== undefined) return mine;
@@ -171,6 +198,7 @@ export class SimStreams {
       windowBytes: 0,
       unread: [],
       held: [],
+      void: false,
       lastArrivalMs: 0,
       sentCount: 0,
       arrivedCount: 0,
@@ -200,12 +228,18 @@ export class SimStreams {
         this.counters.timedOut++;
         this.finish(end, 'ETIMEDOUT');
       }
-    } else if (!to.up || port === 0 || (port !== to.gossipPort && port !== to.clientPort)) {
+    } else if (port === to.gossipPort && this.network.troubles.acceptMs(to.index) > 0 && attempt >= 0) {
+      this.clock.schedule(this.network.troubles.acceptMs(to.index), () => this.dial(end, to, port, ACCEPTED));
+    } else if (!to.up || this.isRefused(to, port) || port === 0 || (port !== to.gossipPort && port !== to.clientPort)) {
       this.counters.refused++;
       this.clock.schedule(this.lagMs(to, from), () => this.finish(end, 'ECONNREFUSED'));
     } else {
       this.establish(end, to, port);
     }
+  }
+
+  private isRefused(to: Host, port: number): boolean {
+    return port === to.gossipPort && this.network.troubles.refuses(to.index);
   }
 
   private establish(end: End, to: Host, port: number): void {
@@ -323,6 +357,10 @@ export class SimStreams {
       this.finish(other, 'ECONNRESET');
       return;
     }
+    if (end.void) {
+      this.vanish(end);
+      return;
+    }
     const segment: Segment = { bytes, mark, number: end.sentCount++ };
     if (this.network.swallows(end.owner.index, other.owner.index)) {
       this.hold(end, segment);
@@ -330,11 +368,18 @@ export class SimStreams {
     }
     let lagMs = this.lagMs(end.owner, other.owner);
     if (between && this.draws.chance(options.loss, link, counter, PURPOSE.loss)) lagMs += RETRANSMIT_MS;
+    if (bytes !== null)
+      lagMs += this.network.troubles.queueMs(end.owner.index, other.owner.index, bytes.length, this.clock.nowMs);
     end.lastArrivalMs = Math.max(this.clock.nowMs + lagMs, end.lastArrivalMs);
     this.clock.scheduleAt(end.lastArrivalMs, () => {
       if (this.network.swallows(end.owner.index, other.owner.index)) this.hold(end, segment);
       else this.arrive(end, segment);
     });
+  }
+
+  private vanish(end: End): void {
+    this.counters.vanished++;
+    if (!end.closed) this.clock.schedule(VOID_MS, () => this.finish(end, 'ETIMEDOUT'));
   }
 
   private hold(end: End, segment: Segment): void {
@@ -380,7 +425,13 @@ export class SimStreams {
   }
 
   private announce(end: End): void {
+    const { troubles } = this.network;
+    if (troubles.deaf.has(end.owner.index) && this.isFromNode(end)) return;
     end.owner.post({ kind: 'bytes', stream: end.stream });
+  }
+
+  private isFromNode(end: End): boolean {
+    return end.other !== null && this.network.isBetweenNodes(end.owner.index, end.other.owner.index);
   }
 
   /** The one way an end closes: exactly one `closed` event, every lent buffer handed back. */

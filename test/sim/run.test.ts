@@ -9,7 +9,7 @@ import { ToyRegister } from './toy-register.js';
 
 /** A plan that the toy can play: it knows one level, holds everything everywhere, never syncs, seals nothing and does not count. */
 function toyPlan(seed: number): Plan {
-  const plan = drawPlan(seed, { nodesMin: 3, nodesMax: 4, lengthMs: 6_000 });
+  const plan = drawPlan(seed, { nodesMin: 3, nodesMax: 4, lengthMs: 6_000, families: [] });
   return {
     ...plan,
     replicas: plan.nodes,

@@ -35,6 +35,9 @@ export const FRAME_VECTOR = 15;
 export const FRAME_PULL = 16;
 export const FRAME_SLICE = 17;
 export const FRAME_READY = 18;
+/** Asks for a sign that the stream is read this far: a mark, u32, that comes back in SECTION_HEARD or FRAME_HEARD. */
+export const FRAME_HEAR = 19;
+export const FRAME_HEARD = 20;
 /** Whoever dialled has met the answer: only now is it more than a recording. */
 export const FRAME_CONFIRM = 30;
 /** The frames behind this one are sealed with another of the cluster's keys: its id, u32. */

@@ -40,6 +40,8 @@ export const SECTION_PADDING = 0;
 export const SECTION_CONTROL = 1;
 export const SECTION_RECORDS = 2;
 export const SECTION_ACKS = 3;
+/** The reader of a stream has come to FRAME_HEAR: its mark, u32. */
+export const SECTION_HEARD = 4;
 
 /** Sections end here, so that a seal has room behind them. */
 const SECTIONS_END = PACKET_BYTES_MAX - TAG_BYTES;

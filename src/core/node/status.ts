@@ -297,6 +297,7 @@ export function nodeStatus(parts: StatusParts): Status {
     ...refusalFacts(parts),
     packets_unknown_sender: parts.packets.packetsUnknownSender,
     frames_dropped: peers.framesDropped,
+    streams_given_up: peers.streamsGivenUp,
     datagrams_withheld: peers.strangers.withheld,
     streams_refused: peers.incoming.refused,
     streams_closed_unproven: peers.incoming.strangersClosed,

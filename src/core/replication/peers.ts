@@ -8,11 +8,12 @@
 import type { StreamId } from '../../ports/streams.js';
 import type { Ports } from '../../ports/world.js';
 import type { Random } from '../base/random.js';
-import { FRAME_ACKS, FRAME_BODY_BYTES_MAX } from '../gossip/frames.js';
+import { FRAME_ACKS, FRAME_BODY_BYTES_MAX, FRAME_HEAR, FRAME_HEARD } from '../gossip/frames.js';
 import type { HelloFacts } from '../gossip/hello.js';
 import type { KeyRing } from '../gossip/key-ring.js';
-import { type PacketSender, PacketWriter, SECTION_ACKS } from '../gossip/packet.js';
+import { type PacketSender, PacketWriter, SECTION_ACKS, SECTION_HEARD } from '../gossip/packet.js';
 import type { Refusals } from '../gossip/refusals.js';
+import { readWord, writeWord } from '../record/record.js';
 import { AckBook } from './acks.js';
 import { type FlushMark, NEVER_FLUSHED } from './flush-mark.js';
 import { FormerLife } from './former-life.js';
@@ -25,6 +26,7 @@ import { MissedFlush } from './missed-flush.js';
 import { OutgoingStreams } from './outgoing.js';
 import { PENDING_BYTES_PER_PEER_MAX, Pending } from './pending.js';
 import { Strangers } from './strangers.js';
+import { StreamWatch } from './stream-watch.js';
 
 /** Bytes of frames that may wait for one peer's stream. */
 const FRAME_BYTES_MAX = 2 * UNACKED_BYTES_MAX;
@@ -55,6 +57,7 @@ export class Peer {
   /** Our stream to it; 0 when there is none. */
   stream: StreamId = 0;
   connected = false;
+  readonly watch = new StreamWatch();
   reconnectAtMs = 0;
   reconnectDelayMs = RECONNECT_FLOOR_MS;
   frames: Buffer[] = [];
@@ -114,6 +117,8 @@ export class Peers {
   private list: readonly Peer[] = [];
   private readonly hintRoom: HintRoom;
   framesDropped = 0;
+  /** Streams that the system still believed in. */
+  streamsGivenUp = 0;
 
   constructor(
     private readonly ports: Ports,
@@ -242,6 +247,7 @@ export class Peers {
     peer.frames = [];
     peer.frameBytes = 0;
     this.outgoing.send(peer.stream, frames);
+    peer.watch.wrote();
   }
 
   /** Opens streams that are wanted, closes those past use. */
@@ -253,10 +259,40 @@ export class Peers {
         this.byStream.set(peer.stream, peer);
       } else if (!wanted && peer.stream !== 0) {
         this.disconnect(peer, true);
+      } else if (peer.connected) {
+        this.watch(peer, nowMs);
       }
     }
     this.incoming.tick(nowMs);
     this.outgoing.tick(nowMs);
+  }
+
+  /** Asks whether a stream is read, and gives up one that is not: it closes as if the system had said so. */
+  private watch(peer: Peer, nowMs: number): void {
+    const verdict = peer.watch.judge(nowMs, this.ports.streams.queued(peer.stream));
+    if (verdict === 'well') return;
+    if (verdict === 'lost') {
+      this.streamsGivenUp++;
+      this.ports.log.warn('a stream is given up: nothing that was written on it is answered', { id: peer.id });
+      peer.watch.begin(nowMs);
+      this.ports.streams.close(peer.stream, false);
+      return;
+    }
+    const body = Buffer.alloc(4);
+    writeWord(body, 0, peer.watch.mark);
+    this.outgoing.send(peer.stream, [this.outgoing.frame(FRAME_HEAR, body)]);
+  }
+
+  /** A peer asks whether its stream is read: told by datagram, or by our stream where none gets through. */
+  hear(peer: Peer, body: Buffer): void {
+    if (body.length !== 4) return;
+    if (peer.udpBlocked) this.sendFrame(peer, FRAME_HEARD, body);
+    else this.packetFor(peer, 4).add(SECTION_HEARD, body, 0, 4);
+  }
+
+  /** It has read what was written up to the mark. */
+  heard(peer: Peer, body: Buffer, start: number, end: number): void {
+    if (end - start === 4) peer.watch.answered(readWord(body, start));
   }
 
   /** True if the stream is a peer's (ours or theirs), so its bytes belong here. */
@@ -273,6 +309,7 @@ export class Peers {
     const peer = this.outgoing.bytes(stream, bytes, start, end, nowMs);
     if (peer === null || peer.stream !== stream) return null;
     peer.connected = true;
+    peer.watch.begin(nowMs);
     peer.reconnectDelayMs = RECONNECT_FLOOR_MS;
     return peer;
   }
