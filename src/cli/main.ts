@@ -3,12 +3,14 @@
  * name and exits with what it returns (exit-codes.ts).
  * Each verb is a file beside this one; this one only parses and reports.
  */
+import { availableParallelism } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HearsayError } from '../core/base/errors.js';
 import { simulate, USAGE } from '../sim/main.js';
 import { runBackup } from './backup.js';
 import { runBenchChild, runBenchVerb } from './bench.js';
+import { runCampaign, runCampaignChild } from './campaign.js';
 import { listScenarios, runChaosVerb } from './chaos.js';
 import { clusterOptions, runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
@@ -316,6 +318,19 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
         }),
       ),
     );
+  program
+    .command('campaign')
+    .description('many seeds of the simulator in several processes; resumed where it was stopped')
+    .option('--to <seed>', 'plays seeds 1 to this, in blocks of 20', '100000')
+    .option('--jobs <number>', 'processes', String(availableParallelism()))
+    .option('--dir <directory>', 'where it notes how far it came, and plans that failed, shrunk', 'campaign')
+    .option('--anew', 'forget what is noted there')
+    .addHelpText(
+      'after',
+      `\n${exitCodes('every seed passed, and all that must happen in a thousand seeds did', 'not', 'stopped: the same command goes on')}`,
+    )
+    .action(async (flags) => setExitCode(await runCampaign(flags, terminal)));
+  program.command('campaign-child', { hidden: true }).action(async () => setExitCode(await runCampaignChild()));
   program
     .command('settings')
     .description('print every setting as a Markdown table')

@@ -146,7 +146,9 @@ function checkPlace(file: string, problems: string[]): void {
 
 function planIn(file: string, problems: string[]): Plan | null {
   try {
-    const plan = JSON.parse(readFileSync(file, 'utf8')) as Partial<Plan> | null;
+    const held = JSON.parse(readFileSync(file, 'utf8')) as (Partial<Plan> & { plan?: Partial<Plan> }) | null;
+    // A fixture says what it found beside its plan.
+    const plan = held?.plan ?? held;
     if (typeof plan?.seed === 'number' && Array.isArray(plan.steps) && Array.isArray(plan.clients))
       return completePlan({ ...plan, seed: plan.seed, steps: plan.steps, clients: plan.clients });
     problems.push(`--replay: ${file} holds no plan`);

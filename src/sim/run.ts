@@ -44,7 +44,7 @@ const FORM_BOUND_MS = 20_000;
 const CONVERGE_BOUND_MS = 60_000;
 /** Longer than any short time to live of the workload, so that what is left does not change under the last checks. */
 const REST_MS = 3_500;
-const POLL_MS = 250;
+const POLL_MS = 500;
 const COMMAND_TIMEOUT_MS = 2_000;
 const VIOLATIONS_MAX = 20;
 /** Counters of the nodes that a campaign shows. */

@@ -1,57 +1,61 @@
-/** Hundreds of small clusters under loss, partitions, crashes and restarts: no promise is broken, and no fault is missing. */
-import { expect, it } from 'vitest';
-import { hearsayFactories } from '../../src/sim/hearsay.js';
-import { runPlan } from '../../src/sim/run.js';
-import { drawPlan } from '../../src/sim/schedule.js';
+/** A thousand small clusters under loss, partitions, crashes and restarts: no promise is broken, no fault is missing, and a seed played twice goes the same way. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { BLOCK_SEEDS } from '../../src/cli/campaign-state.js';
 
-const SEEDS_PER_PART = 75;
-const PARTS = [0, 1, 2, 3];
-const TIMEOUT_MS = 600_000;
-/** Things that some run of a campaign must have met, or its faults have quietly gone. */
-const MUST_HAPPEN = [
-  'commands ok',
-  'commands indeterminate',
-  'commands refused',
-  'error NOQUORUM',
-  'kill',
-  'power',
-  'wipe',
-  'stop',
-  'pause',
-  'partition',
-  'clock',
-  'datagrams lost',
-  'datagrams damaged',
-  'streams reset',
-  'segments held by a partition',
-  'reads hedged',
-  'reads repaired',
-  'hints dropped',
-];
+const LAUNCHER = fileURLToPath(new URL('../../bin/hearsay.js', import.meta.url));
+const SEEDS = 1_000;
+const TIMEOUT_MS = 900_000;
 
-const marks: Record<string, number> = {};
-
-it.each(PARTS)(
-  'keeps every promise in part %i of the seeds',
-  (part) => {
-    const wrong: { seed: number; violations: string[] }[] = [];
-    for (let seed = part * SEEDS_PER_PART + 1; seed <= (part + 1) * SEEDS_PER_PART; seed++) {
-      const result = runPlan(hearsayFactories(), drawPlan(seed));
-      for (const [mark, count] of Object.entries(result.marks)) marks[mark] = (marks[mark] ?? 0) + count;
-      if (!result.ok) wrong.push({ seed, violations: result.violations.slice(0, 3).map((each) => each.message) });
-    }
-    expect(wrong).toEqual([]);
+it(
+  `keeps every promise in ${SEEDS} seeds, and meets every fault and outcome in their course`,
+  async () => {
+    const { code, text } = await campaign('--to', String(SEEDS), '--dir', temporaryDirectory(), '--jobs', '2');
+    expect(text.split('\n').filter((line) => /^seed |^ {2}[\w ]+: \D|never happened/.test(line))).toEqual([]);
+    expect(text).toMatch(/^1,000 seeds, 0 failed; /m);
+    expect(code).toBe(0);
   },
   TIMEOUT_MS,
 );
 
-it('meets every kind of fault and outcome in the course of the campaign', () => {
-  expect(MUST_HAPPEN.filter((mark) => !(mark in marks))).toEqual([]);
+it(
+  'is resumed where it was stopped, and tells what it had played',
+  async () => {
+    const directory = temporaryDirectory();
+    const first = await campaign('--to', String(BLOCK_SEEDS), '--dir', directory, '--jobs', '1');
+    expect(first).toMatchObject({ code: 0, text: expect.stringMatching(/^20 seeds, 0 failed; /m) });
+    const second = await campaign('--to', String(2 * BLOCK_SEEDS), '--dir', directory, '--jobs', '1');
+    expect(second.text).toMatch(/goes on after 20 seeds of this build/);
+    expect(second).toMatchObject({ code: 0, text: expect.stringMatching(/^40 seeds, 0 failed; /m) });
+  },
+  TIMEOUT_MS,
+);
+
+it('refuses words that make no sense before it plays anything', async () => {
+  const { code, text } = await campaign('--to', 'many', '--jobs', '0');
+  expect(code).toBe(2);
+  expect(text).toMatch(/--to: many is not a whole number/);
+  expect(text).toMatch(/--jobs: 0 is not a whole number/);
 });
 
-it('replays a seed event by event', () => {
-  for (const seed of [2, 14, 29]) {
-    const hash = (): string => runPlan(hearsayFactories(), drawPlan(seed)).traceHash;
-    expect(hash()).toBe(hash());
-  }
-});
+async function campaign(...words: string[]): Promise<{ code: number; text: string }> {
+  const child = spawn(process.execPath, [LAUNCHER, 'campaign', ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => {
+    child.kill();
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (text += bytes));
+  const [code] = await once(child, 'close');
+  return { code, text };
+}
+
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'hearsay-campaign-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}

@@ -1,0 +1,246 @@
+/**
+ * `hearsay campaign`: many seeds of the simulator in several processes, resumed where it was stopped, with one verdict at the end.
+ * `npm run campaign` and the tests run it. A failing seed is shrunk, written beside the state, and comes with the command that replays it.
+ * Guarded: exit code 0 means that every seed was played by this very build, none broke a promise, and everything that must happen in a
+ * campaign did happen.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { playBlock, shrinkSeed } from '../sim/block.js';
+import { marksMissed, type SeedFailure, type Tally } from '../sim/tally.js';
+import {
+  BLOCK_SEEDS,
+  blockCount,
+  blockDone,
+  type CampaignState,
+  newState,
+  readState,
+  seedsOf,
+  writeState,
+} from './campaign-state.js';
+import { DONE, FAILED, UNWELL } from './exit-codes.js';
+import { directoryProblem } from './places.js';
+import { durationText } from './progress.js';
+import type { Terminal } from './terminal.js';
+import { UsageError } from './terminal.js';
+
+/** So many seeds at least before it is asked whether everything happened. */
+const MARKS_SEEDS = 1_000;
+const JOBS_MAX = 64;
+const SEEDS_MAX = 1e9;
+const PROGRESS_INTERVAL_MS = 10_000;
+const SHRINK_RUNS_MAX = 400;
+/** Failures that are shrunk; those after are only named. */
+const SHRUNK_MAX = 5;
+/** Failures after which no new block is begun: whatever is wrong is wrong everywhere. */
+const FAILURES_MAX = 50;
+
+export interface CampaignFlags {
+  to: string;
+  jobs: string;
+  dir: string;
+  anew?: boolean;
+}
+
+type Order = { play: [number, number] } | { shrink: number };
+
+export async function runCampaign(flags: CampaignFlags, terminal: Terminal): Promise<number> {
+  if (terminal.launcher === null) throw new UsageError(['campaign: start it by bin/hearsay.js']);
+  const problems: string[] = [];
+  const count = (flag: string, text: string, most: number): number => {
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= 1 && value <= most)) problems.push(`--${flag}: ${text} is not a whole number from 1 to ${most}`);
+    return value;
+  };
+  const [to, jobs] = [count('to', flags.to, SEEDS_MAX), count('jobs', flags.jobs, JOBS_MAX)];
+  const problem = directoryProblem(flags.dir);
+  if (problem !== null) problems.push(`--dir: ${problem}`);
+  if (problems.length > 0) throw new UsageError(problems);
+  const state = stateFor(flags, Math.ceil(to / BLOCK_SEEDS) * BLOCK_SEEDS);
+  return new Campaign(terminal, terminal.launcher, flags.dir, state).run(jobs);
+}
+
+/** Where to go on: with what is there, if this build began it. */
+function stateFor({ dir, anew }: CampaignFlags, to: number): CampaignState {
+  const build = createHash('sha256')
+    .update(readFileSync(fileURLToPath(import.meta.url)))
+    .digest('hex');
+  let state: CampaignState | null;
+  try {
+    state = anew === true ? null : readState(join(dir, 'state.json'));
+  } catch (error) {
+    throw new UsageError([`--dir: ${(error as Error).message}; --anew begins one`]);
+  }
+  if (state === null) return newState(build, to);
+  if (state.build !== build) {
+    const line = `--dir: ${dir} holds a campaign of another build, ${state.tally.seeds} seeds so far; --anew begins one in its place`;
+    throw new UsageError([line]);
+  }
+  return { ...state, to };
+}
+
+class Campaign {
+  private readonly terminal: Terminal;
+  private readonly launcher: string;
+  private readonly directory: string;
+  private readonly state: CampaignState;
+  private readonly startedMs = performance.now();
+  private readonly earlierMs: number;
+  private readonly seedsBefore: number;
+  private readonly begun = new Set<number>();
+  private readonly children = new Set<ChildProcess>();
+  private stopped = false;
+
+  constructor(terminal: Terminal, launcher: string, directory: string, state: CampaignState) {
+    this.terminal = terminal;
+    this.launcher = launcher;
+    this.directory = directory;
+    this.state = state;
+    this.earlierMs = state.elapsedMs;
+    this.seedsBefore = state.tally.seeds;
+  }
+
+  async run(jobs: number): Promise<number> {
+    const { state, terminal } = this;
+    if (this.seedsBefore > 0) this.print(`goes on after ${text(this.seedsBefore)} seeds of this build`);
+    terminal.onStopSignal(() => this.stop());
+    const timer = setInterval(() => this.print(this.progress()), PROGRESS_INTERVAL_MS);
+    try {
+      await Promise.all(Array.from({ length: Math.min(jobs, blockCount(state)) }, () => this.work()));
+    } finally {
+      clearInterval(timer);
+      for (const child of this.children) child.kill('SIGKILL');
+    }
+    return this.verdict();
+  }
+
+  /** One process plays block after block. */
+  private async work(): Promise<void> {
+    let child: ChildProcess | null = null;
+    try {
+      for (let block = this.nextBlock(); block !== null; block = this.nextBlock()) {
+        child ??= this.newChild();
+        const tally = await ask<Tally>(child, { play: seedsOf(block) });
+        blockDone(this.state, block, tally);
+        this.save();
+        for (const failure of tally.failures) await this.failed(child, failure);
+      }
+    } catch (error) {
+      if (!this.stopped) throw error;
+    } finally {
+      child?.kill();
+    }
+  }
+
+  private nextBlock(): number | null {
+    if (this.stopped || this.state.tally.failures.length >= FAILURES_MAX) return null;
+    const { floor, done } = this.state;
+    for (let block = floor; block < blockCount(this.state); block++) {
+      if (done.includes(block) || this.begun.has(block)) continue;
+      this.begun.add(block);
+      return block;
+    }
+    return null;
+  }
+
+  private newChild(): ChildProcess {
+    const child = fork(this.launcher, ['campaign-child'], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: ['--max-semi-space-size=32'],
+    });
+    this.children.add(child);
+    child.once('exit', () => this.children.delete(child));
+    return child;
+  }
+
+  private async failed(child: ChildProcess, { seed, violations }: SeedFailure): Promise<void> {
+    this.print(`seed ${seed} fails`);
+    for (const line of violations) this.print(`  ${line}`);
+    this.print(`  replay: hearsay simulate --from ${seed} --to ${seed}`);
+    if (this.state.tally.failures.findIndex((each) => each.seed === seed) >= SHRUNK_MAX) return;
+    const shrunk = await ask<ReturnType<typeof shrinkSeed>>(child, { shrink: seed });
+    if (shrunk === null) return;
+    const file = join(this.directory, `plan-${seed}.json`);
+    writeFileSync(file, `${JSON.stringify(shrunk)}\n`);
+    this.print(`  shrunk to ${shrunk.plan.steps.length} steps: hearsay simulate --replay ${JSON.stringify(file)}`);
+  }
+
+  private stop(): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    for (const child of this.children) child.kill('SIGKILL');
+  }
+
+  private save(): void {
+    this.state.elapsedMs = this.earlierMs + performance.now() - this.startedMs;
+    writeState(join(this.directory, 'state.json'), this.state);
+  }
+
+  private verdict(): number {
+    const { tally, to } = this.state;
+    for (const [mark, times] of Object.entries(tally.marks).sort()) this.print(`  ${mark}: ${times}`);
+    const missed = tally.seeds < MARKS_SEEDS ? [] : marksMissed(tally);
+    for (const mark of missed) this.print(`never happened: ${mark}`);
+    const { elapsedMs } = this.state;
+    this.print(
+      `${text(tally.seeds)} seeds, ${tally.failures.length} failed; ${text(tally.events)} events, ` +
+        `${text((tally.events * 1000) / Math.max(1, tally.workMs))} a second of a processor, ${(tally.virtualMs / 3_600_000).toFixed(1)} virtual hours; ` +
+        `${durationText(elapsedMs)}`,
+    );
+    if (tally.failures.length > 0 || missed.length > 0) return FAILED;
+    if (tally.seeds >= to) return DONE;
+    this.print(`stopped before ${text(to)} seeds; the same command goes on`);
+    return UNWELL;
+  }
+
+  private progress(): string {
+    const { tally, to } = this.state;
+    const played = tally.seeds - this.seedsBefore;
+    const leftMs = ((performance.now() - this.startedMs) / Math.max(1, played)) * (to - tally.seeds);
+    const left = played === 0 ? '' : `, ${durationText(leftMs)} left`;
+    return `${text(tally.seeds)} of ${text(to)} seeds, ${tally.failures.length} failed${left}`;
+  }
+
+  private print(line: string): void {
+    this.terminal.out(`${line}\n`);
+  }
+}
+
+/** Asks a process for one thing; rejects if it ends before it has answered. */
+function ask<Answer>(child: ChildProcess, order: Order): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null, signal: string | null): void => {
+      child.off('message', answered);
+      reject(new Error(`a process of the campaign ended (${signal ?? code}) at ${JSON.stringify(order)}`));
+    };
+    const answered = (answer: unknown): void => {
+      child.off('exit', ended);
+      resolve(answer as Answer);
+    };
+    child.once('exit', ended);
+    child.once('message', answered);
+    child.send(order);
+  });
+}
+
+/** One process of a campaign: does what it is told over its channel until that closes. */
+export function runCampaignChild(): Promise<number> {
+  if (process.send === undefined) throw new UsageError(['campaign-child: only a campaign starts it']);
+  process.on('message', (order: Order) => {
+    if ('play' in order) process.send?.(playBlock(order.play[0], order.play[1], workClockMs));
+    else process.send?.(shrinkSeed(order.shrink, SHRINK_RUNS_MAX));
+  });
+  return new Promise((resolve) => process.once('disconnect', () => resolve(DONE)));
+}
+
+function workClockMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function text(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
