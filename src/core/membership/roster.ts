@@ -15,6 +15,9 @@ export class Roster {
   private readonly membersMax: number;
   private readonly held = new Map<string, Held>();
   private readonly actors = new Map<number, Held>();
+  /** All of them by id, kept so: one insertion a newcomer instead of a sort at every step of a member. */
+  private readonly ordered: Held[];
+  /** What was handed out of it; null when something has changed since. */
   private sorted: readonly Held[] | null = null;
   private alive = 0;
   private suspects = 0;
@@ -24,6 +27,7 @@ export class Roster {
     this.membersMax = membersMax;
     this.held.set(self.id, self);
     this.actors.set(self.actor, self);
+    this.ordered = [self];
   }
 
   get size(): number {
@@ -93,6 +97,7 @@ export class Roster {
     }
     this.held.set(member.id, member);
     this.actors.set(member.actor, member);
+    this.ordered.splice(this.placeOf(member.id), 0, member);
     this.sorted = null;
     return gone;
   }
@@ -133,6 +138,7 @@ export class Roster {
 
   private remove(member: Held): void {
     this.held.delete(member.id);
+    this.ordered.splice(this.placeOf(member.id), 1);
     if (this.actors.get(member.actor) === member) this.actors.delete(member.actor);
     this.sorted = null;
   }
@@ -146,9 +152,21 @@ export class Roster {
     return oldest;
   }
 
+  /** Where a member of this id stands in the order, or would stand. */
+  private placeOf(id: string): number {
+    let low = 0;
+    let high = this.ordered.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.ordered[middle].id < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   private refresh(): readonly Held[] {
     if (this.sorted !== null) return this.sorted;
-    this.sorted = [...this.held.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+    this.sorted = this.ordered.slice();
     this.alive = 0;
     this.suspects = 0;
     for (const member of this.sorted) {

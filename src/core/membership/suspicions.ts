@@ -30,6 +30,8 @@ export interface SuspicionOptions {
   suspicionMaxFactor: number;
 }
 
+const NOBODY: readonly string[] = [];
+
 interface Suspicion {
   startMs: number;
   accusers: Set<string>;
@@ -68,6 +70,19 @@ export class Suspicions {
   /** The loop stood still: nobody could refute in that time. */
   postpone(gapMs: number): void {
     for (const suspicion of this.byId.values()) suspicion.startMs += gapMs;
+  }
+
+  /** Suspects that may be overdue: none is before the shortest timeout is over, so a tick passes by all that are younger. */
+  candidates(nowMs: number, liveCount: number): readonly string[] {
+    const { suspicionMultiplier, probeIntervalMs, suspicionFloorMs } = this.options;
+    const minMs = suspicionMinMs(suspicionMultiplier, liveCount, probeIntervalMs, suspicionFloorMs);
+    let found: string[] | null = null;
+    for (const [id, { startMs }] of this.byId) {
+      if (nowMs < startMs + minMs) continue;
+      found ??= [];
+      found.push(id);
+    }
+    return found ?? NOBODY;
   }
 
   /** When the suspect is to be declared dead by this node. */

@@ -132,7 +132,7 @@ export class View {
 
   /** Declares the suspects dead that are overdue. */
   declareDeaths(nowMs: number, healthScore: number): void {
-    for (const id of [...this.suspicions.ids()]) {
+    for (const id of this.suspicions.candidates(nowMs, this.roster.liveCount)) {
       const member = this.roster.get(id);
       if (member === undefined) continue;
       const { aliveCount, liveCount } = this.roster;

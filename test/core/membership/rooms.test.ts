@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
 import { Contacts, gossipPorts, parseContactPoint } from '../../../src/core/membership/contacts.js';
@@ -83,6 +84,32 @@ describe('Roster', () => {
     expect(roster.byActor(999_999)).toBe(b);
   });
 
+  it('keeps all by id and counts them, whoever comes, goes and changes', () => {
+    const step = fc.record({
+      id: fc.integer({ min: 0, max: 30 }),
+      state: fc.constantFrom<MemberState>('alive', 'suspect', 'dead'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const roster = rosterOf(12);
+        for (const [at, { id, state }] of steps.entries()) {
+          const held = roster.get(`m${id}`);
+          if (held === undefined) roster.add(holdRecord(record(`m${id}`, state), at));
+          else {
+            Object.assign(held, { state, stateSinceMs: at });
+            roster.changed(held, held.actor);
+          }
+          if (at % 20 === 19) roster.expire(at, 10);
+          const members = roster.members();
+          expect(members.map((member) => member.id)).toEqual(members.map((member) => member.id).sort());
+          expect(members).toHaveLength(roster.size);
+          for (const member of members) expect(roster.get(member.id)).toBe(member);
+          expect(roster.aliveCount).toBe(members.filter((member) => member.state === 'alive').length);
+        }
+      }),
+    );
+  });
+
   it('gives a newcomer the place of the oldest tombstone, and refuses it when all live', () => {
     const roster = rosterOf(3);
     roster.add(holdRecord(record('old', 'dead'), 1));
@@ -123,6 +150,20 @@ describe('Suspicions', () => {
     expect(suspicions.deadlineMs('c', silent, bench(2, 3))).toBe(5_100);
     expect(suspicions.confirm('c', 'd')).toBe(true);
     expect(suspicions.confirm('c', 'e')).toBe(false);
+  });
+
+  it('that no timeout can have ended yet are not looked at', () => {
+    const suspicions = new Suspicions(options);
+    suspicions.open('b', 'a', 0);
+    suspicions.open('c', 'a', 1_000);
+    expect(suspicions.candidates(4_999, 5)).toEqual([]);
+    expect(suspicions.candidates(5_000, 5)).toEqual(['b']);
+    // Two accusers more make a suspicion as short as it gets: it is among them when it is overdue.
+    for (const accuser of ['d', 'e']) suspicions.confirm('c', accuser);
+    expect(suspicions.deadlineMs('c', silent, bench(4, 5))).toBe(6_000);
+    expect(suspicions.candidates(6_000, 5)).toEqual(['b', 'c']);
+    suspicions.postpone(2_000);
+    expect(suspicions.candidates(6_000, 5)).toEqual([]);
   });
 
   it('last the longest for a node that does badly itself, whoever confirms', () => {
