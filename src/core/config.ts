@@ -5,6 +5,7 @@
  * Guarded: a `NodeConfig` that comes out of `completeConfig` breaks no bound and no relation between fields, and what
  * goes in wrong is reported all at once.
  */
+import { BULK_BYTES_MAX } from './resp/parser.js';
 import type { Setting, SettingValue } from './setting.js';
 import {
   bytes,
@@ -54,6 +55,12 @@ export interface NodeConfig {
   eviction: 's3-fifo' | 'none';
   clusterTopology: 'partition' | 'off';
   maxClients: number;
+  /** Bounds of one connection; before AUTH they are 10 arguments of 16 KiB, and 256 KiB of input. */
+  clientArgumentsMax: number;
+  clientBulkBytesMax: number;
+  clientQueryBytesMax: number;
+  clientOutputBytesMax: number;
+  clientPartialCommandMs: number;
   /** What clients must AUTH with; null: nothing. Comes from `passwordFile` or the environment. */
   password: string | null;
   passwordFile: string | null;
@@ -152,6 +159,20 @@ export const SETTINGS: readonly Setting[] = [
     'off',
   ]),
   integer('maxClients', 'client connections at most', 'number', 10_000, 1, 1_000_000),
+  tunable('clientArgumentsMax', 'arguments of one command at most', 1_048_576, 16, 1_048_576),
+  {
+    ...bytes('clientBulkBytesMax', 'longest argument', BULK_BYTES_MAX, 64 * KIB, BULK_BYTES_MAX),
+    fallbackText: 'the longest entry',
+  },
+  bytes('clientQueryBytesMax', 'input of one client that waits, half a command too', 64 * MIB, MIB, GIB),
+  bytes(
+    'clientOutputBytesMax',
+    'replies that one client has not read, past which it is closed',
+    32 * MIB,
+    MIB,
+    32 * MIB,
+  ),
+  tunable('clientPartialCommandMs', 'half a command waits this long for its rest', 60_000, 100, 3_600_000),
   { ...text('password', 'password that clients must give', 'text', null, /^[^\0\r\n]{1,512}$/), flag: false },
   text('passwordFile', 'file whose first line is the password', 'file', null, /^[^\0]{1,4096}$/),
   text(
@@ -280,6 +301,11 @@ function brokenRelations(config: NodeConfig): Violation[] {
     config.segmentBytes === 0 || (config.segmentBytes >= 4 * KIB && config.segmentBytes * 16 <= config.maxMemory),
     'segmentBytes',
     'must be 0, or from 4kb to a sixteenth of maxMemory',
+  );
+  check(
+    config.clientQueryBytesMax >= config.clientBulkBytesMax,
+    'clientQueryBytesMax',
+    'must be at least clientBulkBytesMax',
   );
   check(config.pendingPerPeerMax <= config.pendingMax, 'pendingPerPeerMax', 'must be at most pendingMax');
   return found;

@@ -9,6 +9,7 @@ import type { Disk } from './disk.js';
 import type { DistinctCounter } from './distinct.js';
 import type { Faults } from './faults.js';
 import type { Log } from './log.js';
+import type { Passwords } from './passwords.js';
 import type { Resolver } from './resolver.js';
 import type { Secrets } from './secrets.js';
 import type { StreamId, Streams } from './streams.js';
@@ -25,6 +26,7 @@ export interface Ports {
   /** Estimates distinct keys. */
   distinct: DistinctCounter;
   vitals: Vitals;
+  passwords: Passwords;
   /** What the cluster shares; null: its nodes talk in the clear. */
   secrets: Secrets | null;
 }

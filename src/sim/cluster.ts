@@ -361,6 +361,7 @@ export class SimCluster {
       faults: NO_TRAFFIC_FAULTS,
       distinct: new SimDistinct(),
       vitals: { rssBytes: () => 0, cpuUserSeconds: () => 0, cpuSystemSeconds: () => 0, workClockMs: () => 0 },
+      passwords: { matches: (expected, given) => Buffer.from(expected, 'utf8').equals(given) },
       secrets: node.secrets,
     };
   }

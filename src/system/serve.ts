@@ -9,6 +9,7 @@ import { HearsayNode } from '../core/node.js';
 import type { Log } from '../ports/log.js';
 import { NodeDisk } from './disk.js';
 import { drawSeed } from './entropy.js';
+import { releaseFault } from './release.js';
 import { NodeSecrets } from './secrets.js';
 import { NodeWorld } from './world.js';
 
@@ -27,6 +28,8 @@ export interface RunningNode {
 
 /** Throws HearsayError CONFIG (a port is taken) or DATADIR, with nothing left behind. */
 export async function startNode(config: NodeConfig, log: Log): Promise<RunningNode> {
+  const fault = releaseFault(process.versions.node);
+  if (fault !== null) log.warn(fault);
   const secrets = config.secretFile === null ? null : new NodeSecrets(config.secretFile);
   const completions = { world: null as NodeWorld | null };
   const disk = await NodeDisk.open(config.data, (token, error) => completions.world?.diskCompleted(token, error), log);

@@ -19,6 +19,7 @@ import { NodeDatagrams } from './datagrams.js';
 import { drawSeed } from './entropy.js';
 import { FaultyNetwork } from './faults.js';
 import { HyperLogLogCounter } from './hyperloglog.js';
+import { NodePasswords } from './passwords.js';
 import { NodeResolver } from './resolver.js';
 import { NodeStreams } from './streams.js';
 import { processVitals } from './vitals.js';
@@ -61,6 +62,7 @@ export class NodeWorld implements Arrivals {
   readonly streams: NodeStreams;
   readonly resolver: NodeResolver;
   readonly distinct = new HyperLogLogCounter();
+  private readonly passwords = new NodePasswords();
   private readonly log: Log;
   private readonly options: NodeWorldOptions;
   private readonly faultyNetwork: FaultyNetwork | null;
@@ -108,6 +110,7 @@ export class NodeWorld implements Arrivals {
       faults: faultyNetwork,
       distinct: this.distinct,
       vitals: processVitals,
+      passwords: this.passwords,
       secrets,
     };
   }

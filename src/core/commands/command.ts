@@ -102,6 +102,8 @@ export interface Connection {
   /** CLIENT NO-EVICT and NO-TOUCH: kept for CLIENT LIST. */
   noEvict: boolean;
   noTouch: boolean;
+  /** Its client gave a wrong password. */
+  passwordRefused(): void;
   /** As if freshly accepted: RESET. */
   reset(): void;
   /** Closes once all replies so far have left. */

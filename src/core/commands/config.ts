@@ -4,9 +4,7 @@
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
-import { BULK_BYTES_MAX, QUERY_BYTES_MAX } from '../resp/parser.js';
 import type { Reply } from '../resp/reply.js';
-import { REPLY_BYTES_MAX } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
 import { ADMIN, unknownSubcommand, wrongArity } from './command.js';
 import { globMatchesText, requirePatternFits } from './glob.js';
@@ -68,9 +66,9 @@ function settingsShown(settings: HostSettings): [string, string][] {
     ['cluster-enabled', settings.topology === 'off' ? 'no' : 'yes'],
     ['cluster-require-full-coverage', 'no'],
     ['cluster-allow-reads-when-down', 'yes'],
-    ['proto-max-bulk-len', `${BULK_BYTES_MAX}`],
-    ['client-query-buffer-limit', `${QUERY_BYTES_MAX}`],
-    ['client-output-buffer-limit', `normal ${REPLY_BYTES_MAX} 0 0`],
+    ['proto-max-bulk-len', `${settings.limits.bulkBytesMax}`],
+    ['client-query-buffer-limit', `${settings.limits.queryBytesMax}`],
+    ['client-output-buffer-limit', `normal ${settings.limits.outputBytesMax} 0 0`],
     ['notify-keyspace-events', ''],
     ['lazyfree-lazy-user-del', 'yes'],
     ['hearsay-node', settings.nodeId],

@@ -91,25 +91,14 @@ function auth(context: CommandContext, args: Args, reply: Reply): void {
 
 /** Lets the connection in, or throws WRONGPASS. `user` -1: the one there is. */
 function authenticate(context: CommandContext, args: Args, user: number, password: number): void {
-  const expected = context.host.settings.password;
   const known = user < 0 || args.string(user) === 'default';
-  const right = expected === null || bytesAreEqual(Buffer.from(expected, 'utf8'), args, password);
+  const right = context.host.passwordMatches(args.buffer.subarray(args.starts[password], args.ends[password]));
   if (!known || !right) {
     context.stats.passwordsRefused++;
+    connectionOf(context).passwordRefused();
     throw new HearsayError('WRONGPASS', 'invalid username-password pair or user is disabled.');
   }
   connectionOf(context).authenticated = true;
-}
-
-/** Compares in a time that depends on the lengths only. */
-function bytesAreEqual(expected: Buffer, args: Args, index: number): boolean {
-  const start = args.starts[index];
-  const length = args.length(index);
-  let difference = expected.length ^ length;
-  for (let at = 0; at < length; at++) {
-    difference |= args.buffer[start + at] ^ (expected.length === 0 ? 1 : expected[at % expected.length]);
-  }
-  return difference === 0;
 }
 
 /** A name of a client: printable ASCII without blanks; empty takes it back. */

@@ -132,6 +132,8 @@ export interface CommandHost {
   readonly wallMs: number;
   readonly monotonicMs: number;
   readonly settings: HostSettings;
+  /** Whether `given`, which is only lent, is the password; in a time that tells nothing of it. */
+  passwordMatches(given: Uint8Array): boolean;
   /** What this node held at points in time. */
   readonly snapshots: SnapshotDoor;
   /** True if all keys of this command can be executed here, now, at the caller's level. */
@@ -203,6 +205,18 @@ export interface CommandHost {
   fault(words: string[]): string[];
 }
 
+/** What one connection may take of a node. */
+export interface ClientLimits {
+  readonly argumentsMax: number;
+  readonly bulkBytesMax: number;
+  /** Input of a command that is not whole, and what waits for its turn. */
+  readonly queryBytesMax: number;
+  /** Replies that its client has not taken. */
+  readonly outputBytesMax: number;
+  /** Half a command waits this long for its rest. */
+  readonly partialCommandMs: number;
+}
+
 export interface HostSettings {
   readonly nodeId: string;
   readonly hexId: string;
@@ -217,6 +231,7 @@ export interface HostSettings {
   readonly durability: 'always' | 'interval' | 'off';
   readonly eviction: 's3-fifo' | 'none';
   readonly maxClients: number;
+  readonly limits: ClientLimits;
   /** What a connection begins with. */
   readonly readConsistency: Level;
   readonly writeConsistency: Level;

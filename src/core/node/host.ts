@@ -330,6 +330,11 @@ export class NodeHost implements CommandHost {
     return this.ports.faults.run(words);
   }
 
+  passwordMatches(given: Uint8Array): boolean {
+    const { password } = this.settings;
+    return password === null || this.ports.passwords.matches(password, given);
+  }
+
   /** A key leaves the memory of this node alone, without a tombstone and untold: what a lost page or a bug would do. */
   private loseKey(word: string): string {
     const { store } = this.parts;
@@ -359,6 +364,13 @@ function settingsOf(config: NodeConfig, nodeId: string): HostSettings {
     durability: config.durability,
     eviction: config.eviction,
     maxClients: config.maxClients,
+    limits: {
+      argumentsMax: config.clientArgumentsMax,
+      bulkBytesMax: config.clientBulkBytesMax,
+      queryBytesMax: config.clientQueryBytesMax,
+      outputBytesMax: config.clientOutputBytesMax,
+      partialCommandMs: config.clientPartialCommandMs,
+    },
     readConsistency: config.readConsistency,
     writeConsistency: config.writeConsistency,
   };

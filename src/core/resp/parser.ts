@@ -29,6 +29,20 @@ export const QUERY_BYTES_MAX = 64 * 1024 * 1024;
 /** Before AUTH (CVE-2021-32675). */
 const STRANGER_ARGUMENTS_MAX = 10;
 const STRANGER_BULK_BYTES_MAX = 16 * 1024;
+const STRANGER_QUERY_BYTES_MAX = 256 * 1024;
+
+/** What one stream may declare, and may have waiting. */
+export interface ParserLimits {
+  readonly argumentsMax: number;
+  readonly bulkBytesMax: number;
+  readonly queryBytesMax: number;
+}
+
+const WIDEST: ParserLimits = {
+  argumentsMax: ARGUMENTS_MAX,
+  bulkBytesMax: BULK_BYTES_MAX,
+  queryBytesMax: QUERY_BYTES_MAX,
+};
 
 const CARRY_BYTES_AT_FIRST = 512;
 const EMPTY = Buffer.alloc(0);
@@ -67,8 +81,11 @@ export class Parser {
   /** Bytes from `at` on that are known to hold no line end. */
   private scanned = 0;
 
-  constructor(authenticated: boolean) {
+  private readonly limits: ParserLimits;
+
+  constructor(authenticated: boolean, limits = WIDEST) {
     this.authenticated = authenticated;
+    this.limits = limits;
   }
 
   /** Bytes received and not yet given out as commands, those of a partial command included. */
@@ -153,7 +170,7 @@ export class Parser {
         const line = this.lineEnd();
         if (line < 0) return line === -1 ? INCOMPLETE : this.fail('too big mbulk count string');
         const count = readInteger(this.buffer, this.at + 1, line);
-        if (!(count <= ARGUMENTS_MAX)) return this.fail('invalid multibulk length');
+        if (!(count <= this.limits.argumentsMax)) return this.fail('invalid multibulk length');
         if (count > STRANGER_ARGUMENTS_MAX && !this.authenticated) {
           return this.fail('unauthenticated multibulk length');
         }
@@ -172,7 +189,7 @@ export class Parser {
           return this.fail(`expected '$', got '${String.fromCharCode(this.buffer[this.at])}'`);
         }
         const length = readInteger(this.buffer, this.at + 1, line);
-        if (!(length >= 0 && length <= BULK_BYTES_MAX)) return this.fail('invalid bulk length');
+        if (!(length >= 0 && length <= this.limits.bulkBytesMax)) return this.fail('invalid bulk length');
         if (length > STRANGER_BULK_BYTES_MAX && !this.authenticated) return this.fail('unauthenticated bulk length');
         this.at = line + 2;
         this.bulkBytes = length;
@@ -252,7 +269,8 @@ export class Parser {
 
   /** Moves lent bytes into the carry; false if that would pass the bound. */
   private append(bytes: number): boolean {
-    if (this.end - this.start + bytes > QUERY_BYTES_MAX) return false;
+    const most = this.authenticated ? this.limits.queryBytesMax : STRANGER_QUERY_BYTES_MAX;
+    if (this.end - this.start + bytes > most) return false;
     if (this.end + bytes > this.buffer.length) this.makeRoom(bytes);
     this.lent.copy(this.buffer, this.end, this.lentAt, this.lentAt + bytes);
     this.end += bytes;

@@ -23,7 +23,6 @@ import { WriteMarks } from '../commands/write-marks.js';
 import { BROKEN, INCOMPLETE, Parser } from '../resp/parser.js';
 import type { BufferPool } from '../resp/pool.js';
 import type { Reply } from '../resp/reply.js';
-import { REPLY_BYTES_MAX } from '../resp/reply.js';
 import type { Owner } from './outbox.js';
 import { Outbox, PLACES_MAX } from './outbox.js';
 
@@ -36,6 +35,10 @@ const INPUT_BYTES_PER_TURN_MIN = 4 * 1024;
 export const OUTPUT_BYTES_HIGH = 1024 * 1024;
 /** Unread input past which a session stops reading its stream. */
 const INPUT_BYTES_HIGH = 64 * 1024;
+
+/** After a wrong password a connection is not heard for so long, and closed after so many: whoever guesses, guesses slowly. */
+export const WRONG_PASSWORD_MS = 1000;
+export const WRONG_PASSWORDS_MAX = 10;
 
 /** What all sessions of a node share. */
 export interface SessionPorts {
@@ -94,6 +97,9 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   private inputLeft = INPUT_BYTES_PER_TURN;
   /** There is input left that could be run, but for the limits. */
   private starved = false;
+  /** Nothing is run before, because a password was wrong; 0 if none was. */
+  private unheardUntilMs = 0;
+  private wrongPasswords = 0;
   /** The next command waits until every reply before it is whole. */
   private barred = false;
   private lastIndex = -1;
@@ -110,7 +116,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.readLevel = ports.host.settings.readConsistency;
     this.writeLevel = ports.host.settings.writeConsistency;
     this.lastCommandMs = this.acceptedMs;
-    this.parser = new Parser(ports.host.settings.password === null);
+    this.parser = new Parser(ports.host.settings.password === null, ports.host.settings.limits);
     this.outbox = new Outbox(this, ports.pool, ports.stats, 2);
   }
 
@@ -227,7 +233,10 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.renewShares();
     const bytes = this.outbox.take(durableBatch);
     const queued = streams.queued(this.stream);
-    if (this.outbox.overflowed || queued + this.outbox.bytes + (bytes?.length ?? 0) > REPLY_BYTES_MAX) {
+    if (
+      this.outbox.overflowed ||
+      queued + this.outbox.bytes + (bytes?.length ?? 0) > this.ports.host.settings.limits.outputBytesMax
+    ) {
       stats.outputLimitClosed++;
       this.closeAtOnce();
       return false;
@@ -249,6 +258,13 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   /** A place in the outbox has become whole. */
   wake(): void {
     if (!this.closed) this.ports.sessions.flushLater(this);
+  }
+
+  /** Whoever is let in already is not slowed down. */
+  passwordRefused(): void {
+    if (this.parser.authenticated) return;
+    this.unheardUntilMs = this.ports.host.monotonicMs + WRONG_PASSWORD_MS;
+    if (++this.wrongPasswords >= WRONG_PASSWORDS_MAX) this.closeAfterReplies();
   }
 
   reset(): void {
@@ -403,6 +419,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
 
   /** Too much is owed, or too much is under way. */
   private isFull(): boolean {
+    if (this.unheardUntilMs > 0 && this.unheardUntilMs > this.ports.host.monotonicMs) return true;
     if (this.outbox.places >= PLACES_MAX || (this.barred && this.outbox.places > 0)) return true;
     const owed = this.outbox.bytes;
     return owed > OUTPUT_BYTES_HIGH || owed + this.queued > OUTPUT_BYTES_HIGH;

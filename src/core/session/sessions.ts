@@ -12,9 +12,6 @@ import { BufferPool } from '../resp/pool.js';
 import type { Schedule, SessionPorts } from './session.js';
 import { Session } from './session.js';
 
-/** Half a command older than this closes its connection (slow loris). */
-export const PARTIAL_COMMAND_MS = 60_000;
-
 export class Sessions implements Connections, Schedule {
   readonly table: CommandTable;
   readonly startedMs: number;
@@ -96,10 +93,10 @@ export class Sessions implements Connections, Schedule {
     }
   }
 
-  /** Closes connections whose command does not get whole, and looks again at those that do not read. Call about once a second. */
+  /** Closes connections whose command does not get whole (slow loris), and looks again at those that do not read. Call about once a second. */
   tick(): void {
     const { host, stats } = this.ports;
-    const before = host.monotonicMs - PARTIAL_COMMAND_MS;
+    const before = host.monotonicMs - host.settings.limits.partialCommandMs;
     for (const session of this.byStream.values()) {
       if (session.paused) this.flushLater(session);
       if (session.partialSinceMs === 0 || session.partialSinceMs > before || session.closed) continue;

@@ -27,6 +27,7 @@ import { SnapshotDesk } from '../../../src/core/node/snapshot-desk.js';
 import { partitionOf } from '../../../src/core/partitions/slots.js';
 import { recordEnd, recordExpireAtMs, recordKeyEnd, TYPE_PUT } from '../../../src/core/record/record.js';
 import { Args } from '../../../src/core/resp/args.js';
+import { BULK_BYTES_MAX } from '../../../src/core/resp/parser.js';
 import { Store } from '../../../src/core/store/store.js';
 import { made } from '../../../src/core/types/made.js';
 import type { StateChange } from '../../../src/core/types/merge-type.js';
@@ -151,6 +152,10 @@ export class FakeHost implements CommandHost {
   monotonicMs = 1000;
   /** What HEARSAY.LEAVE and HEARSAY.FORGET asked for. */
   readonly asked: string[] = [];
+  passwordMatches(given: Uint8Array): boolean {
+    return this.settings.password === null || this.settings.password === Buffer.from(given).toString('utf8');
+  }
+
   settings: HostSettings = {
     nodeId: 'n1',
     hexId: 'a'.repeat(40),
@@ -165,6 +170,13 @@ export class FakeHost implements CommandHost {
     durability: 'interval',
     eviction: 's3-fifo',
     maxClients: 100,
+    limits: {
+      argumentsMax: 1_048_576,
+      bulkBytesMax: BULK_BYTES_MAX,
+      queryBytesMax: 64 * 1024 * 1024,
+      outputBytesMax: 32 * 1024 * 1024,
+      partialCommandMs: 60_000,
+    },
     readConsistency: 'one',
     writeConsistency: 'one',
   };

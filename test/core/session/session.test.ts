@@ -2,8 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PLACES_MAX } from '../../../src/core/session/outbox.js';
-import { COMMANDS_PER_TURN, OUTPUT_BYTES_HIGH } from '../../../src/core/session/session.js';
-import { PARTIAL_COMMAND_MS } from '../../../src/core/session/sessions.js';
+import {
+  COMMANDS_PER_TURN,
+  OUTPUT_BYTES_HIGH,
+  WRONG_PASSWORD_MS,
+  WRONG_PASSWORDS_MAX,
+} from '../../../src/core/session/session.js';
 import { encode, Harness } from './harness.js';
 
 function store(harness: Harness, key: string, value: Buffer | string): void {
@@ -252,10 +256,15 @@ describe('a session', () => {
     expect(harness.ask('GET')).toBe("-ERR wrong number of arguments for 'get' command\r\n");
     expect(harness.ask('HELLO', '3')).toMatch(/^-NOAUTH HELLO must be called/);
     expect(harness.ask('AUTH', 'wrong!')).toBe('-WRONGPASS invalid username-password pair or user is disabled.\r\n');
+    harness.host.monotonicMs += WRONG_PASSWORD_MS;
     expect(harness.ask('AUTH', 'secre')).toMatch(/^-WRONGPASS/);
+    harness.host.monotonicMs += WRONG_PASSWORD_MS;
     expect(harness.ask('AUTH', 'secretsecret')).toMatch(/^-WRONGPASS/);
+    harness.host.monotonicMs += WRONG_PASSWORD_MS;
     expect(harness.ask('AUTH', '')).toMatch(/^-WRONGPASS/);
+    harness.host.monotonicMs += WRONG_PASSWORD_MS;
     expect(harness.ask('AUTH', 'other', 'secret')).toMatch(/^-WRONGPASS/);
+    harness.host.monotonicMs += WRONG_PASSWORD_MS;
     expect(harness.host.stats.passwordsRefused).toBe(5);
     expect(harness.ask('HELLO', '3', 'AUTH', 'default', 'secret', 'SETNAME', 'me')).toMatch(/^%7\r\n/);
     expect(harness.ask('GET', 'k')).toBe('_\r\n');
@@ -308,13 +317,74 @@ describe('the table of sessions', () => {
     expect(harness.host.stats.connectionsRejected).toBe(1);
   });
 
+  it('is not heard for a second after a wrong password, and closed after ten: once it is let in, neither', () => {
+    const harness = new Harness((host) => {
+      host.settings = { ...host.settings, password: 'secret' };
+    });
+    harness.receive(Buffer.concat([encode('AUTH', 'wrong'), encode('AUTH', 'secret')]));
+    harness.settle();
+    expect(harness.output()).toMatch(/^-WRONGPASS[^\n]*\n$/);
+    expect(harness.streams.paused.get(1)).toBe(true);
+    harness.host.monotonicMs += WRONG_PASSWORD_MS - 1;
+    harness.sessions.tick();
+    harness.settle();
+    expect(harness.output()).toBe('');
+    harness.host.monotonicMs += 1;
+    harness.sessions.tick();
+    harness.settle();
+    expect(harness.output()).toBe('+OK\r\n');
+    expect(harness.streams.paused.get(1)).toBe(false);
+    expect(harness.ask('AUTH', 'wrong')).toMatch(/^-WRONGPASS/);
+    expect(harness.ask('PING')).toBe('+PONG\r\n');
+
+    harness.accept(2);
+    for (let guess = 1; guess <= WRONG_PASSWORDS_MAX; guess++) {
+      expect(harness.streams.closes.has(2)).toBe(false);
+      harness.receive(encode('AUTH', `guess ${guess}`), 2);
+      harness.settle();
+      harness.host.monotonicMs += WRONG_PASSWORD_MS;
+    }
+    expect(harness.streams.closes.get(2)).toBe(true);
+    expect(harness.output(2).match(/WRONGPASS/g)).toHaveLength(WRONG_PASSWORDS_MAX);
+    expect(harness.host.stats.passwordsRefused).toBe(2 + WRONG_PASSWORDS_MAX);
+  });
+
+  it('is bounded by the settings of its node in arguments, in their length and in input, each to the last one', () => {
+    const limits = { argumentsMax: 16, bulkBytesMax: 64 * 1024, queryBytesMax: 1024 * 1024 };
+    const answer = (input: Buffer, password: string | null = null): string => {
+      const harness = new Harness((host) => {
+        host.settings = { ...host.settings, password, limits: { ...host.settings.limits, ...limits } };
+      });
+      for (let at = 0; at < input.length; at += 50_000) harness.receive(input.subarray(at, at + 50_000));
+      harness.settle();
+      const closed = harness.streams.closes.has(1) ? '<closed>' : '';
+      return `${harness.output().slice(0, 60)}${closed}`;
+    };
+    const words = (count: number): string[] => Array.from({ length: count }, (_unused, index) => `k${index}`);
+    expect(answer(encode('DEL', ...words(15)))).toBe(':0\r\n');
+    expect(answer(encode('DEL', ...words(16)))).toBe('-ERR Protocol error: invalid multibulk length\r\n<closed>');
+    expect(answer(encode('SET', 'k', Buffer.alloc(64 * 1024)))).toBe('+OK\r\n');
+    expect(answer(encode('SET', 'k', Buffer.alloc(64 * 1024 + 1)))).toBe(
+      '-ERR Protocol error: invalid bulk length\r\n<closed>',
+    );
+    const whole = encode(...words(15), Buffer.alloc(1));
+    expect(answer(whole.subarray(0, -1))).toBe('');
+    const most = encode('MSET', ...Array.from({ length: 15 }, () => Buffer.alloc(64 * 1024)));
+    expect(answer(most.subarray(0, -1))).toBe('');
+    // Before AUTH: ten arguments of 16 KiB.
+    expect(answer(encode('AUTH', Buffer.alloc(16 * 1024)), 'x')).toMatch(/^-WRONGPASS/);
+    expect(answer(encode('AUTH', Buffer.alloc(16 * 1024 + 1)), 'x')).toContain('unauthenticated bulk length');
+    expect(answer(encode(...words(10)), 'x')).toMatch(/^-ERR unknown command/);
+    expect(answer(encode(...words(11)), 'x')).toContain('unauthenticated multibulk length');
+  });
+
   it('closes a connection whose half command stays half, and no idle one', () => {
     const harness = new Harness();
     harness.accept(2);
     harness.receive('*2\r\n$3\r\nGE', 1);
     harness.receive('PING\r\n', 2);
     harness.settle();
-    harness.host.monotonicMs += PARTIAL_COMMAND_MS - 1;
+    harness.host.monotonicMs += harness.host.settings.limits.partialCommandMs - 1;
     harness.receive('T', 1);
     harness.sessions.tick();
     expect(harness.streams.closes.has(1)).toBe(false);
