@@ -3,9 +3,16 @@
  * names from it.
  * Guarded: every scenario is judged by the history of what was acknowledged; what stands under `expects` is what a run checks.
  */
+import { clockJump } from './clocks.js';
+import { expiryStorm, hotKey, memoryPressure, slowReaders } from './crowds.js';
+import { staleRestore, swappedDirectories, wipe } from './directories.js';
+import { diskError, diskFull, slowDisk } from './disks.js';
 import type { Scenario } from './disturbance.js';
+import { garbageDatagrams } from './garbage.js';
 import { kill, rollingRestart } from './kill.js';
 import { loss } from './loss.js';
+import { membershipChange } from './members.js';
+import { mixOf } from './mix.js';
 import { partitionBridge, partitionFlapping, partitionHalves, partitionIsolate, partitionOneWay } from './partition.js';
 import { pause, stall } from './pause.js';
 
@@ -82,9 +89,108 @@ const SINGLE: readonly Scenario[] = [
     mixes: true,
     script: loss,
   },
+  {
+    name: 'clock-jump',
+    does: 'the wall clock of one node jumps by 2 s to an hour, by libfaketime',
+    expects: `${NOTHING}; a jump that the peers do not see is not believed`,
+    mixes: false,
+    script: clockJump,
+  },
+  {
+    name: 'disk-full',
+    does: 'the disk of one node is full for a while',
+    expects: `${NOTHING}; writes are refused by name, reads go on`,
+    mixes: true,
+    script: diskFull,
+  },
+  {
+    name: 'slow-disk',
+    does: 'each sync of one node takes 20 to 800 ms longer',
+    expects: NOTHING,
+    mixes: true,
+    script: slowDisk,
+  },
+  {
+    name: 'disk-error',
+    does: 'syncs of one node fail once or a few times, then it is restarted',
+    expects: `${NOTHING}: what was not synced was not trusted`,
+    mixes: true,
+    script: diskError,
+  },
+  {
+    name: 'wipe',
+    does: 'one node, always the same, is killed and comes back with an empty directory',
+    expects: 'nothing that a quorum acknowledged is lost',
+    mixes: false,
+    script: wipe,
+  },
+  {
+    name: 'stale-restore',
+    does: 'one node, always the same, is killed and comes back with an old copy of its directory',
+    expects: 'nothing that a quorum acknowledged is lost, nothing deleted comes back',
+    mixes: false,
+    script: staleRestore,
+  },
+  {
+    name: 'swapped-directories',
+    does: "two nodes are started with each other's directory",
+    expects: `both refuse it and end; with their own back, ${NOTHING}`,
+    mixes: false,
+    script: swappedDirectories,
+  },
+  {
+    name: 'memory-pressure',
+    does: 'nodes of 8 MiB are given more than fits',
+    expects: 'evictions are counted; what is read is never old, wrong or back from a delete',
+    mixes: false,
+    script: memoryPressure,
+  },
+  {
+    name: 'membership-change',
+    does: 'a node joins, and another leaves for good and hands over',
+    expects: `${NOTHING}; the leaver ends when all is handed over`,
+    mixes: true,
+    script: membershipChange,
+  },
+  {
+    name: 'hot-key',
+    does: '32 clients read one key and increment one counter',
+    expects: `${NOTHING}; the counter is exact`,
+    mixes: true,
+    script: hotKey,
+  },
+  {
+    name: 'expiry-storm',
+    does: 'up to 20,000 keys end at one moment, again and again',
+    expects: `${NOTHING}; no key is there past its end`,
+    mixes: true,
+    script: expiryStorm,
+  },
+  {
+    name: 'slow-readers',
+    does: 'connections ask every node for far more than they read',
+    expects: `${NOTHING}; memory is bounded, others are served`,
+    mixes: true,
+    script: slowReaders,
+  },
+  {
+    name: 'garbage-datagrams',
+    does: 'random, mutated and repeated bytes at every gossip port and client port',
+    expects: `${NOTHING}; no node ends, no member is made up`,
+    mixes: true,
+    script: garbageDatagrams,
+  },
 ];
 
-export const SCENARIOS: readonly Scenario[] = SINGLE;
+const MIX: Scenario = {
+  name: 'mix',
+  does: 'two of the others at once, drawn from the seed',
+  expects: 'what both promise together',
+  mixes: false,
+  script: () => mixOf(SINGLE.filter(({ mixes }) => mixes)),
+};
+
+export const SCENARIOS: readonly Scenario[] = [...SINGLE, MIX];
 
 /** One scenario by its name, or all of them; null when there is none. */
 export function chooseScenarios(name: string): readonly Scenario[] | null {

@@ -113,3 +113,17 @@ export function namesOf(indexes: readonly number[]): string {
 export function passing(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Two scenarios at once may both have ended a node: it is started once, and not at all when it has left for good. */
+export function startAgain({ cluster, retired }: Arena, index: number): void {
+  if (!retired.has(index) && cluster.nodes[index].process === null) cluster.start(index);
+}
+
+const READY_LIMIT_MS = 60_000;
+
+export async function startAndWait(arena: Arena, index: number): Promise<void> {
+  if (arena.retired.has(index)) return;
+  startAgain(arena, index);
+  const isReady = async (): Promise<boolean> => (await arena.cluster.status(index)).ready === 1;
+  await arena.cluster.until(`${namesOf([index])} is ready again`, READY_LIMIT_MS, isReady);
+}

@@ -3,11 +3,10 @@
  * sometimes all; what was acknowledged must be there afterwards (DESIGN section 3: `interval` writes before it replies).
  * rolling-restart: one after the other is asked to stop, and is back before the next.
  */
-import { type ChaosScript, inTurns, namesOf } from './disturbance.js';
+import { type ChaosScript, inTurns, namesOf, startAgain, startAndWait } from './disturbance.js';
 
 const DOWN_MS = [300, 5000] as const;
 const ONE_AT_A_TIME = 0.7;
-const RESTARTED_LIMIT_MS = 60_000;
 /** All nodes may be down at once, and a start takes its time. */
 const SILENCE_MAX_MS = 20_000;
 
@@ -23,11 +22,11 @@ export const kill = (): ChaosScript => ({
         endsAtMs,
         begins: `kill -9 ${namesOf(victims)}`,
         ends: `start ${namesOf(victims)}`,
-        begin: async ({ cluster }) => {
-          await Promise.all(victims.map((index) => cluster.kill(index)));
+        begin: async ({ cluster, retired }) => {
+          await Promise.all(victims.filter((index) => !retired.has(index)).map((index) => cluster.kill(index)));
         },
-        end: async ({ cluster, retired }) => {
-          for (const index of victims) if (!retired.has(index)) cluster.start(index);
+        end: async (arena) => {
+          for (const index of victims) startAgain(arena, index);
         },
       };
     }),
@@ -45,13 +44,10 @@ export const rollingRestart = (): ChaosScript => ({
         endsAtMs,
         begins: `stop ${namesOf([victim])}`,
         ends: `start ${namesOf([victim])}`,
-        begin: ({ cluster }) => cluster.end(victim),
-        end: async ({ cluster, retired }) => {
-          if (retired.has(victim)) return;
-          cluster.start(victim);
-          const isReady = async (): Promise<boolean> => (await cluster.status(victim)).ready === 1;
-          await cluster.until(`${namesOf([victim])} is ready again`, RESTARTED_LIMIT_MS, isReady);
+        begin: async ({ cluster, retired }) => {
+          if (!retired.has(victim)) await cluster.end(victim);
         },
+        end: (arena) => startAndWait(arena, victim),
       };
     });
   },

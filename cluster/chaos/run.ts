@@ -13,6 +13,7 @@ import {
   NOTHING_LOST,
   type Scenario,
   SILENCE_MAX_MS,
+  startAgain,
 } from './disturbance.js';
 import { Draws } from './draws.js';
 import { CheckedLoad, LANES } from './load.js';
@@ -134,7 +135,10 @@ class Run {
     await sampler.stop();
     const budget = this.script.budget ?? NOTHING_LOST;
     const judgement = await judgeBooks(cluster, load.books, budget);
-    this.violations.push(...load.garbage, ...((await this.script.check?.(arena)) ?? []));
+    this.violations.push(...load.garbage);
+    await this.attempt('the last look', async () => {
+      this.violations.push(...((await this.script.check?.(arena)) ?? []));
+    });
     this.look(load, silenceMs, plan.length);
     return this.played(load, judgement, agreedMs, silenceMs);
   }
@@ -145,11 +149,11 @@ class Run {
       await this.waitUntil(disturbance.beginsAtMs);
       this.tell(disturbance.begins);
       const fromMs = this.clock();
-      await disturbance.begin(arena);
+      await this.attempt(disturbance.begins, () => disturbance.begin(arena));
       await this.waitUntil(disturbance.endsAtMs).finally(() => {
         bars.push({ what: disturbance.begins, fromMs, untilMs: this.clock() });
       });
-      await disturbance.end(arena);
+      await this.attempt(disturbance.ends, () => disturbance.end(arena));
       this.tell(disturbance.ends);
     };
     // Those of one scenario follow each other; two that were mixed stand in lanes of their own.
@@ -164,13 +168,24 @@ class Run {
     await this.waitUntil(this.options.durationMs);
   }
 
+  /** What can not be done, as a node that does not come back, is a finding like any other; the run goes on. */
+  private async attempt(what: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.violations.push(`${what}: ${(error as Error).message}`);
+    }
+  }
+
   /** Ms until all copies were equal; null when they did not become so, or need not. */
-  private async comeTogether({ cluster, retired }: Arena): Promise<number | null> {
+  private async comeTogether(arena: Arena): Promise<number | null> {
+    const { cluster, retired } = arena;
     const stoppedAtMs = performance.now();
     for (const index of cluster.nodes.keys()) {
       if (retired.has(index)) continue;
       cluster.resume(index);
-      if (cluster.nodes[index].process === null && index < this.options.nodes) cluster.start(index);
+      if (cluster.wasStarted(index)) startAgain(arena, index);
     }
     try {
       await cluster.until('no fault stands', HEAL_LIMIT_MS, async () => {

@@ -4,7 +4,7 @@
  * Guarded: a node that does not answer is passed over for that sample; nothing waits for the sampler but its own stop.
  */
 import { askNode } from '../probe.js';
-import type { Arena } from './disturbance.js';
+import { type Arena, startAgain } from './disturbance.js';
 import type { Recorder } from './recorder.js';
 
 const INTERVAL_MS_MIN = 500;
@@ -50,7 +50,7 @@ export class Sampler {
       if (retired.has(index) || node.process !== null || node.expectedToEnd || !cluster.wasStarted(index)) continue;
       complain(`${node.name} ended by itself`);
       tell(`${node.name} ended by itself: start it again`);
-      cluster.start(index);
+      startAgain(this.arena, index);
     }
   }
 

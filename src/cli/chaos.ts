@@ -7,8 +7,10 @@ import { randomInt } from 'node:crypto';
 import { chooseScenarios, SCENARIOS } from '../../cluster/chaos/catalogue.js';
 import type { Scenario } from '../../cluster/chaos/disturbance.js';
 import { describeRun, type RunRecord, summaryLines } from '../../cluster/chaos/record.js';
+import { writeReport } from '../../cluster/chaos/report.js';
 import { runScenario } from '../../cluster/chaos/run.js';
 import { DONE, FAILED, UNWELL } from './exit-codes.js';
+import { directoryProblem } from './places.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
@@ -23,6 +25,8 @@ interface ChaosFlags {
   nodes: number;
   durationMs: number;
   seed: number;
+  /** Gets the pages; known to take files. */
+  reportDirectory: string | null;
 }
 
 export function listScenarios(terminal: Terminal): number {
@@ -53,6 +57,8 @@ export async function runChaosVerb(
       const record = await runScenario({ scenario, nodes, durationMs, seed, command, signal: stop.signal }, print);
       records.push(record);
       for (const line of describeRun(record)) print(line);
+      // After each: an hour of runs is not lost with the last.
+      if (flags.reportDirectory !== null) writeReport(flags.reportDirectory, records, flags.scenarios.length > 1);
     } catch (error) {
       if (stop.signal.aborted) break;
       failed = true;
@@ -85,8 +91,14 @@ function flagsOf(name: string, options: Readonly<Record<string, unknown>>): Chao
   }
   const seed = options.seed === undefined ? randomInt(SEED_MAX) : wholeNumber(options.seed);
   if (!(seed >= 0 && seed <= SEED_MAX)) problems.push(`--seed: ${options.seed} is not from 0 to ${SEED_MAX}`);
+  const reportDirectory = options.report === undefined ? null : String(options.report);
+  if (reportDirectory === '') problems.push('--report: name a directory');
+  if (problems.length === 0 && reportDirectory !== null) {
+    const problem = directoryProblem(reportDirectory);
+    if (problem !== null) problems.push(`--report: ${problem}`);
+  }
   if (problems.length > 0) throw new UsageError(problems);
-  return { scenarios, nodes, durationMs, seed };
+  return { scenarios, nodes, durationMs, seed, reportDirectory };
 }
 
 function wholeNumber(raw: unknown): number {

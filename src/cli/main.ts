@@ -251,6 +251,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--duration <time>', 'how long each is disturbed, as 20s or 2m', '30s')
     .option('--nodes <number>', 'how many', '5')
     .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
+    .option('--report <directory>', 'write an HTML page for each run, and for all an index.html')
     .addHelpText(
       'after',
       `\n${exitCodes('no violation', 'a violation', 'stopped, or this machine lacks what the scenario needs')}`,
