@@ -175,7 +175,7 @@ const SINGLE: readonly Scenario[] = [
   },
   {
     name: 'garbage-datagrams',
-    does: 'random, mutated and repeated bytes at every gossip port and client port',
+    does: 'random bytes and packets of strange clusters at every gossip port and client port',
     expects: `${NOTHING}; no node ends, no member is made up`,
     mixes: true,
     script: garbageDatagrams,
