@@ -8,8 +8,10 @@ const WIDTH = 760;
 const HEIGHT = 400;
 const LEFT = 56;
 const RIGHT = 16;
-const TOP = 56;
+const TOP = 90;
 const BOTTOM = 64;
+/** Letters of the small text that fit the width. */
+const LINE_LETTERS = 110;
 const TIME_MARKS = 5;
 const SHARE_MARKS = 4;
 
@@ -24,7 +26,9 @@ export function chartOf(outcome: Outcome): string {
     `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     `<text x="${LEFT}" y="22" font-size="15" font-weight="bold" fill="#222">${escaped(title)}</text>`,
-    `<text x="${LEFT}" y="42" fill="#555">${escaped(`share of nodes that know; bound: ${boundText}`)}</text>`,
+    ...wrapped(`share of nodes that know; bound: ${boundText}`).map(
+      (text, at) => `<text x="${LEFT}" y="${42 + at * 16}" fill="#555">${escaped(text)}</text>`,
+    ),
     ...grid(endMs, axes),
     theory.length === 0 ? '' : line(theory, axes, '#999', ' stroke-dasharray="5 4"', false),
     line(known, axes, '#0a6', '', true),
@@ -64,6 +68,17 @@ function grid(endMs: number, { x, y }: Axes): string[] {
     );
   }
   return parts;
+}
+
+/** Text in lines that fit, broken between words. */
+function wrapped(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines[lines.length - 1];
+    if (line !== '' && line.length + word.length >= LINE_LETTERS) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
 }
 
 /** A share stays until it changes, so what was measured goes in steps. */

@@ -91,6 +91,10 @@ describe('a plan of 50 nodes', () => {
   });
 });
 
+function outcomeOfCrash(): Outcome {
+  return playScenario(planOf('crash', { nodes: 10 }));
+}
+
 describe('the output of the planner', () => {
   const words = '--nodes 30 --loss 5% --scenario crash --seed 3';
 
@@ -142,6 +146,8 @@ describe('the output of the planner', () => {
       expect(Number(x)).toBeLessThanOrEqual(760);
       expect(Number(y)).toBeLessThanOrEqual(400);
     }
+    const crash = chartOf(outcomeOfCrash());
+    for (const [, text] of crash.matchAll(/<text [^>]*>([^<]*)</g)) expect(text.length).toBeLessThanOrEqual(120);
     const outcome = playScenario(planOf('spread', { nodes: 3 }));
     const hostile = chartOf({ ...outcome, boundText: '<script>"&' });
     expect(hostile).toContain('&lt;script&gt;&quot;&amp;');
