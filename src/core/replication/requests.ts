@@ -22,6 +22,7 @@ import {
   recordType,
 } from '../record/record.js';
 import { Args } from '../resp/args.js';
+import { isOneReply } from '../resp/whole.js';
 
 export const REQUEST_FORWARD = 1;
 export const REQUEST_READ = 2;
@@ -352,8 +353,8 @@ export function readReplyResponse(body: Buffer): ReplyResponse | null {
   };
   const seenStart = at + REPLY_HEAD_BYTES;
   const replyStart = seenStart + body.readUInt16LE(seenStart - 2);
+  if (replyStart > body.length || !isOneReply(body, replyStart, body.length)) return null;
   if (replyStart === seenStart) return { coordinator, writes, receipt, session: null, replyStart };
-  if (replyStart > body.length) return null;
   const session = SessionToken.parseFor(body, seenStart, replyStart, receipt.partition);
   return session === null ? null : { coordinator, writes, receipt, session, replyStart };
 }

@@ -131,6 +131,11 @@ describe('WAIT and replies', () => {
     expect(reply.toString('latin1', read?.replyStart)).toBe('+OK\r\n');
     expect(read?.session).toBeNull();
     expect(readReplyResponse(Buffer.alloc(10))).toBeNull();
+    // It goes into a client's stream: half a reply, or one and a half, would shift every later answer.
+    for (const wrong of ['', '+OK', '$5\r\nab\r\n', '+OK\r\n+OK\r\n', '*2\r\n:1\r\n']) {
+      const bytes = encodeReplyResponse({ id: 1, status: 0, hlc: 2 }, ACTOR, 9, receipt, Buffer.from(wrong));
+      expect(readReplyResponse(bytes), wrong).toBeNull();
+    }
   });
 
   it('bring every write that a session has seen by them, in bounded room', () => {
