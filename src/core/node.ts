@@ -159,6 +159,7 @@ export class HearsayNode implements Machine {
         fileBytes: config.walFileBytes,
         checkpointMinBytes: config.walFileBytes * 8,
         random: this.random,
+        mutations: this.mutations,
       },
     );
   }
@@ -179,6 +180,7 @@ export class HearsayNode implements Machine {
     const kept = { store: this.store, wal: this.wal, log: ports.log, distinctKeys: this.distinctKeys };
     this.state = recoverNode(kept, config, identity, this.random, {
       keepActor: this.mutations.has('actor-reused-after-restart'),
+      takesAnyName: this.mutations.has('directory-of-another-taken'),
       recentWrites: this.bounds.recentWrites,
     });
     const { nodeId } = this.state;

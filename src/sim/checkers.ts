@@ -9,7 +9,7 @@ import type { Reply } from './replies.js';
 
 export interface Violation {
   /** `foreign`, `stale`, `expired`, `lost`, `count`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `buffer`, `dot`,
-   * `frontier`, `restart`. */
+   * `frontier`, `restart`, `identity`, `rot`. */
   kind: string;
   atMs: number;
   message: string;

@@ -45,6 +45,7 @@ const REFUSALS = new Set([
   'ERR',
   'OOM',
   'NOSPACE',
+  'DISKFAILED',
   'BUSY',
   'CLOCKDRIFT',
   'NOAUTH',

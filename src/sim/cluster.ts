@@ -6,11 +6,11 @@
  */
 import { HearsayError } from '../core/base/errors.js';
 import { Random } from '../core/base/random.js';
-import type { Disk } from '../ports/disk.js';
+import type { Disk, DiskErrorCode } from '../ports/disk.js';
 import type { Faults } from '../ports/faults.js';
 import type { Ports } from '../ports/world.js';
 import { type ClockPlan, NodeClock, SimClock } from './clock.js';
-import type { DiskCopy } from './disk.js';
+import type { DiskCopy, SimDiskOptions } from './disk.js';
 import { SimDistinct } from './distinct.js';
 import { Draws, PURPOSE } from './draws.js';
 import type { Host, WorldEvent } from './events.js';
@@ -36,6 +36,15 @@ export type MachineFactory = (ports: Ports, place: NodePlace, seed: MachineSeed)
 /** A disk that survives its process, and of which a loss of power leaves any legal state. */
 export interface CrashableDisk extends Disk {
   /** What its files hold now, and their return to that while no process runs: a backup of the directory. */
+  readonly options: SimDiskOptions;
+  readonly bytesUsed: number;
+  readonly counts: { readonly crashes: number };
+  failNextSyncs(count: number): void;
+  failNextWrite(code: DiskErrorCode): void;
+  contents(name: string): Buffer;
+  flipBit(name: string, byte: number, bit: number): void;
+  /** It does well from now on. */
+  calm(): void;
   copy(): DiskCopy;
   putBack(copy: DiskCopy): void;
   /** The power goes. */
@@ -57,6 +66,8 @@ export interface ClusterOptions {
   network: NetworkOptions;
   /** One per node. */
   clocks: readonly ClockPlan[];
+  /** What is wrong with the disks, one per node; none: nothing. */
+  disks?: readonly Partial<SimDiskOptions>[];
   tickIntervalMs: number;
   receiveBufferDatagrams: number;
   turnCostMs: number;
@@ -138,12 +149,15 @@ export class SimCluster {
   readonly log: LogLine[] = [];
   /** Machines that threw. */
   readonly failures: Failure[] = [];
+  /** Hears every line as it is logged. */
+  logged: (line: LogLine) => void = () => {};
   private readonly createMachine: MachineFactory;
   private readonly createDisk: DiskFactory;
   private readonly options: ClusterOptions;
   private readonly exits: Exit[] = [];
   private readonly readBuffer = Buffer.alloc(96 * 1024);
   private diskDraws = 0;
+  private disksFail = true;
   private highestWallMs = 0;
 
   constructor(factories: { createMachine: MachineFactory; createDisk: DiskFactory }, options: ClusterOptions) {
@@ -303,6 +317,7 @@ export class SimCluster {
   /** Every fault of the network ends. */
   calm(): void {
     this.network.options = { ...CALM_NETWORK };
+    this.disksFail = false;
     this.network.unblockAll();
     const deaf = this.network.troubles.deaf.all();
     this.network.troubles.clear();
@@ -350,7 +365,9 @@ export class SimCluster {
       (level: LogLine['level']) =>
       (event: string, fields?: Record<string, unknown>): void => {
         if (this.log.length >= LOG_LINES_MAX) this.log.splice(0, LOG_LINES_MAX / 4);
-        this.log.push({ atMs: this.clock.nowMs, node: node.index, level, event, fields });
+        const line = { atMs: this.clock.nowMs, node: node.index, level, event, fields };
+        this.log.push(line);
+        this.logged(line);
       };
     return {
       datagrams: this.network.datagramsOf(node),
@@ -396,7 +413,9 @@ export class SimCluster {
       if (node.life === lifeCompleting) node.post({ kind: 'disk', token, error });
     };
     const random = new Random(this.draws.word(node.index, ++this.diskDraws, PURPOSE.disk));
-    return this.createDisk(random, schedule, completed);
+    const disk = this.createDisk(random, schedule, completed);
+    if (this.disksFail) Object.assign(disk.options, this.options.disks?.[node.index]);
+    return disk;
   }
 }
 

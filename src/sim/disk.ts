@@ -33,6 +33,15 @@ export class PowerLoss extends Error {}
 
 const SECTOR_BYTES = 512;
 
+const PERFECT: SimDiskOptions = {
+  syncMsMin: 1,
+  syncMsMax: 5,
+  capacityBytes: Number.POSITIVE_INFINITY,
+  shortWriteChance: 0,
+  syncErrorChance: 0,
+  garbledSectors: false,
+};
+
 /** Content of sectors before the writes that are not yet on the disk. */
 type Undo = Map<number, Buffer>;
 
@@ -83,8 +92,7 @@ export class SimDisk implements Disk {
     this.random = ports.random;
     this.schedule = ports.schedule;
     this.complete = ports.completed;
-    const perfect = { capacityBytes: Number.POSITIVE_INFINITY, shortWriteChance: 0, syncErrorChance: 0 };
-    this.options = { syncMsMin: 1, syncMsMax: 5, garbledSectors: false, ...perfect, ...options };
+    this.options = { ...PERFECT, ...options };
   }
 
   list(): string[] {
@@ -231,6 +239,21 @@ export class SimDisk implements Disk {
       });
   }
 
+  /** Bytes of all files together. */
+  get bytesUsed(): number {
+    let used = 0;
+    for (const inode of this.names.values()) used += inode.size;
+    return used;
+  }
+
+  /** Nothing fails and nothing is slow from now on; what a crash may leave stays as it is. */
+  calm(): void {
+    const { garbledSectors } = this.options;
+    Object.assign(this.options, PERFECT, { garbledSectors });
+    this.failSyncs = 0;
+    this.failWrites = [];
+  }
+
   /** The next `count` syncs fail with EIO. */
   failNextSyncs(count: number): void {
     this.failSyncs = count;
@@ -309,9 +332,7 @@ export class SimDisk implements Disk {
 
   private free(): number {
     if (this.options.capacityBytes === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-    let used = 0;
-    for (const inode of this.names.values()) used += inode.size;
-    return Math.max(0, this.options.capacityBytes - used);
+    return Math.max(0, this.options.capacityBytes - this.bytesUsed);
   }
 
   private later(token: number, run: () => Error | null): void {

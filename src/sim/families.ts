@@ -5,6 +5,7 @@
  * Guarded: no family looks at or changes another's steps; a plan without a family's fields is completed with what leaves the run as it was.
  */
 import type { Random } from '../core/base/random.js';
+import { DISK_FAMILY } from './disk-faults.js';
 import { CLOCKS } from './faults/clocks.js';
 import { PATHS, STREAMS } from './faults/paths.js';
 import { PROCESSORS } from './faults/processors.js';
@@ -18,4 +19,4 @@ export interface Family {
   draw(plan: Plan, random: Random): void;
 }
 
-export const FAMILIES: readonly Family[] = [PATHS, STREAMS, PROCESSORS, CLOCKS];
+export const FAMILIES: readonly Family[] = [PATHS, STREAMS, PROCESSORS, CLOCKS, DISK_FAMILY];

@@ -4,6 +4,7 @@
  * had acknowledged is told to the ledgers, or they would take it for a broken promise.
  */
 import type { SimCluster } from './cluster.js';
+import { DiskNemesis } from './disk-nemesis.js';
 import { applyAround } from './faults/around.js';
 import { isAround } from './faults/steps.js';
 import type { Ledger } from './ledger.js';
@@ -21,6 +22,7 @@ interface Strike {
 }
 
 export class Nemesis {
+  readonly disks: DiskNemesis;
   private readonly cluster: SimCluster;
   private readonly plan: Plan;
   private readonly ledgers: readonly Ledger[];
@@ -37,6 +39,16 @@ export class Nemesis {
     this.cluster = cluster;
     this.plan = plan;
     this.ledgers = ledgers;
+    this.disks = new DiskNemesis(cluster, {
+      kill: (node) => {
+        this.kill(node);
+        this.fell(node);
+      },
+      start: (node) => this.start(node),
+      damaged: (node) => this.damaged(node),
+      later: (delayMs, action) => this.later(delayMs, action),
+    });
+    this.disks.expectErrors(plan.disks.flatMap(({ syncErrorChance }, node) => (syncErrorChance > 0 ? node : [])));
     this.steadySinceMs = new Array(plan.nodes).fill(Number.POSITIVE_INFINITY);
   }
 
@@ -80,6 +92,9 @@ export class Nemesis {
       case 'secret':
         cluster.placeSecret(step.node, step.words);
         break;
+      case 'disk':
+        this.disks.apply(step);
+        break;
       case 'clock':
         cluster.stepClock(step.node, step.byMs);
         break;
@@ -114,6 +129,7 @@ export class Nemesis {
     this.healed = true;
     this.armed = [];
     this.cluster.calm();
+    this.disks.heal();
     // Whoever took steps out of a plan may have left nodes without a key in common.
     if (this.plan.steps.some((step) => step.kind === 'secret')) {
       for (const { index } of this.cluster.nodes) this.cluster.placeSecret(index, ['second', 'first']);
@@ -127,6 +143,7 @@ export class Nemesis {
   private start(node: number): void {
     if (this.leaving.delete(node)) this.kill(node);
     if (this.cluster.nodes[node].up) return;
+    this.disks.starting(node);
     this.cluster.start(node);
     for (const ledger of this.ledgers) ledger.restarted(this.cluster.wallHighMs());
     this.steadySinceMs[node] = this.cluster.clock.nowMs + STEADY_AFTER_MS;

@@ -91,6 +91,7 @@ class Run {
         nodes,
         network: plan.network,
         clocks: plan.clocks,
+        disks: plan.disks,
         tickIntervalMs: TICK_INTERVAL_MS,
         receiveBufferDatagrams: plan.receiveBufferDatagrams,
         turnCostMs: plan.turnCostMs,
@@ -98,9 +99,10 @@ class Run {
       },
     );
     this.nemesis = new Nemesis(this.cluster, plan, this.ledgers);
+    this.cluster.logged = (line) => this.nemesis.disks.logged(line);
     if (plan.secrets !== null) this.cluster.network.packets = new PacketWatch();
     // What is sealed shows no records.
-    else if (plan.steps.some((step) => step.kind === 'power' || step.kind === 'wipe')) {
+    else if (plan.steps.some((step) => step.kind === 'power' || step.kind === 'wipe' || step.kind === 'disk')) {
       this.cluster.network.dots = new DotWatch(plan.partitions);
     }
     this.clients = plan.clients.map((client, index) =>
@@ -119,6 +121,8 @@ class Run {
   play(): RunResult {
     this.playPhases();
     this.judgeNetwork();
+    for (const line of this.nemesis.disks.wrong) this.violateLine(line);
+    for (const [name, count] of Object.entries(this.nemesis.disks.marks)) this.mark(name, count);
     const { cluster } = this;
     return {
       ok: this.violations.length === 0,
@@ -169,7 +173,7 @@ class Run {
       this.issue(step.client, number, step.words);
       return;
     }
-    this.mark(step.kind, 1);
+    if (step.kind !== 'disk') this.mark(step.kind, 1);
     this.nemesis.apply(step);
   }
 
@@ -226,7 +230,8 @@ class Run {
       while (this.finished.length > 0) this.complete(this.finished.shift() as Completion);
       while (this.cluster.failures.length > 0) {
         const failure = this.cluster.failures.shift();
-        if (failure !== undefined) this.violate('threw', `node ${failure.node}: ${failure.error.stack}`);
+        if (failure !== undefined && !this.nemesis.disks.explains(failure))
+          this.violate('threw', `node ${failure.node}: ${failure.error.stack}`);
       }
       if (!more) return;
     }

@@ -7,6 +7,7 @@
 import { Random } from '../core/base/random.js';
 import type { ClockPlan } from './clock.js';
 import { drawCounts } from './counters.js';
+import type { DiskPlan, DiskStep } from './disk-faults.js';
 import { FAMILIES } from './families.js';
 import { clocksStrayFar } from './faults/clocks.js';
 import type { AroundStep } from './faults/steps.js';
@@ -23,6 +24,7 @@ export interface ClientPlan {
 }
 
 export type Step =
+  | DiskStep
   | { atMs: number; kind: 'command'; client: number; words: string[] }
   /**
    * kill -9, or loss of power, of these nodes at one instant; `onAck`: at the next acknowledged write through the
@@ -53,6 +55,8 @@ export interface Plan {
   receiveBufferDatagrams: number;
   turnCostMs: number;
   clocks: ClockPlan[];
+  /** One per node; none: all do well. */
+  disks: DiskPlan[];
   clients: ClientPlan[];
   /** In order of time. */
   steps: Step[];
@@ -101,6 +105,7 @@ export function drawPlan(seed: number, limits: PlanLimits = PLAN_LIMITS): Plan {
     receiveBufferDatagrams: random.chance(0.2) ? random.between(4, 40) : 92,
     turnCostMs: random.chance(0.2) ? 2 : 0.1,
     clocks,
+    disks: [],
     clients,
     steps,
   };

@@ -49,6 +49,14 @@ export const MUST_HAPPEN: readonly string[] = [
   'reads hedged',
   'reads repaired',
   'hints dropped',
+  'torn tail cut',
+  'rot found',
+  'disk full met',
+  'sync error met',
+  'log failed for good',
+  'ended for its disk',
+  'stale restore met',
+  'swap met',
 ];
 
 export function newTally(): Tally {

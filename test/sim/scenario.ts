@@ -10,7 +10,7 @@ import { CALM_NETWORK } from '../../src/sim/network.js';
 import type { SimMachine } from '../../src/sim/process.js';
 import type { Reply } from '../../src/sim/replies.js';
 import { TICK_INTERVAL_MS } from '../../src/sim/run.js';
-import { drawPlan, type Plan } from '../../src/sim/schedule.js';
+import { drawPlan, PLAN_LIMITS, type Plan } from '../../src/sim/schedule.js';
 
 const COMMAND_TIMEOUT_MS = 2_000;
 const READY_BOUND_MS = 30_000;
@@ -41,7 +41,13 @@ export class Scenario {
     const { seed = 1, nodes = 3 } = options;
     this.nodes = nodes;
     const calm = Array.from({ length: nodes }, () => ({ offsetMs: 0, driftPpm: 0, grainMs: 1 }));
-    const drawn = { ...drawPlan(seed), nodes, durability: 'interval' as const, network: CALM_NETWORK, clocks: calm };
+    const drawn = {
+      ...drawPlan(seed, { ...PLAN_LIMITS, families: [] }),
+      nodes,
+      durability: 'interval' as const,
+      network: CALM_NETWORK,
+      clocks: calm,
+    };
     const plan: Plan = { ...drawn, turnCostMs: 0.1, receiveBufferDatagrams: 92, steps: [], ...options.plan };
     const factories = hearsayFactories(options.mutations, options.settings);
     const create = factories.createMachine(plan);

@@ -205,7 +205,8 @@ export class NodeHost implements CommandHost {
     const reply = operation === null ? caller.reply : operation.deferred.reply;
     if (!this.rooms.replicator.flushAll(this.rooms.clock.stamp(this.wallMs), this.parts.state.actor, operation)) {
       if (operation !== null) operation.needed = 0;
-      reply.error('NOSPACE', 'the disk has no room for the log; writes are refused, reads go on');
+      const why = logRefusal(this.parts.wal);
+      reply.error(why.code, why.message);
       return;
     }
     reply.ok();

@@ -81,7 +81,7 @@ export function recoverNode(
   config: NodeConfig,
   identity: ClusterIdentity,
   random: Random,
-  options: { keepActor: boolean; recentWrites: number },
+  options: { keepActor: boolean; takesAnyName?: boolean; recentWrites: number },
 ): NodeState {
   const { store, wal, log, distinctKeys } = parts;
   const hints: Buffer[] = [];
@@ -145,7 +145,7 @@ export function recoverNode(
       `data directory ${config.data} belongs to another cluster, ${made}; asked for was ${describeCluster(config)}`,
     );
   }
-  if (known.nodeId !== '' && config.id !== null && known.nodeId !== config.id) {
+  if (known.nodeId !== '' && config.id !== null && known.nodeId !== config.id && options.takesAnyName !== true) {
     throw new HearsayError(
       'DATADIR',
       `data directory ${config.data} belongs to node ${known.nodeId}; asked for was --id ${config.id}`,

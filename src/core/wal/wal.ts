@@ -49,6 +49,8 @@ export interface WalOptions {
   /** The log asks for no checkpoint before it has this size. */
   checkpointMinBytes: number;
   random: Random;
+  /** Names of planted bugs. */
+  mutations?: ReadonlySet<string>;
 }
 
 export interface WalRecovery {
@@ -380,7 +382,8 @@ export class Wal {
     this.writtenBatch = fold.lastBatch;
     if (!this.files.rollFirst()) this.refuseForRoom();
     for (const note of fold.notes) this.log.warn('log damaged', { note });
-    const { records, batches, tornTailBytes, rotFrames, maxHlc, notes } = fold;
+    const { records, batches, tornTailBytes, maxHlc, notes } = fold;
+    const rotFrames = this.options.mutations?.has('rot-passed-over') ? 0 : fold.rotFrames;
     // A run of which nothing is left has not ended as cleanly as the one before it.
     const lastRun = manifest.runs[manifest.runs.length - 1];
     const lastLog = fold.logs[fold.logs.length - 1];
@@ -541,7 +544,7 @@ export class Wal {
     this.sync = null;
     this.returnedStartMs = startedMs;
     if (this.failed || this.closed) return;
-    if (error === null) {
+    if (error === null || this.options.mutations?.has('failed-sync-acknowledged')) {
       file.syncedBatch = through;
       this.syncedThrough = Math.max(this.syncedThrough, through);
       this.memory.release(through);
@@ -549,7 +552,7 @@ export class Wal {
       return;
     }
     this.counts.syncsFailed++;
-    if (through <= this.durableBatch) return;
+    if (through <= this.durableBatch || this.options.mutations?.has('failed-sync-repeated')) return;
     this.log.error('sync of the log failed', { file: file.number, why: error.message });
     if (this.rescuedThrough > 0 || !this.rescue()) {
       this.failed = true;
