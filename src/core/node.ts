@@ -56,6 +56,7 @@ import { Checkpointer } from './node/checkpointer.js';
 import { ClockWatch } from './node/clock-watch.js';
 import { NodeHost } from './node/host.js';
 import { type ClusterIdentity, clusterIdentity } from './node/identity.js';
+import type { Inspected } from './node/inspected.js';
 import { JoinDesk } from './node/join-desk.js';
 import { MemberChanges } from './node/member-changes.js';
 import { MembershipDesk } from './node/membership-desk.js';
@@ -348,6 +349,14 @@ export class HearsayNode implements Machine {
   assertInvariants(): void {
     if (this.rooms === undefined) return;
     for (const peer of this.rooms.peers.all()) peer.hints.assertInvariants();
+  }
+
+  /** This node as a checker sees it between turns; nobody changes anything through it. */
+  inspect(): Inspected {
+    const { config, store, wal } = this;
+    const rooms = this.rooms ?? null;
+    const damaged = this.state?.damaged ?? false;
+    return { config, store, wal, rooms, damaged, bounds: () => (rooms === null ? [] : this.host.bounds()) };
   }
 
   tick(): void {

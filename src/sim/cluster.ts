@@ -19,6 +19,7 @@ import { type Exit, type SimMachine, SimProcess } from './process.js';
 import { SimSecrets } from './secrets.js';
 import { SimStreams } from './streams.js';
 import { TraceHash } from './trace.js';
+import type { Watches } from './watches/watches.js';
 
 export interface NodePlace {
   readonly index: number;
@@ -147,6 +148,8 @@ export class SimCluster {
   readonly nodes: SimNode[] = [];
   /** What nodes logged, newest last, bounded. */
   readonly log: LogLine[] = [];
+  /** Who looks at every node between its turns. */
+  watches: Watches | null = null;
   /** Machines that threw. */
   readonly failures: Failure[] = [];
   /** Hears every line as it is logged. */
@@ -217,6 +220,7 @@ export class SimCluster {
     ];
     try {
       const machine = this.createMachine(this.portsOf(node, node.disk), this.placeOf(index), seed);
+      this.watches?.opened(index, machine);
       const process = new SimProcess(
         {
           clock: this.clock,
@@ -227,6 +231,7 @@ export class SimCluster {
           host: node,
           readBuffer: this.readBuffer,
           exits: this.exits,
+          watches: this.watches,
         },
         machine,
         {
@@ -254,12 +259,14 @@ export class SimCluster {
     this.endProcess(node, true);
     node.powered = false;
     node.disk?.crash(new Random(this.draws.word(index, node.life, PURPOSE.crash)));
+    this.watches?.crashed(index);
   }
 
   /** Kills the process and empties its disk. */
   wipe(index: number): void {
     this.kill(index);
     this.nodes[index].disk = null;
+    this.watches?.replaced(index);
   }
 
   /** A backup of a node's data directory, taken while it runs. */
@@ -271,6 +278,7 @@ export class SimCluster {
   rollBack(index: number, copy: DiskCopy): void {
     this.kill(index);
     this.nodes[index].disk?.putBack(copy);
+    this.watches?.replaced(index);
   }
 
   /** A graceful stop: the machine says itself when it has left. */
@@ -354,6 +362,7 @@ export class SimCluster {
     node.droppedDatagrams += node.process.droppedDatagrams;
     node.process.end();
     node.process = null;
+    this.watches?.ended(node.index);
     this.streams.hostDied(node, silently);
     node.underWay.clear();
     if (!silently) node.disk?.kill();

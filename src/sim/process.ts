@@ -5,12 +5,14 @@
  * after the datagrams that came before it; bytes of a stream lie in a shared buffer that is scribbled over afterwards;
  * what finds the receive buffer full is lost.
  */
+import type { Inspected } from '../core/node/inspected.js';
 import type { Machine } from '../ports/world.js';
 import type { NodeClock, SimClock } from './clock.js';
 import { type Draws, PURPOSE } from './draws.js';
 import { type Host, KIND_NUMBER, type WorldEvent } from './events.js';
 import type { SimStreams } from './streams.js';
 import type { TraceHash } from './trace.js';
+import type { Watches } from './watches/watches.js';
 
 /** A machine with the doors that its world uses around the events. */
 export interface SimMachine extends Machine {
@@ -22,6 +24,8 @@ export interface SimMachine extends Machine {
   readonly fatal: Error | null;
   /** Throws where its books do not balance: asked at the end of every turn. */
   assertInvariants?(): void;
+  /** What the watches of a run look at. */
+  inspect?(): Inspected;
 }
 
 /** A process that ended by itself: stopped when asked to, or threw. */
@@ -42,6 +46,8 @@ export interface ProcessPorts {
   readBuffer: Buffer;
   /** Where a process that ends notes it. */
   exits: Exit[];
+  /** Told of the end of each turn. */
+  watches: Watches | null;
 }
 
 export interface ProcessOptions {
@@ -142,6 +148,7 @@ export class SimProcess {
       body();
       this.machine.turnEnded();
       this.machine.assertInvariants?.();
+      this.ports.watches?.turned(host.index);
       if (this.machine.stopped || this.machine.fatal !== null) {
         this.ended = true;
         exits.push({ node: host.index, life: this.options.life, error: this.machine.fatal });

@@ -18,6 +18,12 @@ import { PacketWatch } from './packets.js';
 import { isWrite, Register } from './register.js';
 import type { Reply } from './replies.js';
 import { hasClockTrouble, type Plan, type Step } from './schedule.js';
+import { ClockWatch } from './watches/clocks.js';
+import { HintWatch } from './watches/hints.js';
+import { LogWatch } from './watches/logs.js';
+import { SizeWatch } from './watches/sizes.js';
+import { VersionWatch } from './watches/versions.js';
+import { Watches } from './watches/watches.js';
 
 export interface RunFactories {
   createMachine: (plan: Plan) => MachineFactory;
@@ -45,6 +51,7 @@ const CONVERGE_BOUND_MS = 60_000;
 /** Longer than any short time to live of the workload, so that what is left does not change under the last checks. */
 const REST_MS = 3_500;
 const POLL_MS = 500;
+const WATCH_INTERVAL_MS = 1_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 const VIOLATIONS_MAX = 20;
 /** Counters of the nodes that a campaign shows. */
@@ -72,6 +79,7 @@ class Run {
   private readonly elsewhere: Elsewhere;
   private readonly clients: readonly SimClient[];
   private readonly inquiry: Inquiry;
+  private readonly hintWatch: HintWatch;
   private readonly finished: Completion[] = [];
   private readonly pending = new Map<number, { asked: Asked; ledger: Ledger }>();
   private readonly violations: Violation[] = [];
@@ -98,6 +106,8 @@ class Run {
         secrets: plan.secrets,
       },
     );
+    this.hintWatch = new HintWatch((line) => this.violateLine(line));
+    this.cluster.watches = this.watchesOf();
     this.nemesis = new Nemesis(this.cluster, plan, this.ledgers);
     this.cluster.logged = (line) => this.nemesis.disks.logged(line);
     if (plan.secrets !== null) this.cluster.network.packets = new PacketWatch();
@@ -137,10 +147,23 @@ class Run {
     };
   }
 
+  /** Checks that go on at every node between its turns. */
+  private watchesOf(): Watches {
+    const complain = (line: string) => this.violateLine(line);
+    return new Watches([
+      new ClockWatch(complain),
+      new VersionWatch(complain),
+      new LogWatch(complain),
+      new SizeWatch(complain),
+      this.hintWatch,
+    ]);
+  }
+
   private playPhases(): void {
     const { inquiry, nemesis } = this;
     const hasConverged = () => inquiry.hasConverged(Math.min(this.plan.replicas, this.plan.nodes));
     nemesis.startAll();
+    this.watchSoon();
     if (!this.settle('the cluster does not form', FORM_BOUND_MS, () => inquiry.isReady())) return;
     this.rest(STEADY_AFTER_MS);
     this.playSteps();
@@ -166,6 +189,13 @@ class Run {
       this.cluster.clock.scheduleAt(base + step.atMs, () => this.apply(step, number));
     }
     this.runUntil(base + this.plan.lengthMs);
+  }
+
+  private watchSoon(): void {
+    this.cluster.clock.schedule(WATCH_INTERVAL_MS, () => {
+      this.cluster.watches?.second();
+      this.watchSoon();
+    });
   }
 
   private apply(step: Step, number: number): void {
@@ -324,6 +354,7 @@ class Run {
     this.mark('streams halved', streams.counters.halved);
     this.mark('segments vanished', streams.counters.vanished);
     this.mark('segments held by a partition', streams.counters.heldSegments);
+    this.mark('hints kept over a restart', this.hintWatch.kept);
     for (const line of network.dots?.reused ?? []) this.violate('dot', line);
     const changed = counters.changed + streams.counters.changed;
     if (changed > 0) this.violate('buffer', `${changed} buffers were changed after they were given away or lent`);

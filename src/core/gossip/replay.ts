@@ -8,7 +8,7 @@
 /** Counters that are told apart behind the highest one met: a sender's datagrams to all nodes share one row of numbers. */
 export const WINDOW_COUNTERS = 8192 - 32;
 const WORDS = 256;
-const SENDERS_MAX = 1024;
+export const SENDERS_MAX = 1024;
 
 class Window {
   highest = 0;

@@ -24,7 +24,7 @@ import { Rumors } from './rumors.js';
 import { Suspicions } from './suspicions.js';
 import { type MemberChange, View } from './view.js';
 
-const RUMORS_MAX = 4_096;
+export const RUMORS_MAX = 4_096;
 const OUTGOING_MAX = 8_192;
 const GOSSIP_TO_DEAD_MS = 30_000;
 const EXPIRY_INTERVAL_MS = 10_000;

@@ -33,6 +33,7 @@ import { Waiters } from '../replication/waiters.js';
 import type { Args } from '../resp/args.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import { type Bound, nodeBounds } from './bounds.js';
 import { type ClusterIdentity, hexIdOf } from './identity.js';
 import type { JoinDesk } from './join-desk.js';
 import type { MembershipDesk } from './membership-desk.js';
@@ -267,6 +268,13 @@ export class NodeHost implements CommandHost {
     return (this.parts.store.digestHigh >>> 0).toString(16).padStart(8, '0') + low;
   }
 
+  /** Every size that has a bound, and the bound. */
+  bounds(): Bound[] {
+    const { rooms, store, reader } = this.parts;
+    const { config, waiters, siblingWatch } = this;
+    return nodeBounds({ config, rooms, store, waiters, windows: reader.windows, siblingWatch });
+  }
+
   status(): ReturnType<CommandHost['status']> {
     return nodeStatus({
       config: this.config,
@@ -306,6 +314,7 @@ export class NodeHost implements CommandHost {
       secrets: this.parts.secrets,
       keyspace: this.rooms.local,
       siblingWatch: this.siblingWatch,
+      bounds: this.bounds(),
       boot: this.parts.state.boot,
     });
   }

@@ -20,7 +20,7 @@ export type JoinState = 'asking' | 'alone' | 'refused' | 'joined';
 /** First at once, then after a minute, two, up to a quarter of an hour. */
 const LASTING: ReminderOptions = { firstMs: 0, againMs: 60_000, mostMs: 900_000 };
 /** Addresses whose last word is kept. */
-const ADDRESSES_MAX = 64;
+export const ADDRESSES_MAX = 64;
 /** Names whose failed lookup is kept: as many as there may be contact points. */
 const NAMES_MAX = 256;
 /** Contact points and failed lookups that a line or a status names. */

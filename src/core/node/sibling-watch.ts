@@ -4,7 +4,7 @@
  */
 
 const EVERY_MS = 60_000;
-const KEYS_MAX = 64;
+export const KEYS_MAX = 64;
 
 export class SiblingWatch {
   /** Writes that left many siblings, lines that were due, and those that there was no place for. */
@@ -13,6 +13,11 @@ export class SiblingWatch {
   dropped = 0;
   /** Hash of a key, and when it was warned of; in that order. */
   private readonly warnedAtMs = new Map<number, number>();
+
+  /** Keys that were warned of a short while ago. */
+  get size(): number {
+    return this.warnedAtMs.size;
+  }
 
   /** Whether a line is due for the key of this hash. */
   note(hash: number, nowMs: number): boolean {

@@ -30,6 +30,7 @@ import type { Replicator } from '../replication/replicator.js';
 import type { Waiters } from '../replication/waiters.js';
 import type { Store } from '../store/store.js';
 import type { Wal } from '../wal/wal.js';
+import type { Bound } from './bounds.js';
 import type { ReadyWatch } from './ready-watch.js';
 import type { SecretDesk } from './secret-desk.js';
 import type { SiblingWatch } from './sibling-watch.js';
@@ -82,6 +83,7 @@ export interface StatusParts {
   vitals: Vitals;
   keyspace: LocalKeyspace;
   siblingWatch: SiblingWatch;
+  bounds: readonly Bound[];
   drifted: boolean;
   /** How far the system's clock is ahead of what the node goes by. */
   clockJumpedMs: number;
@@ -307,6 +309,7 @@ export function nodeStatus(parts: StatusParts): Status {
     partitions_coming: parts.coming.rows(PARTITIONS_COMING_MAX).map((row) => ({ ...row })),
     log: [wal.stats()],
     gossip: [membership.stats()],
+    bounds: parts.bounds.map((row) => ({ ...row })),
     members: membership.members().map((member) => describeMember(member, peers.get(member.id), parts)),
   };
 }

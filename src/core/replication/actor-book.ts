@@ -6,7 +6,7 @@
  */
 
 /** Ended actors known each by itself; the oldest is then known by the others' time. */
-const ENDED_MAX = 1024;
+export const ENDED_MAX = 1024;
 
 export class ActorBook {
   private readonly ended = new Map<number, number>();

@@ -26,7 +26,7 @@ export interface Ahead {
 }
 
 /** Commands that may wait for others of their connection; past it -BUSY. */
-const FOLLOWERS_MAX = 65_536;
+export const FOLLOWERS_MAX = 65_536;
 
 export class CallerOrder {
   private readonly byOrigin = new Map<object, Map<number, Ahead>>();

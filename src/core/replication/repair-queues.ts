@@ -7,7 +7,7 @@ import type { Peer, Peers } from './peers.js';
 import type { Replicator } from './replicator.js';
 
 /** Keys waiting for one peer. */
-const QUEUE_MAX = 100_000;
+export const QUEUE_MAX = 100_000;
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 const WINDOW_FOR_REPAIR_BYTES = 1024 * 1024;
 const REPAIRS_PER_TICK = 2000;
@@ -37,6 +37,13 @@ export class RepairQueues {
     let total = 0;
     for (const { owed } of this.byPeer.values()) total += owed.length;
     return total;
+  }
+
+  /** Keys waiting for the peer that is owed most. */
+  get most(): number {
+    let most = 0;
+    for (const { owed } of this.byPeer.values()) most = Math.max(most, owed.length);
+    return most;
   }
 
   waitsFor(peer: Peer): boolean {

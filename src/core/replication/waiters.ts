@@ -16,7 +16,7 @@ import type { Peers } from './peers.js';
 import type { Reach } from './reach.js';
 import { RemoteWait } from './remote-wait.js';
 
-const WAITERS_MAX = 10_000;
+export const WAITERS_MAX = 10_000;
 /** Another coordinator is asked for so long at a time, however long the caller waits. */
 export const ASKED_MS_MAX = 10_000;
 /** Acknowledgements settle at most so many waiters a millisecond; with each tick all are looked at. */

@@ -70,7 +70,7 @@ export class Entries {
   /** Memory of digests and of the directories' places, and the most that one directory has. */
   private homeBytes: number;
   private placesBytesMost = 0;
-  private readonly segments: Segments;
+  readonly segments: Segments;
   private readonly slabs: Slabs;
 
   constructor(segments: Segments, slabs: Slabs, partitions: number, lapsedBytesMax: number) {

@@ -156,7 +156,8 @@ export class Store implements MergeTarget {
   private readonly memoryBytesMax: number;
   private readonly inlineBytesMax: number;
   private readonly segments: Segments;
-  private readonly entries: Entries;
+  /** What stands for each key: the simulator looks at every change of it. */
+  readonly entries: Entries;
   private readonly heads: Heads;
   private readonly ghost: Ghost;
   private readonly hotKeys = new HotKeys();
