@@ -249,9 +249,9 @@ export class Membership {
     return this.rumors.size > 0;
   }
 
-  /** Updates to ride on a datagram with `budgetBytes` to spare; each counts as transmitted once. */
-  takeUpdates(budgetBytes: number): ControlMessage[] {
-    return this.rumors.take(budgetBytes, retransmitLimit(this.roster.liveCount));
+  /** Updates to ride on a datagram with `budgetBytes` to spare and `riding` on it; each counts as transmitted once. */
+  takeUpdates(budgetBytes: number, riding?: readonly ControlMessage[]): ControlMessage[] {
+    return this.rumors.take(budgetBytes, retransmitLimit(this.roster.liveCount), riding);
   }
 
   stats(): Record<string, number> {

@@ -49,14 +49,14 @@ export class Rumors {
     this.count++;
   }
 
-  /** The next updates that fit into `budgetBytes`, each counted as transmitted once. */
-  take(budgetBytes: number, retransmitLimit: number): ControlMessage[] {
+  /** The next updates that fit into `budgetBytes` and are none of `riding`, each counted as transmitted once. */
+  take(budgetBytes: number, retransmitLimit: number, riding: readonly ControlMessage[] = NONE): ControlMessage[] {
     if (this.count === 0) return NONE;
     const taken: Rumor[] = [];
     let room = budgetBytes;
     for (const tier of this.tiers) {
       for (const rumor of tier) {
-        if (rumor.bytes > room) continue;
+        if (rumor.bytes > room || riding.includes(rumor.message)) continue;
         room -= rumor.bytes;
         taken.push(rumor);
       }

@@ -8,8 +8,8 @@ import { HearsayError } from '../base/errors.js';
 import { HLC_TICKS } from '../base/hlc.js';
 import { encodeControl } from '../gossip/codec.js';
 import { FRAME_CONTROL } from '../gossip/frames.js';
-import { SECTION_BYTES_MAX, SECTION_CONTROL } from '../gossip/packet.js';
-import { PING } from '../membership/messages.js';
+import { type PacketWriter, SECTION_BYTES_MAX, SECTION_CONTROL } from '../gossip/packet.js';
+import { type ControlMessage, PING, UPDATE } from '../membership/messages.js';
 import type { MemberChange } from '../membership/view.js';
 import type { Peer } from '../replication/peers.js';
 import type { Wal } from '../wal/wal.js';
@@ -22,6 +22,9 @@ import type { Rooms } from './rooms.js';
 const PING_PACKET_BYTES = 400;
 
 export class MemberChanges {
+  /** Updates on each datagram being filled: the same one twice would tell nobody more, and count as two transmissions. */
+  private readonly riding = new Map<PacketWriter, ControlMessage[]>();
+
   constructor(
     private readonly ports: { log: Log },
     private readonly rooms: Rooms,
@@ -118,6 +121,7 @@ export class MemberChanges {
         const packet = peers.packetFor(peer, body.length);
         packet.add(SECTION_CONTROL, body, 0, body.length);
         if (message[0] === PING) packet.bytesMin = PING_PACKET_BYTES;
+        if (message[0] === UPDATE) this.noteRiding(packet, message);
       } else {
         peers.sendTo(host, port, SECTION_CONTROL, body, message[0] === PING ? PING_PACKET_BYTES : 0);
       }
@@ -127,15 +131,23 @@ export class MemberChanges {
   /** Rumors ride on whatever datagrams leave in this turn anyway. */
   piggyback(): void {
     const { membership, peers } = this.rooms;
-    if (!membership.hasRumors) return;
-    for (const peer of peers.all()) {
-      const packet = peer.packet;
-      if (packet === null || peer.udpBlocked || peers.strangers.has(peer.host, peer.port)) continue;
-      for (const update of membership.takeUpdates(packet.room)) {
-        const body = encodeControl(update);
-        if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);
+    if (membership.hasRumors) {
+      for (const peer of peers.all()) {
+        const packet = peer.packet;
+        if (packet === null || peer.udpBlocked || peers.strangers.has(peer.host, peer.port)) continue;
+        for (const update of membership.takeUpdates(packet.room, this.riding.get(packet))) {
+          const body = encodeControl(update);
+          if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);
+        }
       }
     }
+    if (this.riding.size > 0) this.riding.clear();
+  }
+
+  private noteRiding(packet: PacketWriter, message: ControlMessage): void {
+    const riding = this.riding.get(packet);
+    if (riding === undefined) this.riding.set(packet, [message]);
+    else riding.push(message);
   }
 
   /** Whether the actor of every member that has a say is known, so that any other has ended. Call once a tick. */

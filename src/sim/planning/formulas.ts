@@ -9,7 +9,7 @@
  * probing one other a period, one is probed first after e/(e-1) periods on average, and the last of d after about ln d more; a
  * suspicion lasts from 4 x max(1, log10 n) periods, at least 5 s, to six times that without confirmation (Lifeguard, section IV.B).
  */
-import { retransmitLimit, suspicionMinMs } from '../../core/membership/formulas.js';
+import { pushPullPeriodMs, retransmitLimit, suspicionMinMs } from '../../core/membership/formulas.js';
 import { MEMBERSHIP_TIMINGS } from '../../core/membership/options.js';
 import type { ClusterPlan, CurvePoint } from './plan.js';
 
@@ -100,8 +100,12 @@ function partitionBound(plan: ClusterPlan, push: number): Bound {
 function joinBound(plan: ClusterPlan, push: number): Bound {
   const { nodes, fanout } = plan;
   const rounds = push + backlogRounds(nodes, nodes, fanout);
-  const text = `a contact point is asked each second; then news of ${nodes} members: ${rounds.toFixed(1)} rounds`;
-  return { ms: 2 * FIRST_RETRY_MS * RETRY_STRETCH + rounds * roundMs(plan), expectedMs: null, text };
+  const listsMs = pushPullPeriodMs(MEMBERSHIP_TIMINGS.pushPullIntervalMs, nodes);
+  const text =
+    `a contact point is asked each second; then news of ${nodes} members: ${rounds.toFixed(1)} rounds; ` +
+    `what rumors miss comes with whole lists, exchanged every ${seconds(listsMs)}`;
+  const expectedMs = 2 * FIRST_RETRY_MS * RETRY_STRETCH + rounds * roundMs(plan);
+  return { ms: expectedMs + listsMs, expectedMs, text };
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 } from '../../core/gossip/packet.js';
 import type { MemberRecord } from '../../core/membership/member.js';
 import { Membership } from '../../core/membership/membership.js';
-import { type ControlMessage, PING, PUSH_PULL_REPLY, pushPull } from '../../core/membership/messages.js';
+import { type ControlMessage, PING, PUSH_PULL_REPLY, pushPull, UPDATE } from '../../core/membership/messages.js';
 import { MEMBERSHIP_TIMINGS } from '../../core/membership/options.js';
 import type { MemberChange } from '../../core/membership/view.js';
 import type { Log } from '../../ports/log.js';
@@ -53,6 +53,7 @@ export class PlannedMember {
   up = false;
   private readonly sender: PacketSender;
   private readonly packets = new Map<string, PacketWriter>();
+  private readonly riding = new Map<PacketWriter, ControlMessage[]>();
 
   constructor(
     private readonly ports: { carrier: Carrier; changed: (node: number, changes: readonly MemberChange[]) => void },
@@ -141,6 +142,7 @@ export class PlannedMember {
         const packet = this.packetFor(host, memberId, body.length);
         packet.add(SECTION_CONTROL, body, 0, body.length);
         if (isPing) packet.bytesMin = PING_PACKET_BYTES;
+        if (message[0] === UPDATE) this.noteRiding(packet, message);
       }
     }
     for (const [host, packet] of packets) {
@@ -148,6 +150,7 @@ export class PlannedMember {
       ports.carrier.datagram(place.index, host, packet.take());
     }
     packets.clear();
+    this.riding.clear();
     const changes = membership.drainChanges();
     if (changes.length > 0) ports.changed(place.index, changes);
   }
@@ -172,8 +175,14 @@ export class PlannedMember {
     return packet;
   }
 
+  private noteRiding(packet: PacketWriter, message: ControlMessage): void {
+    const riding = this.riding.get(packet);
+    if (riding === undefined) this.riding.set(packet, [message]);
+    else riding.push(message);
+  }
+
   private fill(packet: PacketWriter): void {
-    for (const update of this.membership.takeUpdates(packet.room)) {
+    for (const update of this.membership.takeUpdates(packet.room, this.riding.get(packet))) {
       const body = encodeControl(update);
       if (body.length <= packet.room) packet.add(SECTION_CONTROL, body, 0, body.length);
     }

@@ -66,6 +66,19 @@ describe('Rumors', () => {
   });
 });
 
+describe('a datagram that a rumor rides on already', () => {
+  it('is not given it again, and does not count it as transmitted', () => {
+    const rumors = new Rumors(10);
+    rumors.add(record('a'), '');
+    const riding = rumors.take(1000, 2);
+    rumors.add(record('b'), '');
+    expect(about(rumors.take(1000, 2, riding))).toEqual(['b']);
+    expect(rumors.size).toBe(2);
+    expect(about(rumors.take(1000, 2))).toEqual(['a', 'b']);
+    expect(rumors.size).toBe(0);
+  });
+});
+
 describe('Roster', () => {
   const rosterOf = (max: number) => new Roster(holdRecord(record('self'), 0), max);
 
