@@ -40,7 +40,7 @@ class Crowd {
 /** One command to one of the running nodes. */
 type Call = (at: number, ...words: string[]) => Promise<unknown>;
 
-const FILL_VALUE = 'm'.repeat(16_000);
+const FILL_VALUE = 'm'.repeat(64_000);
 const FILL_LANES = 24;
 
 export const memoryPressure = (): ChaosScript => {
