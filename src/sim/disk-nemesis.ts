@@ -36,6 +36,8 @@ export class DiskNemesis {
   /** Broken promises, as `kind: what`. */
   readonly wrong: string[] = [];
   readonly marks: Record<string, number> = {};
+  /** Something was taken from a node behind its back: to find that is what the comparison of records is for. */
+  hasRotted = false;
   private readonly cluster: SimCluster;
   private readonly hands: Hands;
   /** Nodes that a fault of input or output has met, or may at any time. */
@@ -174,6 +176,7 @@ export class DiskNemesis {
     const reads = downMs > 0 && file !== 'manifest' && !this.rootless.has(node);
     const before = reads ? readable(disk) : 0;
     for (const word of draws) if (turnBit(disk, file, word)) this.rotten.add(node);
+    this.hasRotted ||= this.rotten.has(node);
     const lost = reads ? before - readable(disk) : 0;
     const { crashes } = disk.counts;
     if (lost > 0) this.reports.set(node, { life: this.cluster.nodes[node].life + 1, crashes, lost });
