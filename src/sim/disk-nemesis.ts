@@ -89,7 +89,9 @@ export class DiskNemesis {
 
   /** A node is about to be started: what a start reads of rot, it may lose. */
   starting(node: number): void {
-    if (this.rotten.delete(node)) this.hands.damaged(node);
+    if (!this.rotten.delete(node)) return;
+    this.hands.damaged(node);
+    this.cluster.watches?.replaced(node);
   }
 
   /** Whether a process ended for its disk, as it should; then it is started again. */
@@ -204,7 +206,7 @@ export class DiskNemesis {
     const copies = [left.copy(), right.copy()];
     for (const [place, disk] of [left, right].entries()) {
       this.swapped.set(nodes[place], { disk, own: copies[place] });
-      disk.putBack(copies[1 - place]);
+      this.cluster.rollBack(nodes[place], copies[1 - place]);
     }
     this.hands.later(downMs, () => {
       for (const node of nodes) this.hands.start(node);
@@ -222,7 +224,7 @@ export class DiskNemesis {
     const { disk, up } = this.cluster.nodes[node];
     if (swapped === undefined || disk !== swapped.disk) return;
     if (up) this.wrong.push(`identity: node ${node} runs on the directory of another node`);
-    else disk.putBack(swapped.own);
+    else this.cluster.rollBack(node, swapped.own);
   }
 
   private restoreLater({ node, ageMs, downMs }: Extract<DiskStep, { fault: 'stale' }>): void {
@@ -232,7 +234,7 @@ export class DiskNemesis {
     this.hands.later(ageMs, () => {
       if (this.cluster.nodes[node].disk !== disk || this.swapped.has(node)) return;
       this.hands.kill(node);
-      disk.putBack(old);
+      this.cluster.rollBack(node, old);
       this.rootless.delete(node);
       this.mark('stale restore met');
       this.hands.damaged(node);
