@@ -150,6 +150,7 @@ export class HearsayNode implements Machine {
       eviction: config.eviction,
       hashKey: this.identity.hashKey,
       addsParts: this.mutations.has('counter-adds-parts'),
+      sketchTakesLess: this.mutations.has('sketch-takes-less'),
     });
     this.distinctKeys = new DistinctKeys(ports, this.store, { partitions: config.partitions });
     this.wal = new Wal(

@@ -8,8 +8,8 @@ import type { History, Operation } from './history.js';
 import type { Reply } from './replies.js';
 
 export interface Violation {
-  /** `foreign`, `stale`, `expired`, `lost`, `count`, `reply`, `diverged`, `unformed`, `threw`, `datagram`, `buffer`, `dot`,
-   * `frontier`, `restart`, `identity`, `rot`. */
+  /** `foreign`, `stale`, `expired`, `lost`, `sibling`, `session`, `count`, `reply`, `diverged`, `unformed`, `threw`, `datagram`,
+   * `buffer`, `dot`, `frontier`, `restart`, `identity`, `rot`. */
   kind: string;
   atMs: number;
   message: string;
@@ -36,6 +36,20 @@ export function checkRead(history: History, read: Operation, value: string | nul
   return null;
 }
 
+/** What a write, a delete or a change of expiry says that it found: some value of the key, not past its end. */
+export function checkTold(history: History, operation: Operation, value: string): string | null {
+  const wrong = checkForeign(history, operation.key as string, value);
+  return wrong ?? checkExpired(history, history.byValue.get(value) as Operation, operation.judgedAtMs);
+}
+
+/** A value that some write gave no end, where every write of the key gives one. */
+export function checkEndless(history: History, key: string): string | null {
+  const done = (history.byKey.get(key) ?? []).filter(({ outcome }) => outcome !== 'refused' && outcome !== 'idle');
+  const isEndless = ({ kind, ttlMs, keepsTtl }: Operation): boolean =>
+    (kind === 'write' && ttlMs === 0 && !keepsTtl) || (kind === 'touch' && ttlMs === 0);
+  return done.some(isEndless) ? null : `expired: ${key} lives for ever, though every write to it has an end`;
+}
+
 /** The state that is left of one key after healing, against every write that was protected. */
 export function checkFinal(history: History, key: string, value: string | null, wallHighMs: number): string | null {
   const write = value === null ? null : (history.byValue.get(value) ?? null);
@@ -57,6 +71,8 @@ export function checkShape(words: readonly string[], reply: Reply): string | nul
   if (reply.type === 'error') return /^(ERR|WRONGTYPE|NOAUTH) /.test(reply.text) ? wrong() : null;
   switch (words[0]) {
     case 'SET':
+      if (words.length > 3 && words.some((word) => ['NX', 'XX', 'GET'].includes(word))) return null;
+      return reply.type === 'status' && reply.text === 'OK' ? null : wrong();
     case 'MSET':
     case 'FLUSHALL':
       return reply.type === 'status' && reply.text === 'OK' ? null : wrong();
@@ -69,8 +85,14 @@ export function checkShape(words: readonly string[], reply: Reply): string | nul
       const fits = reply.type === 'array' && reply.items.length === words.length - 1;
       return fits && reply.items.every((item) => item.type === 'bulk' || item.type === 'null') ? null : wrong();
     }
-    default:
+    case 'DEL':
+      return reply.type === 'integer' && reply.value >= 0 && reply.value < words.length ? null : wrong();
+    case 'PEXPIRE':
+    case 'PERSIST':
       return reply.type === 'integer' && (reply.value === 0 || reply.value === 1) ? null : wrong();
+    // Judged by the ledger that takes it.
+    default:
+      return null;
   }
 }
 
@@ -79,17 +101,30 @@ function checkForeign(history: History, key: string, value: string): string | nu
   const write = history.byValue.get(value);
   if (write === undefined) return `foreign: ${key} holds ${show(value)}, which nobody wrote`;
   if (write.key !== key) return `foreign: ${key} holds ${show(value)}, which was written to ${write.key}`;
+  if (write.outcome === 'idle') return `foreign: ${key} holds ${show(value)}, which was answered not to be written`;
   if (write.outcome === 'refused') return `foreign: ${key} holds ${show(value)}, whose write was refused`;
   return null;
 }
 
 /** A value must not be read past the latest expiry that it can have. */
 function checkExpired(history: History, write: Operation, judgedAtMs: number): string | null {
-  if (write.ttlMs === 0 || write.outcome !== 'ok') return null;
+  if (write.outcome !== 'ok') return null;
   if (history.touchesOf(write.key as string).length > 0) return null;
-  const expiryHighMs = write.stampHighMs + write.ttlMs + EXPIRY_SLACK_MS;
+  const expiryHighMs = latestEnd(history, write) + EXPIRY_SLACK_MS;
   if (judgedAtMs <= expiryHighMs) return null;
   return `expired: ${describe(write)} was read ${judgedAtMs - expiryHighMs} ms past the latest end of its life`;
+}
+
+/** The latest moment to which a write's value can live. One that takes an expiry over has that of some write before it. */
+function latestEnd(history: History, write: Operation): number {
+  if (!write.keepsTtl) return write.ttlMs === 0 ? Number.POSITIVE_INFINITY : write.stampHighMs + write.ttlMs;
+  let latest = 0;
+  for (const other of history.byKey.get(write.key as string) ?? []) {
+    const isBasis =
+      other.kind === 'write' && !other.keepsTtl && other.outcome !== 'refused' && other.outcome !== 'idle';
+    if (isBasis && other.invokedMs <= write.completedMs) latest = Math.max(latest, latestEnd(history, other));
+  }
+  return latest;
 }
 
 /** Whether seeing `write` (null: nothing) is impossible where `kept` has been applied. */
@@ -113,6 +148,7 @@ function contradicts(
 function mayHaveEnded(history: History, key: string, change: Operation, wallHighMs: number): boolean {
   if (change.kind === 'erase') return true;
   if (history.touchesOf(key).some((touch) => touch.ttlMs > 0)) return true;
+  if (change.keepsTtl) return true;
   return change.ttlMs > 0 && wallHighMs >= change.stampLowMs + change.ttlMs;
 }
 

@@ -71,6 +71,7 @@ export class SimClient implements Host {
   private readonly finished: Completion[];
   private stream: StreamId = 0;
   private connected = false;
+  private dials = 0;
   private reader = new ReplyReader();
   private unsent: Pending[] = [];
   private sent: Pending[] = [];
@@ -128,7 +129,13 @@ export class SimClient implements Host {
     this.streams.close(stream, false);
   }
 
+  /** The number of the connection that the next command goes by. */
+  get connection(): number {
+    return this.stream === 0 ? this.dials + 1 : this.dials;
+  }
+
   private dial(): void {
+    this.dials++;
     this.reader = new ReplyReader();
     this.stream = this.streams.connect(this.options.target.address, this.options.target.clientPort);
   }

@@ -1,12 +1,11 @@
 /**
- * Commands of a run that their node may pass on though it owns every key: a count goes to the first owner, and what follows it on its
+ * Commands of a run that their node may pass on though it owns every key: what reads before it writes, as a count, goes to the first owner, and what follows it on its
  * connection and partition goes along until it is answered (DESIGN.md, section 5: what reads before it writes). run.ts asks at each
  * command and says when it is done; history.ts claims no coordinator for such a write.
  * Guarded: whatever may have been passed on is named; more is named than was, for nobody says where a command ran.
  */
 import { partitionOf } from '../core/partitions/slots.js';
-import { isCount } from './counters.js';
-import { keysOf } from './history.js';
+import { keysOf, readsFirst } from './parse.js';
 
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -19,9 +18,11 @@ export class Elsewhere {
   /** A command is sent; returns those of its keys that may be looked after elsewhere. */
   begin(client: number, number: number, words: readonly string[]): ReadonlySet<string> {
     const under = this.open.get(client) ?? new Map<number, readonly number[]>();
-    if (under.size === 0 && !isCount(words)) return NOTHING;
+    const goesFirst = readsFirst(words);
+    if (under.size === 0 && !goesFirst) return NOTHING;
     const taken = new Set([...under.values()].flat());
-    const keys = isCount(words) ? [words[1]] : keysOf(words).filter((key) => taken.has(this.partition(key)));
+    const all = keysOf(words);
+    const keys = goesFirst ? all : all.filter((key) => taken.has(this.partition(key)));
     if (keys.length === 0) return NOTHING;
     under.set(
       number,

@@ -10,6 +10,10 @@ import { CLOCKS } from './faults/clocks.js';
 import { PATHS, STREAMS } from './faults/paths.js';
 import { PROCESSORS } from './faults/processors.js';
 import type { Plan } from './schedule.js';
+import { SESSIONS } from './sessions.js';
+import { SIBLINGS } from './siblings.js';
+import { SKETCHES } from './sketches.js';
+import { VARIANTS, WAITS } from './variants.js';
 
 export interface Family {
   readonly name: string;
@@ -19,4 +23,15 @@ export interface Family {
   draw(plan: Plan, random: Random): void;
 }
 
-export const FAMILIES: readonly Family[] = [PATHS, STREAMS, PROCESSORS, CLOCKS, DISK_FAMILY];
+export const FAMILIES: readonly Family[] = [
+  PATHS,
+  STREAMS,
+  PROCESSORS,
+  CLOCKS,
+  DISK_FAMILY,
+  SIBLINGS,
+  SKETCHES,
+  VARIANTS,
+  WAITS,
+  SESSIONS,
+];

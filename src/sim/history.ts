@@ -8,19 +8,17 @@
  * (b) and (c) need to know the coordinator: with no more nodes than replicas every steady node owns every key, and coordinates
  * what does not go elsewhere behind a count (elsewhere.ts).
  */
+import { copiesOf } from './damages.js';
+import { type Parsed, parseCommand, saysNothing } from './parse.js';
 import type { Reply } from './replies.js';
 import type { ClientPlan, Level } from './schedule.js';
 
-export interface Operation {
+export interface Operation extends Parsed {
   number: number;
-  kind: 'write' | 'erase' | 'touch' | 'read';
   node: number;
   level: Level;
-  /** Null: every key. */
-  key: string | null;
-  value: string | null;
-  /** Time to live that came with a write; 0 for none. */
-  ttlMs: number;
+  /** Keys of its command. */
+  keys: number;
   invokedMs: number;
   completedMs: number;
   /** `idle`: acknowledged, without effect as far as the reply tells (DEL of nothing). */
@@ -39,6 +37,10 @@ export interface Operation {
   /** What its node certainly held of the key when it began, and what a quorum did. */
   seen: readonly Operation[];
   seenByQuorum: readonly Operation[];
+  /** Nodes that have it by what was answered to the client: at its level, or to a WAIT behind it. */
+  copies: number;
+  /** Of them, those that have it on their disks: WAITAOF. */
+  copiesOnDisk: number;
 }
 
 /** What the run knows of the cluster at one instant. */
@@ -71,7 +73,7 @@ export class History {
   readonly everywhere: boolean;
   readonly byKey = new Map<string, Operation[]>();
   readonly byValue = new Map<string, Operation>();
-  readonly damages: { atMs: number; node: number }[] = [];
+  readonly damages: { atMs: number; node: number; keepsSynced: boolean }[] = [];
   private readonly flushes: Operation[] = [];
   private readonly known = new Map<number, Map<string, Operation[]>>();
   private stampCeilingMs = 0;
@@ -89,7 +91,7 @@ export class History {
     observed: Observed,
     strayed: ReadonlySet<string> = new Set(),
   ): Operation[] {
-    const operations = parseCommand(words).map((parsed): Operation => {
+    const operations = parseCommand(words).map((parsed, _place, { length: keys }): Operation => {
       const level = parsed.kind === 'read' ? client.readLevel : parsed.key === null ? 'one' : client.writeLevel;
       const isHere = parsed.kind === 'read' || parsed.key === null || !strayed.has(parsed.key);
       const steady = this.everywhere && observed.nodeSteady && isHere && !this.options.clockTrouble;
@@ -108,6 +110,9 @@ export class History {
         judgedAtMs: steady ? observed.nodeWallMs : observed.wallLowMs,
         seen: steady && parsed.key !== null ? this.knownAt(client.node, parsed.key) : [],
         seenByQuorum: parsed.key !== null ? this.knownAt(QUORUM, parsed.key) : [],
+        keys,
+        copies: copiesOf(level, this.options.replicas),
+        copiesOnDisk: 0,
       };
     });
     for (const operation of operations) this.index(operation);
@@ -122,7 +127,7 @@ export class History {
     observed: Observed,
   ): void {
     operation.completedMs = observed.nowMs;
-    const idle = operation.kind !== 'read' && reply?.type === 'integer' && reply.value === 0;
+    const idle = saysNothing(operation, reply, operation.keys);
     operation.outcome = outcome === 'ok' && idle ? 'idle' : outcome;
     operation.steady &&= observed.nodeSteady && observed.nodeLife === operation.life;
     const wallMs = operation.steady ? observed.nodeWallMs : observed.wallLowMs;
@@ -149,9 +154,21 @@ export class History {
     this.stampCeilingMs = Math.max(this.stampCeilingMs, wallHighMs) + STAMP_LEASE_MS;
   }
 
-  /** A node has lost what it held, or may have. */
-  damaged(node: number, nowMs: number): void {
-    this.damages.push({ atMs: nowMs, node });
+  /** So many nodes beside the coordinator have the operation; `onDisk`: so many have it on their disks. */
+  spread(operation: Operation, others: number, onDisk: number): void {
+    const { everywhere } = this;
+    operation.copies = Math.max(operation.copies, others + 1);
+    operation.copiesOnDisk = Math.max(operation.copiesOnDisk, onDisk);
+    const damaged = this.damagedSince(operation.invokedMs);
+    const isQuorum = operation.copies >= copiesOf('quorum', this.options.replicas);
+    if (everywhere && isQuorum && damaged.size === 0) this.learn(QUORUM, operation);
+    if (!everywhere || operation.copies < this.options.nodes) return;
+    for (let node = 0; node < this.options.nodes; node++) if (!damaged.has(node)) this.learn(node, operation);
+  }
+
+  /** A node has lost what it held, or may have; `keepsSynced`: but for what was synced to its disk. */
+  damaged(node: number, nowMs: number, keepsSynced = false): void {
+    this.damages.push({ atMs: nowMs, node, keepsSynced });
     this.known.delete(node);
     this.known.delete(QUORUM);
   }
@@ -198,14 +215,16 @@ export class History {
     const damaged = this.damagedSince(operation.invokedMs);
     if (damaged.size === 0) return true;
     if (this.everywhere && operation.steady && !damaged.has(operation.node)) return true;
-    const { replicas } = this.options;
-    const copies = operation.level === 'all' ? replicas : operation.level === 'quorum' ? (replicas >> 1) + 1 : 1;
-    return damaged.size < copies;
+    const wiped = this.damagedSince(operation.invokedMs, true);
+    return damaged.size < operation.copies || wiped.size < operation.copiesOnDisk;
   }
 
-  private damagedSince(sinceMs: number): Set<number> {
+  /** `synced`: only those that lost what was on their disks, too. */
+  private damagedSince(sinceMs: number, synced = false): Set<number> {
     const nodes = new Set<number>();
-    for (const damage of this.damages) if (damage.atMs >= sinceMs) nodes.add(damage.node);
+    for (const { atMs, node, keepsSynced } of this.damages) {
+      if (atMs >= sinceMs && !(synced && keepsSynced)) nodes.add(node);
+    }
     return nodes;
   }
 
@@ -242,38 +261,4 @@ export class History {
 
 function isChange(operation: Operation): boolean {
   return (operation.kind === 'write' || operation.kind === 'erase') && operation.outcome !== 'refused';
-}
-
-type Parsed = Pick<Operation, 'kind' | 'key' | 'value' | 'ttlMs'>;
-
-/** The keys that a command names. */
-export function keysOf(words: readonly string[]): string[] {
-  return parseCommand(words).flatMap(({ key }) => key ?? []);
-}
-
-/** One entry per key, in the order of the command's replies. */
-export function parseCommand(words: readonly string[]): Parsed[] {
-  const one = (kind: Operation['kind'], key: string | null, value: string | null = null, ttlMs = 0): Parsed[] => [
-    { kind, key, value, ttlMs },
-  ];
-  switch (words[0]) {
-    case 'SET':
-      return one('write', words[1], words[2], words[3] === 'PX' ? Number(words[4]) : 0);
-    case 'MSET':
-      return words.flatMap((word, at) => (at % 2 === 1 ? one('write', word, words[at + 1]) : []));
-    case 'GET':
-      return one('read', words[1]);
-    case 'MGET':
-      return words.slice(1).flatMap((word) => one('read', word));
-    case 'DEL':
-      return one('erase', words[1]);
-    case 'FLUSHALL':
-      return one('erase', null);
-    case 'PEXPIRE':
-      return one('touch', words[1], null, Number(words[2]));
-    case 'PERSIST':
-      return one('touch', words[1]);
-    default:
-      throw new Error(`the history does not know ${words[0]}`);
-  }
 }

@@ -18,6 +18,8 @@ export interface Asked {
   /** Its keys that may be looked after by another node than the one it is sent to (elsewhere.ts). */
   strayed: ReadonlySet<string>;
   observed: Observed;
+  /** Which connection of its client it goes by, counted from 1; 0 where it does not matter. */
+  connection?: number;
 }
 
 /** Its outcome. */
@@ -38,11 +40,13 @@ export interface Question {
 
 export interface Ledger {
   takes(words: readonly string[]): boolean;
+  /** What goes out where the plan's words stand for what only the run knows, as a context; null: nothing goes out this time. */
+  wordsOf?(words: readonly string[], client: number): readonly string[] | null;
   begin(asked: Asked): void;
   /** Lines of what can not be, each `kind: what`. */
   end(ended: Ended): readonly string[];
-  /** The disk of a node lost what it had acknowledged, or may have. */
-  damaged(node: number, nowMs: number): void;
+  /** A node lost what it had acknowledged, or may have; `keepsSynced`: but for what its disk had synced. */
+  damaged(node: number, nowMs: number, keepsSynced: boolean): void;
   /** A node starts; `wallHighMs`: the most any wall clock has shown. */
   restarted(wallHighMs: number): void;
   /** Every key is being erased. */

@@ -34,11 +34,13 @@ export const MUTATIONS: readonly string[] = [
   'ack-before-log',
   'actor-reused-after-restart',
   'asymmetric-tie-break',
+  'context-ignored',
   'counter-adds-parts',
   'cover-as-of-the-end',
   'cover-before-records',
   'directory-of-another-taken',
   'doubt-ignored',
+  'expiry-not-kept',
   'failed-sync-acknowledged',
   'failed-sync-repeated',
   'floor-ignored',
@@ -58,11 +60,14 @@ export const MUTATIONS: readonly string[] = [
   'ring-mismatch-ignored',
   'rot-passed-over',
   'session-ignored',
+  'session-reads-unnoted',
+  'sketch-takes-less',
   'stall-ignored',
   'tombstone-dropped-at-once',
   'torn-tail-trusted',
   'ttl-restarted-per-hop',
   'unready-copies-ignored',
+  'wait-counts-unacknowledged',
 ];
 
 const SHRINK_RUNS_MAX = 1_000;

@@ -154,7 +154,7 @@ export class Nemesis {
       if (kind === 'kill') this.kill(node);
       else this.cluster.cutPower(node);
       this.fell(node);
-      if (kind === 'power' && this.plan.durability !== 'always') this.damaged(node);
+      if (kind === 'power' && this.plan.durability !== 'always') this.damaged(node, true);
     }
     this.later(downMs, () => {
       for (const node of nodes) this.start(node);
@@ -164,15 +164,15 @@ export class Nemesis {
   /** With durability off the process takes with it what it had not yet written. */
   private kill(node: number): void {
     this.cluster.kill(node);
-    if (this.plan.durability === 'off') this.damaged(node);
+    if (this.plan.durability === 'off') this.damaged(node, true);
   }
 
   private fell(node: number): void {
     this.steadySinceMs[node] = Number.POSITIVE_INFINITY;
   }
 
-  private damaged(node: number): void {
-    for (const ledger of this.ledgers) ledger.damaged(node, this.cluster.clock.nowMs);
+  private damaged(node: number, keepsSynced = false): void {
+    for (const ledger of this.ledgers) ledger.damaged(node, this.cluster.clock.nowMs, keepsSynced);
   }
 
   /** Does something later, unless everything has been healed by then. */

@@ -4,6 +4,7 @@
  * commands; everything is healed and must converge within a bound; all nodes die at once and come back from their logs.
  * Guarded: a run depends on its plan alone.
  */
+import { AppendLedger } from './appends.js';
 import { checkShape, type Violation } from './checkers.js';
 import { type Completion, SimClient } from './client.js';
 import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
@@ -18,6 +19,9 @@ import { PacketWatch } from './packets.js';
 import { isWrite, Register } from './register.js';
 import type { Reply } from './replies.js';
 import { hasClockTrouble, type Plan, type Step } from './schedule.js';
+import { SessionLedger } from './sessions.js';
+import { SiblingsLedger } from './siblings.js';
+import { SketchLedger } from './sketches.js';
 import { ClockWatch } from './watches/clocks.js';
 import { HintWatch } from './watches/hints.js';
 import { LogWatch } from './watches/logs.js';
@@ -91,7 +95,14 @@ class Run {
     this.plan = plan;
     this.elsewhere = new Elsewhere(plan.partitions);
     this.register = new Register({ nodes, replicas, clockTrouble: hasClockTrouble(plan) });
-    this.ledgers = [this.register, new CounterLedger()];
+    this.ledgers = [
+      new AppendLedger(),
+      new SessionLedger(),
+      new CounterLedger(),
+      this.register,
+      new SiblingsLedger({ nodes, replicas }),
+      new SketchLedger({ nodes, replicas }),
+    ];
     this.cluster = new SimCluster(
       { createMachine: factories.createMachine(plan), createDisk: factories.createDisk },
       {
@@ -207,13 +218,16 @@ class Run {
     this.nemesis.apply(step);
   }
 
-  private issue(client: number, number: number, words: string[]): void {
-    const ledger = this.ledgers.find((each) => each.takes(words));
-    if (ledger === undefined) throw new Error(`no ledger takes ${words[0]}`);
+  private issue(client: number, number: number, planned: readonly string[]): void {
+    const ledger = this.ledgers.find((each) => each.takes(planned));
+    if (ledger === undefined) throw new Error(`no ledger takes ${planned[0]}`);
+    const words = ledger.wordsOf === undefined ? planned : ledger.wordsOf(planned, client);
+    if (words === null) return;
     if (words[0] === 'FLUSHALL') for (const each of this.ledgers) each.flushed();
     const strayed = this.elsewhere.begin(client, number, words);
     const plan = this.plan.clients[client];
-    const asked: Asked = { number, client, plan, words, strayed, observed: this.observe(plan.node) };
+    const { connection } = this.clients[client];
+    const asked: Asked = { number, client, plan, words, strayed, observed: this.observe(plan.node), connection };
     ledger.begin(asked);
     this.pending.set(number, { asked, ledger });
     this.clients[client].send(number, words);
@@ -232,6 +246,7 @@ class Run {
     this.pending.delete(number);
     this.elsewhere.end(completion.client, number);
     this.mark(`commands ${outcome}`, 1);
+    if (outcome === 'ok') this.mark(`command ${asked.words[0].toLowerCase()}`, 1);
     if (reply !== null) {
       const wrong = checkShape(asked.words, reply);
       if (wrong !== null) this.violateLine(wrong);

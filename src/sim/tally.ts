@@ -57,6 +57,19 @@ export const MUST_HAPPEN: readonly string[] = [
   'ended for its disk',
   'stale restore met',
   'swap met',
+  'command cget',
+  'command cput',
+  'command cdel',
+  'command pfadd',
+  'command pfcount',
+  'command pfmerge',
+  'command getdel',
+  'command getex',
+  'command pexpireat',
+  'command append',
+  'command wait',
+  'command waitaof',
+  'command hearsay.session',
 ];
 
 export function newTally(): Tally {

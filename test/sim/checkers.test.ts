@@ -1,6 +1,6 @@
 /** The checkers against histories written by hand: what they must catch, and what they must let pass. */
 import { describe, expect, it } from 'vitest';
-import { checkFinal, checkRead, checkShape } from '../../src/sim/checkers.js';
+import { checkEndless, checkFinal, checkRead, checkShape } from '../../src/sim/checkers.js';
 import { History, type Observed, type Operation } from '../../src/sim/history.js';
 import type { Level } from '../../src/sim/schedule.js';
 
@@ -187,5 +187,59 @@ describe('replies', () => {
     expect(checkShape(['MGET', 'a', 'b'], { type: 'array', items: [{ type: 'null' }] })).toMatch(/^reply/);
     expect(checkShape(['GET', 'k'], { type: 'error', text: 'ERR wrong number of arguments' })).toMatch(/^reply/);
     expect(checkShape(['GET', 'k'], { type: 'error', text: 'NOQUORUM too few owners answered' })).toBeNull();
+  });
+});
+
+describe('conditions, values told back and expiries kept', () => {
+  it('catches a value that was answered not to be written', () => {
+    const story = new Story();
+    story.did(0, ['SET', 'k', 'v1']);
+    story.end(story.begin(0, ['SETNX', 'k', 'v2']), 'ok', NONE);
+    expect(story.read(0, 'v1')).toBeNull();
+    expect(story.read(0, 'v2')).toMatch(/^foreign: .*answered not to be written/);
+  });
+
+  it('catches a value that outlives the expiry it took over, and lets it live as long', () => {
+    const story = new Story();
+    story.did(0, ['SET', 'k', 'v1', 'PX', '500']);
+    story.did(0, ['SET', 'k', 'v2', 'XX', 'KEEPTTL']);
+    expect(story.read(0, 'v2')).toBeNull();
+    expect(checkEndless(story.history, 'k')).toMatch(/^expired: k lives for ever/);
+    story.nowMs += 1_000;
+    expect(story.read(0, 'v2')).toMatch(/^expired: /);
+    story.did(0, ['SET', 'k', 'v3']);
+    expect(checkEndless(story.history, 'k')).toBeNull();
+  });
+
+  it('lets a delete of several keys that found but some leave the others as they were', () => {
+    const story = new Story();
+    story.did(0, ['SET', 'k', 'v1']);
+    story.end(story.begin(0, ['DEL', 'k', 'other']), 'ok', ONE);
+    expect(story.read(0, null)).toBeNull();
+    expect(story.read(0, 'v1')).toBeNull();
+  });
+});
+
+describe('a write that WAIT spoke of', () => {
+  it('is seen through every node once all have it, and survives what fewer nodes lose', () => {
+    const story = new Story();
+    const write = story.did(0, ['SET', 'k', 'v1']);
+    expect(story.read(1, null)).toBeNull();
+    story.history.spread(write, 2, 0);
+    expect(story.read(1, null)).toMatch(/^stale: /);
+    for (const node of [0, 1]) story.history.damaged(node, story.nowMs);
+    expect(story.finally(null)).toMatch(/^lost: /);
+    story.history.damaged(2, story.nowMs);
+    expect(story.finally(null)).toBeNull();
+  });
+
+  it('survives every loss of power once one disk has it, but not the loss of that disk', () => {
+    const story = new Story();
+    const write = story.did(0, ['SET', 'k', 'v1']);
+    story.history.spread(write, 0, 1);
+    for (const node of [0, 1, 2]) story.history.damaged(node, story.nowMs, true);
+    expect(story.finally(null)).toMatch(/^lost: /);
+    story.history.damaged(0, story.nowMs);
+    expect(story.finally(null)).toBeNull();
   });
 });

@@ -19,6 +19,11 @@ it.each([
   'replay-window-off',
   'cover-before-records',
   'hints-uncounted',
+  'context-ignored',
+  'sketch-takes-less',
+  'expiry-not-kept',
+  'wait-counts-unacknowledged',
+  'session-reads-unnoted',
 ])(
   'finds the planted bug %s, and nothing without it on that seed',
   (name) => {

@@ -9,6 +9,8 @@ import type { StateChange } from '../types/merge-type.js';
 export interface Keyspace {
   /** Wall clock of this turn, ms. Expiry is judged by it. */
   readonly wallMs: number;
+  /** Planted bugs, by name: the tests of the simulator's checkers. */
+  readonly mutations?: ReadonlySet<string>;
   /** The cluster's keyed hash. */
   readonly hasher: Hasher;
   /** After a `lookup` that returned true: where the live value lies, and its version. */

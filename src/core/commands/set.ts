@@ -37,7 +37,8 @@ function set(context: CommandContext, args: Args, reply: Reply): void {
         if ((options & GET) === 0) reply.null();
         return;
       }
-      if (options & KEEPTTL && found) expireAtMs = keyspace.entry.expireAtMs;
+      if (options & KEEPTTL && found && !keyspace.mutations?.has('expiry-not-kept'))
+        expireAtMs = keyspace.entry.expireAtMs;
     }
   }
   keyspace.put(buffer, starts[1], ends[1], buffer, starts[2], ends[2], expireAtMs);

@@ -198,6 +198,7 @@ export class Coordinator {
 
   /** What a session has read: the record of the key, a tombstone too. */
   private noteSeen(session: SessionToken, receipt: Receipt, partition: number, command: Command, args: Args): void {
+    if (this.options.mutations.has('session-reads-unnoted')) return;
     const key = command.firstKey;
     const note: DotVisitor = (actor, sequence, hlc) => session.note(partition, actor, sequence, hlc);
     if (key === 0 || !this.keyspace.seen(args.buffer, args.starts[key], args.ends[key], note)) return;

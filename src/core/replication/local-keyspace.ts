@@ -106,6 +106,10 @@ export class LocalKeyspace implements Keyspace {
     this.limits = new Limits(store, options.floors, actors, options.actor, replicator);
   }
 
+  get mutations(): ReadonlySet<string> {
+    return this.replicator.mutations;
+  }
+
   /** The version stamped last, and its place in the sequence of its partition. */
   get lastHlc(): number {
     return this.fields.hlc;

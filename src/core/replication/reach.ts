@@ -19,7 +19,7 @@ export class Reach {
   constructor(
     private readonly ownership: Pick<Ownership, 'otherOwners' | 'isSource' | 'owns' | 'handedPartitions'>,
     private readonly peers: Pick<Peers, 'all'>,
-    private readonly replicator: Pick<Replicator, 'writes'>,
+    private readonly replicator: Pick<Replicator, 'writes'> & Partial<Pick<Replicator, 'mutations'>>,
     private readonly options: { partitions: number },
   ) {}
 
@@ -74,7 +74,7 @@ export class Reach {
   /** Whether a peer has taken all that it was sent of the mark, and nothing of it is still owed to it. */
   private isWith(peer: Peer, mark: WriteMark, durable: boolean): boolean {
     if (peer.state === 'dead' || peer.state === 'left') return false;
-    if (mark.isEmpty) return true;
+    if (mark.isEmpty || this.replicator.mutations?.has('wait-counts-unacknowledged')) return true;
     if (peer.hints.pending > 0 && peer.hints.owedSince <= mark.last) return false;
     if (peer.missedFlush.isWithin(mark.first, mark.last)) return false;
     const now = this.replicator.writes;

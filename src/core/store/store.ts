@@ -78,6 +78,7 @@ export interface StoreOptions {
   eviction: 's3-fifo' | 'none';
   /** A planted bug, for the simulator (types/merge-type.ts). */
   addsParts?: boolean;
+  sketchTakesLess?: boolean;
   /** The cluster's hash key. */
   hashKey: readonly [number, number];
 }
@@ -123,6 +124,7 @@ const LAPSED_SHARE = 0.05;
 export class Store implements MergeTarget {
   readonly hasher: Hasher;
   readonly addsParts: boolean;
+  readonly sketchTakesLess: boolean;
   /** The store at points in time. */
   readonly snapshots: Snapshots;
   /** The turn's wall clock; expiry is judged by it. */
@@ -177,6 +179,7 @@ export class Store implements MergeTarget {
     assert(segmentBytes * 16 <= memoryBytesMax, 'memory is at least 16 segments');
     this.hasher = new Hasher(options.hashKey);
     this.addsParts = options.addsParts === true;
+    this.sketchTakesLess = options.sketchTakesLess === true;
     this.memoryBytesMax = memoryBytesMax;
     this.inlineBytesMax = inlineBytesMax(segmentBytes);
     this.segments = new Segments(segmentBytes, memoryBytesMax);

@@ -208,7 +208,7 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
     const setStands = leftIsSet ? byBase > 0 : byBase < 0;
     return setStands === leftIsSet ? LEFT_STANDS : RIGHT_STANDS;
   }
-  const joined = join(take(left, leftAt), take(right, rightAt));
+  const joined = join(take(left, leftAt), take(right, rightAt), flush.sketchTakesLess === true);
   if (joined.chains.length > CHAINS_DECODED_MAX) return TOO_LARGE;
   put(joined, left, recordKeyStart(left, leftAt), recordKeyEnd(left, leftAt), made);
   if (flush.flushedHlc > 0 && isCovered(made.bytes, 0, flush.flushedHlc, flush.flushedActor)) return GONE;
@@ -218,7 +218,7 @@ function merge(left: Buffer, leftAt: number, right: Buffer, rightAt: number, flu
 }
 
 /** The greater of each register, over the lives that both speak of. */
-function join(left: Sketch, right: Sketch): Sketch {
+function join(left: Sketch, right: Sketch, takesLess: boolean): Sketch {
   const byBase = compareVersions(left.baseHlc, left.baseActor, right.baseHlc, right.baseActor);
   // Its registers can not be told apart by who raised them, so nothing of a sketch stands beside a later base.
   if (byBase !== 0) return byBase > 0 ? left : right;
@@ -234,8 +234,14 @@ function join(left: Sketch, right: Sketch): Sketch {
     expireAtMs,
     expiryHlc,
     expiryActor,
-    registers: unite(left.registers, 0, left.registers.length, right.registers, 0, right.registers.length),
+    registers: takesLess
+      ? smaller(left.registers, right.registers)
+      : unite(left.registers, 0, left.registers.length, right.registers, 0, right.registers.length),
   };
+}
+
+function smaller(left: Buffer, right: Buffer): Buffer {
+  return left.length <= right.length ? left : right;
 }
 
 /** A life of the key upon the end of the one before. */

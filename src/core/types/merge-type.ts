@@ -36,6 +36,8 @@ export interface Flushed {
   readonly flushedActor: number;
   /** A planted bug, for the simulator: what two copies of one part hold is added. */
   readonly addsParts?: boolean;
+  /** Another: of two sketches only the registers of the smaller stay. */
+  readonly sketchTakesLess?: boolean;
 }
 
 /** What a node knows when it changes a value itself. */
