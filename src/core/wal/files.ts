@@ -195,14 +195,18 @@ export class LogFiles {
     return true;
   }
 
-  /** A frame could not be written at the position of `file`: nothing of it stays to be read. */
+  /**
+   * The next frame of `file` could not be written: nothing of it stays to be read. A sector that a sync has covered is not written
+   * again, for a loss of power could take what it holds.
+   */
   withdraw(file: LogFile): void {
     if (file.position === 0) {
       this.discard(file);
       return;
     }
+    const start = this.start(file);
     try {
-      writeZeros(this.disk, file.handle, file.position, Math.min(file.position + SECTOR_BYTES, file.capacity));
+      writeZeros(this.disk, file.handle, start, Math.min(start + SECTOR_BYTES, file.capacity));
     } catch (error) {
       this.note(error);
     }

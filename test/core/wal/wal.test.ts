@@ -214,6 +214,19 @@ describe('the log under its policies', () => {
     }
   });
 
+  it('writes no sector again that a sync has covered when it takes back a frame that could not be written', () => {
+    const bench = new Bench().start();
+    bench.turn([1]);
+    bench.pass(10);
+    expect(bench.wal.durableBatch).toBe(1);
+    bench.disk.options.garbledSectors = true;
+    bench.disk.failNextWrite('ENOSPC');
+    bench.turn([2]);
+    // Every sector that is being written when the power goes reads as zeros.
+    bench.disk.crash({ below: (bound) => Math.max(0, bound - 2) });
+    expect(bench.start().ids).toEqual([1]);
+  });
+
   it('starts on a full disk, reads everything and takes nothing', () => {
     const bench = new Bench({ fileBytes: 4096 }).start();
     for (const id of range(1, 30)) {
