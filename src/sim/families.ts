@@ -7,6 +7,9 @@
 import type { Random } from '../core/base/random.js';
 import { DISK_FAMILY } from './disk-faults.js';
 import { CLOCKS } from './faults/clocks.js';
+import { LIMITS } from './faults/limits.js';
+import { LIVE_CORE } from './faults/live-core.js';
+import { MEMBERS } from './faults/members.js';
 import { PATHS, STREAMS } from './faults/paths.js';
 import { PROCESSORS } from './faults/processors.js';
 import type { Plan } from './schedule.js';
@@ -34,4 +37,7 @@ export const FAMILIES: readonly Family[] = [
   VARIANTS,
   WAITS,
   SESSIONS,
+  LIVE_CORE,
+  LIMITS,
+  MEMBERS,
 ];

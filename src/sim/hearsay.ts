@@ -59,5 +59,5 @@ export function configFor(plan: Plan, place: NodePlace): NodeConfig {
     memberGraceMs: 600_000,
   });
   if (config === null) throw new Error(`settings of a run: ${JSON.stringify(violations)}`);
-  return { ...config, ...SMALL, ...(plan.seed % 8 === 7 ? FEW_HINTS : {}) };
+  return { ...config, ...SMALL, ...(plan.seed % 8 === 7 ? FEW_HINTS : {}), ...plan.limits };
 }

@@ -11,6 +11,8 @@ const PROBE_BASE = 1_000_000;
 export interface InquiryPorts {
   /** One per node, in order. */
   probes: readonly SimClient[];
+  /** Whom to ask: numbers of nodes. */
+  members: () => readonly number[];
   nowMs: () => number;
   /** Lets the world go on for so long. */
   rest: (forMs: number) => void;
@@ -36,9 +38,9 @@ export class Inquiry {
   /** Asks every node the same; null where no reply came. */
   askAll(words: string[]): (Reply | null)[] {
     const { probes, nowMs, rest, timeoutMs } = this.ports;
-    const numbers = probes.map((probe) => {
+    const numbers = this.ports.members().map((node) => {
       const number = this.number++;
-      probe.send(number, words);
+      probes[node].send(number, words);
       return number;
     });
     const deadline = nowMs() + timeoutMs + 100;
@@ -48,6 +50,11 @@ export class Inquiry {
     return replies;
   }
 
+  /** Sends a command and waits for nothing. */
+  tell(node: number, words: string[]): void {
+    this.ports.probes[node].send(this.number++, words);
+  }
+
   /** HEARSAY.STATUS of every node. */
   statuses(): Status[] {
     return this.askAll(['HEARSAY.STATUS']).map((reply) => new Status(reply));
@@ -55,7 +62,7 @@ export class Inquiry {
 
   /** Every node knows every other, and nobody thinks anybody failed; else what is missing. */
   hasFormed(): string | null {
-    const nodes = this.ports.probes.length;
+    const nodes = this.ports.members().length;
     for (const [node, reply] of this.askAll(['CLUSTER', 'NODES']).entries()) {
       const lines = reply?.type === 'bulk' ? reply.text.trim().split('\n') : [];
       const good = lines.filter((line) => !/\b(fail\??|handshake|noaddr)\b/.test(line.split(' ')[2] ?? ''));

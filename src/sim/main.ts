@@ -63,6 +63,7 @@ export const MUTATIONS: readonly string[] = [
   'session-reads-unnoted',
   'sketch-takes-less',
   'stall-ignored',
+  'streams-believed',
   'tombstone-dropped-at-once',
   'torn-tail-trusted',
   'ttl-restarted-per-hop',

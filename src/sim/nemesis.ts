@@ -6,6 +6,8 @@
 import type { SimCluster } from './cluster.js';
 import { DiskNemesis } from './disk-nemesis.js';
 import { applyAround } from './faults/around.js';
+import type { LiveCore } from './faults/live-core.js';
+import { MemberBook, nodesOf } from './faults/members.js';
 import { isAround } from './faults/steps.js';
 import type { Ledger } from './ledger.js';
 import type { Plan, Step } from './schedule.js';
@@ -23,6 +25,7 @@ interface Strike {
 
 export class Nemesis {
   readonly disks: DiskNemesis;
+  readonly members: MemberBook;
   private readonly cluster: SimCluster;
   private readonly plan: Plan;
   private readonly ledgers: readonly Ledger[];
@@ -38,18 +41,22 @@ export class Nemesis {
   constructor(cluster: SimCluster, plan: Plan, ledgers: readonly Ledger[]) {
     this.cluster = cluster;
     this.plan = plan;
+    this.members = new MemberBook(plan);
     this.ledgers = ledgers;
     this.disks = new DiskNemesis(cluster, {
       kill: (node) => {
         this.kill(node);
         this.fell(node);
       },
-      start: (node) => this.start(node),
+      start: (node) => {
+        this.members.killed(node);
+        this.start(node);
+      },
       damaged: (node) => this.damaged(node),
       later: (delayMs, action) => this.later(delayMs, action),
     });
     this.disks.expectErrors(plan.disks.flatMap(({ syncErrorChance }, node) => (syncErrorChance > 0 ? node : [])));
-    this.steadySinceMs = new Array(plan.nodes).fill(Number.POSITIVE_INFINITY);
+    this.steadySinceMs = new Array(nodesOf(plan)).fill(Number.POSITIVE_INFINITY);
   }
 
   apply(step: Fault): void {
@@ -64,7 +71,24 @@ export class Nemesis {
         if (step.onAck) this.armed.push(step);
         else this.strike(step);
         break;
+      case 'join':
+        this.members.joins(step.node);
+        this.start(step.node);
+        break;
+      case 'leave':
+        if (!cluster.nodes[step.node].up && step.returning !== true) break;
+        this.members.leaves(step.node);
+        if (!cluster.nodes[step.node].up) this.members.killed(step.node);
+        break;
+      case 'forget':
+        this.kill(step.node);
+        this.fell(step.node);
+        this.damaged(step.node);
+        this.members.ends(step.node);
+        break;
       case 'wipe':
+        // Nobody empties the disk of a node that hands over what is on it.
+        if (this.members.leaving.has(step.node)) break;
         cluster.wipe(step.node);
         this.fell(step.node);
         this.unsteady.add(step.node);
@@ -72,6 +96,7 @@ export class Nemesis {
         this.later(step.downMs, () => this.start(step.node));
         break;
       case 'stop':
+        if (!this.members.mayRun(step.node)) break;
         cluster.stop(step.node);
         this.leaving.add(step.node);
         this.unsteady.add(step.node);
@@ -124,8 +149,24 @@ export class Nemesis {
     }
   }
 
-  /** Every fault ends, and every node runs. */
-  heal(): void {
+  /** Every fault ends for these nodes, which run; the others are dead, or out of their reach, until all is healed. */
+  healCore({ nodes, rest }: LiveCore): void {
+    this.heal(nodes);
+    for (const { index } of this.cluster.nodes) {
+      if (nodes.includes(index)) continue;
+      if (rest === 'down') {
+        this.kill(index);
+        this.fell(index);
+      }
+      for (const node of nodes) {
+        this.cluster.network.block(index, node);
+        this.cluster.network.block(node, index);
+      }
+    }
+  }
+
+  /** Every fault ends, and every node runs; or those alone that are named. */
+  heal(nodes: readonly number[] = this.cluster.nodes.map(({ index }) => index)): void {
     this.healed = true;
     this.armed = [];
     this.cluster.calm();
@@ -134,13 +175,26 @@ export class Nemesis {
     if (this.plan.steps.some((step) => step.kind === 'secret')) {
       for (const { index } of this.cluster.nodes) this.cluster.placeSecret(index, ['second', 'first']);
     }
-    for (const { index } of this.cluster.nodes) {
+    for (const index of nodes) {
+      this.members.joins(index);
       this.cluster.resume(index);
       this.start(index);
     }
   }
 
+  /** Nodes that are to leave and died before they had are started to go on with it. */
+  resumeLeaving(): void {
+    for (const [node, leaving] of this.members.leaving) {
+      if (!leaving.interrupted || this.cluster.nodes[node].up) continue;
+      leaving.interrupted = false;
+      this.disks.starting(node);
+      this.cluster.start(node);
+      for (const ledger of this.ledgers) ledger.restarted(this.cluster.wallHighMs());
+    }
+  }
+
   private start(node: number): void {
+    if (!this.members.mayRun(node)) return;
     if (this.leaving.delete(node)) this.kill(node);
     if (this.cluster.nodes[node].up) return;
     this.disks.starting(node);
@@ -152,7 +206,10 @@ export class Nemesis {
   private strike({ kind, nodes, downMs }: Strike): void {
     for (const node of nodes) {
       if (kind === 'kill') this.kill(node);
-      else this.cluster.cutPower(node);
+      else {
+        this.noteKill(node);
+        this.cluster.cutPower(node);
+      }
       this.fell(node);
       if (kind === 'power' && this.plan.durability !== 'always') this.damaged(node, true);
     }
@@ -163,8 +220,13 @@ export class Nemesis {
 
   /** With durability off the process takes with it what it had not yet written. */
   private kill(node: number): void {
+    this.noteKill(node);
     this.cluster.kill(node);
     if (this.plan.durability === 'off') this.damaged(node, true);
+  }
+
+  private noteKill(node: number): void {
+    if (this.cluster.nodes[node].up) this.members.killed(node);
   }
 
   private fell(node: number): void {

@@ -11,6 +11,9 @@ import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './
 import { CounterLedger } from './counters.js';
 import { DotWatch } from './dots.js';
 import { Elsewhere } from './elsewhere.js';
+import { seeMembersOff } from './faults/farewells.js';
+import { CORE_BOUND_MS, CoreTrial, coreOf } from './faults/live-core.js';
+import { nodesOf } from './faults/members.js';
 import type { History, Observed } from './history.js';
 import { Inquiry } from './inquiry.js';
 import type { Asked, Ledger, Question } from './ledger.js';
@@ -18,7 +21,7 @@ import { Nemesis, STEADY_AFTER_MS } from './nemesis.js';
 import { PacketWatch } from './packets.js';
 import { isWrite, Register } from './register.js';
 import type { Reply } from './replies.js';
-import { hasClockTrouble, type Plan, type Step } from './schedule.js';
+import { type ClientPlan, hasClockTrouble, type Plan, type Step } from './schedule.js';
 import { SessionLedger } from './sessions.js';
 import { SiblingsLedger } from './siblings.js';
 import { SketchLedger } from './sketches.js';
@@ -58,6 +61,7 @@ const POLL_MS = 500;
 const WATCH_INTERVAL_MS = 1_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 const VIOLATIONS_MAX = 20;
+const EXACT_CLOCK = { offsetMs: 0, driftPpm: 0, grainMs: 1 };
 /** Counters of the nodes that a campaign shows. */
 const MARKED = [
   'catch_up_joined',
@@ -85,13 +89,17 @@ class Run {
   private readonly inquiry: Inquiry;
   private readonly hintWatch: HintWatch;
   private readonly finished: Completion[] = [];
-  private readonly pending = new Map<number, { asked: Asked; ledger: Ledger }>();
+  private readonly pending = new Map<
+    number,
+    { asked: Asked; ledger: Ledger; ended: (outcome: Completion['outcome']) => void }
+  >();
   private readonly violations: Violation[] = [];
   private readonly marks: Record<string, number> = {};
   private finalState: ReadonlyMap<string, Reply | null> = new Map();
 
   constructor(factories: RunFactories, plan: Plan) {
-    const { nodes, replicas } = plan;
+    const { replicas } = plan;
+    const nodes = nodesOf(plan);
     this.plan = plan;
     this.elsewhere = new Elsewhere(plan.partitions);
     this.register = new Register({ nodes, replicas, clockTrouble: hasClockTrouble(plan) });
@@ -107,9 +115,9 @@ class Run {
       { createMachine: factories.createMachine(plan), createDisk: factories.createDisk },
       {
         seed: plan.seed,
-        nodes,
+        nodes: nodesOf(plan),
         network: plan.network,
-        clocks: plan.clocks,
+        clocks: [...plan.clocks, ...Array.from({ length: plan.late ?? 0 }, () => EXACT_CLOCK)],
         disks: plan.disks,
         tickIntervalMs: TICK_INTERVAL_MS,
         receiveBufferDatagrams: plan.receiveBufferDatagrams,
@@ -132,6 +140,7 @@ class Run {
       ]),
     );
     this.inquiry = new Inquiry({
+      members: () => this.nemesis.members.present(),
       probes: Array.from({ length: nodes }, (_, node) => this.newClient(1_000 + node, node, 2, [])),
       nowMs: () => this.cluster.clock.nowMs,
       rest: (forMs) => this.rest(forMs),
@@ -172,13 +181,16 @@ class Run {
 
   private playPhases(): void {
     const { inquiry, nemesis } = this;
-    const hasConverged = () => inquiry.hasConverged(Math.min(this.plan.replicas, this.plan.nodes));
+    const hasConverged = () => inquiry.hasConverged(Math.min(this.plan.replicas, nemesis.members.present().length));
     nemesis.startAll();
     this.watchSoon();
     if (!this.settle('the cluster does not form', FORM_BOUND_MS, () => inquiry.isReady())) return;
     this.rest(STEADY_AFTER_MS);
     this.playSteps();
+    if (!this.playCore()) return;
     nemesis.heal();
+    if (!this.settle('members do not go', CONVERGE_BOUND_MS, () => seeMembersOff(this.cluster, nemesis, inquiry)))
+      return;
     this.rest(REST_MS);
     if (!this.settle('the cluster does not converge', CONVERGE_BOUND_MS, hasConverged)) return;
     this.checkPackets();
@@ -209,6 +221,24 @@ class Run {
     });
   }
 
+  /** A part of the cluster is healed, and gets on by itself. */
+  private playCore(): boolean {
+    const core = coreOf(this.plan, hasClockTrouble(this.plan));
+    if (core === null) return true;
+    this.nemesis.healCore(core);
+    const since = this.cluster.clock.nowMs;
+    const trial = new CoreTrial(core, {
+      client: (number, node, greeting) => this.newClient(number, node, 2, greeting),
+      issue: (...asked) => this.issueThrough(...asked),
+      rest: (forMs) => this.rest(forMs),
+    });
+    const isCalm = this.settle(`a live core, ${trial.name}, does not get on`, CORE_BOUND_MS, () => trial.goOn());
+    this.mark('live cores', 1);
+    this.mark('live cores ms', Math.ceil(this.cluster.clock.nowMs - since));
+    this.rest(COMMAND_TIMEOUT_MS);
+    return isCalm;
+  }
+
   private apply(step: Step, number: number): void {
     if (step.kind === 'command') {
       this.issue(step.client, number, step.words);
@@ -216,21 +246,32 @@ class Run {
     }
     if (step.kind !== 'disk') this.mark(step.kind, 1);
     this.nemesis.apply(step);
+    if (step.kind === 'leave') this.inquiry.tell(step.node, ['HEARSAY.LEAVE']);
   }
 
-  private issue(client: number, number: number, planned: readonly string[]): void {
+  private issue(client: number, number: number, words: readonly string[]): void {
+    this.issueThrough(this.clients[client], client, this.plan.clients[client], number, words, () => {});
+  }
+
+  private issueThrough(
+    sim: SimClient,
+    client: number,
+    plan: ClientPlan,
+    number: number,
+    planned: readonly string[],
+    ended: (outcome: Completion['outcome']) => void,
+  ): void {
     const ledger = this.ledgers.find((each) => each.takes(planned));
     if (ledger === undefined) throw new Error(`no ledger takes ${planned[0]}`);
     const words = ledger.wordsOf === undefined ? planned : ledger.wordsOf(planned, client);
     if (words === null) return;
     if (words[0] === 'FLUSHALL') for (const each of this.ledgers) each.flushed();
     const strayed = this.elsewhere.begin(client, number, words);
-    const plan = this.plan.clients[client];
-    const { connection } = this.clients[client];
+    const { connection } = sim;
     const asked: Asked = { number, client, plan, words, strayed, observed: this.observe(plan.node), connection };
     ledger.begin(asked);
-    this.pending.set(number, { asked, ledger });
-    this.clients[client].send(number, words);
+    this.pending.set(number, { asked, ledger, ended });
+    sim.send(number, words);
   }
 
   private complete(completion: Completion): void {
@@ -242,9 +283,10 @@ class Run {
       this.violate('reply', `client ${completion.client}: ${completion.why} ${text}`);
       return;
     }
-    const { asked, ledger } = pending;
+    const { asked, ledger, ended } = pending;
     this.pending.delete(number);
     this.elsewhere.end(completion.client, number);
+    ended(outcome);
     this.mark(`commands ${outcome}`, 1);
     if (outcome === 'ok') this.mark(`command ${asked.words[0].toLowerCase()}`, 1);
     if (reply !== null) {
@@ -302,7 +344,9 @@ class Run {
   private checkPackets(): void {
     const { packets } = this.cluster.network;
     if (packets === null) return;
-    for (const [node, status] of this.inquiry.statuses().entries()) {
+    const present = this.nemesis.members.present();
+    for (const [place, status] of this.inquiry.statuses().entries()) {
+      const node = present[place];
       const accepted = status.number('packets_accepted');
       const met = packets.count(node);
       if (!(accepted <= met))

@@ -10,6 +10,9 @@ import { drawCounts } from './counters.js';
 import type { DiskPlan, DiskStep } from './disk-faults.js';
 import { FAMILIES } from './families.js';
 import { clocksStrayFar } from './faults/clocks.js';
+import type { Limits } from './faults/limits.js';
+import type { LiveCore } from './faults/live-core.js';
+import type { MemberStep } from './faults/members.js';
 import type { AroundStep } from './faults/steps.js';
 import { CALM_NETWORK, type NetworkOptions } from './network.js';
 import { drawCommands } from './workload.js';
@@ -40,7 +43,8 @@ export type Step =
   | { atMs: number; kind: 'clock'; node: number; byMs: number }
   /** Another secret file: these keys, the first of them used. */
   | { atMs: number; kind: 'secret'; node: number; words: string[] }
-  | AroundStep;
+  | AroundStep
+  | MemberStep;
 
 export interface Plan {
   seed: number;
@@ -58,6 +62,12 @@ export interface Plan {
   /** One per node; none: all do well. */
   disks: DiskPlan[];
   clients: ClientPlan[];
+  /** Who is healed first and must get on alone; without it, nobody is. */
+  core?: LiveCore;
+  /** So many nodes beyond `nodes` are there to join. */
+  late?: number;
+  /** Bounds of every node that are smaller than usual. */
+  limits?: Limits;
   /** In order of time. */
   steps: Step[];
 }

@@ -24,6 +24,7 @@ it.each([
   'expiry-not-kept',
   'wait-counts-unacknowledged',
   'session-reads-unnoted',
+  'streams-believed',
 ])(
   'finds the planted bug %s, and nothing without it on that seed',
   (name) => {

@@ -111,6 +111,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     pendingPerPeerMax: unbounded ? Number.POSITIVE_INFINITY : config.pendingPerPeerMax,
     partitions: config.partitions,
     random: random,
+    mutations,
   });
   const self = { id: nodeId, zone: config.zone, weight: config.weight };
   const ring = new RingBook(wal, self, state.ring, parts.nowMs, membersMax(config.partitions));

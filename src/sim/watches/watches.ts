@@ -76,7 +76,7 @@ export class Watches {
   }
 
   second(): void {
-    const nodes = this.seen.map((each) => (each?.inspected.rooms ? each.inspected : null));
+    const nodes = Array.from(this.seen, (each) => (each?.inspected.rooms ? each.inspected : null));
     for (const watch of this.watches) watch.second?.(nodes);
   }
 

@@ -21,6 +21,7 @@ function peersOf(): Peers {
     pendingPerPeerMax: 10,
     partitions: 4,
     random,
+    mutations: new Set<string>(),
   });
 }
 

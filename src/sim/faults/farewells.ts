@@ -1,0 +1,31 @@
+/**
+ * The end of a run's membership changes, once all is healed: the dead are forgotten by whoever knows them, and who is to leave is asked again
+ * until it has. run.ts waits for it before it asks for the state that is left. Guarded: nobody is taken for forgotten on the word of one
+ * who has just joined and knows nothing of it.
+ */
+import type { SimCluster } from '../cluster.js';
+import type { Inquiry } from '../inquiry.js';
+import type { Nemesis } from '../nemesis.js';
+import type { Reply } from '../replies.js';
+
+/** What is left to do; null if nothing is. */
+export function seeMembersOff(cluster: SimCluster, nemesis: Nemesis, inquiry: Inquiry): string | null {
+  const { members } = nemesis;
+  // Who leaves waits for every owner, the dead ones too.
+  for (const node of members.unforgotten()) {
+    const replies = inquiry.askAll(['HEARSAY.FORGET', cluster.placeOf(node).id]);
+    const isNobody = replies.every((reply) => /no member is called/.test(textIn(reply)));
+    if (!isNobody && !replies.some((reply) => reply?.type === 'status')) {
+      return `node ${node} is not forgotten: ${textIn(replies[0])}`;
+    }
+    members.forgot(node);
+  }
+  nemesis.resumeLeaving();
+  const staying = [...members.leaving.keys()].filter((node) => cluster.nodes[node].up);
+  for (const node of staying) inquiry.tell(node, ['HEARSAY.LEAVE']);
+  return staying.length === 0 ? null : `node ${staying[0]} has not left`;
+}
+
+function textIn(reply: Reply | null): string {
+  return reply !== null && 'text' in reply ? reply.text : 'no answer';
+}

@@ -1,0 +1,87 @@
+/**
+ * The family of membership changes: nodes that join during the load, leave for good with what they hold handed over, and dead ones that are
+ * forgotten. The book of a run says who is a member: nemesis.ts starts no other node, run.ts asks no other one. Guarded: what was
+ * acknowledged stays, whoever holds it: at least as many members stay as there are replicas, and only one node is ever forgotten.
+ */
+import type { Family } from '../families.js';
+import type { Plan } from '../schedule.js';
+
+export type MemberStep =
+  | { atMs: number; kind: 'join'; node: number }
+  /** `returning`: one that is down is started when all is healed, to leave then; else an operator tells only a node that runs. */
+  | { atMs: number; kind: 'leave'; node: number; returning?: boolean }
+  /** It dies for good, and an operator says so. */
+  | { atMs: number; kind: 'forget'; node: number };
+
+export const MEMBERS: Family = {
+  name: 'members',
+  stream: 0x5ced0107,
+  draw(plan, random) {
+    if (!random.chance(0.15)) return;
+    const { steps, lengthMs } = plan;
+    plan.late = random.between(1, 2);
+    for (let node = plan.nodes; node < plan.nodes + plan.late; node++) {
+      steps.push({ atMs: random.below(lengthMs), kind: 'join', node });
+    }
+    const going = random.shuffle(Array.from({ length: plan.nodes }, (_, index) => index));
+    let spare = plan.nodes + plan.late - plan.replicas;
+    for (const kind of ['leave', 'forget'] as const) {
+      if (spare === 0 || !random.chance(0.6)) continue;
+      spare--;
+      steps.push({ atMs: random.below(lengthMs), kind, node: going.pop() as number });
+    }
+  },
+};
+
+export class MemberBook {
+  private readonly waiting = new Set<number>();
+  /** Asked to leave, and whether they died before they had. */
+  readonly leaving = new Map<number, { interrupted: boolean }>();
+  private readonly gone = new Set<number>();
+  private readonly told = new Set<number>();
+
+  constructor(private readonly plan: Plan) {
+    for (let node = plan.nodes; node < nodesOf(plan); node++) this.waiting.add(node);
+  }
+
+  /** Dead for good, and yet to be forgotten by the others. */
+  unforgotten(): readonly number[] {
+    return [...this.gone].filter((node) => !this.told.has(node));
+  }
+
+  forgot(node: number): void {
+    this.told.add(node);
+  }
+
+  joins(node: number): void {
+    this.waiting.delete(node);
+  }
+
+  leaves(node: number): void {
+    if (!this.gone.has(node)) this.leaving.set(node, { interrupted: false });
+  }
+
+  ends(node: number): void {
+    this.gone.add(node);
+  }
+
+  /** A node that runs is killed. */
+  killed(node: number): void {
+    const leaving = this.leaving.get(node);
+    if (leaving !== undefined) leaving.interrupted = true;
+  }
+
+  mayRun(node: number): boolean {
+    return !this.waiting.has(node) && !this.gone.has(node) && !this.leaving.has(node);
+  }
+
+  /** Who is a member and asked about everything. */
+  present(): readonly number[] {
+    return Array.from({ length: nodesOf(this.plan) }, (_, node) => node).filter((node) => this.mayRun(node));
+  }
+}
+
+/** Those of the start and those that come. */
+export function nodesOf(plan: Plan): number {
+  return plan.nodes + (plan.late ?? 0);
+}
