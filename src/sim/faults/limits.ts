@@ -10,6 +10,9 @@ export type Limits = Partial<
   Pick<NodeConfig, 'pendingMax' | 'pendingPerPeerMax' | 'hintBytesPerPeerMax' | 'hintBytesMax' | 'walFileBytes'>
 >;
 
+/** An operator can not have less. */
+const PENDING_LEAST = 16;
+
 export const LIMITS: Family = {
   name: 'limits',
   stream: 0x5ced0106,
@@ -17,8 +20,8 @@ export const LIMITS: Family = {
     if (!random.chance(0.12)) return;
     const limits: Limits = {};
     if (random.chance(0.5)) {
-      limits.pendingMax = random.between(1, 24);
-      limits.pendingPerPeerMax = random.between(1, limits.pendingMax);
+      limits.pendingMax = random.between(PENDING_LEAST, 24);
+      limits.pendingPerPeerMax = random.between(PENDING_LEAST, limits.pendingMax);
     }
     if (random.chance(0.5)) {
       limits.hintBytesMax = random.below(2_048);
