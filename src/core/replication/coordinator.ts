@@ -136,6 +136,15 @@ export class Coordinator {
       caller.reply.error('CLOCKDRIFT', "this node's clock is too far from its peers' median, and no other owner is up");
       return;
     }
+    const { session } = caller;
+    if (session !== null && (command.flags & WRITE) !== 0 && !host.stampAbove(Math.max(session.hlc, session.watermark))) {
+      // Its stamp would lie below what the session has seen: acknowledged, and lost to it.
+      caller.reply.error(
+        'SESSION',
+        "what this session has seen is further ahead of this owner's clock than the drift allowed",
+      );
+      return;
+    }
     if (command.firstKey > 0 && this.mustAsk(command, args, partition, caller)) {
       if (this.ownership.isDeaf(partition)) {
         caller.reply.error('LOADING', 'this node has started and has yet to hear what it missed');
