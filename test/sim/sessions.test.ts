@@ -86,8 +86,8 @@ it('the planted bug of a token that is ignored is found', () => {
   expect(found).toBe(true);
 }, 120_000);
 
-it('what it reads of a value that merges through a node that forwards, it finds at every owner', () => {
-  const scenario = new Scenario({ seed: 3, nodes: NODES });
+/** A key that node 0 does not own, and its owners. */
+function keyOfOthers(scenario: Scenario): { key: string; owners: number[] } {
   const owned = Array.from({ length: 300 }, (_, at) => {
     const owners = scenario.text(0, 'HEARSAY.EXPLAIN', `key-${at}`).split('owners')[1];
     return {
@@ -96,6 +96,12 @@ it('what it reads of a value that merges through a node that forwards, it finds 
     };
   }).find(({ owners }) => owners.length === 3 && !owners.includes(0));
   if (owned === undefined) throw new Error('node 0 owns every key');
+  return owned;
+}
+
+it('what it reads of a value that merges through a node that forwards, it finds at every owner', () => {
+  const scenario = new Scenario({ seed: 3, nodes: NODES });
+  const owned = keyOfOthers(scenario);
   const { key } = owned;
   const [near, apart, far] = owned.owners;
   for (const other of [0, near, far]) scenario.cut(apart, other);
@@ -135,4 +141,25 @@ it('what is no token of this cluster, and what was never begun, is refused by na
   expect(scenario.text(1, 'MGET', 'a', 'b', 'c')).toBe('[1 2 3]');
   expect(scenario.text(1, 'HEARSAY.SESSION', 'END').length).toBeGreaterThan(20);
   expect(scenario.ask(1, 'HEARSAY.SESSION', 'END').reply?.type).toBe('error');
+});
+
+it('a write that its owner would stamp below what the session has seen is refused, not acknowledged and lost', () => {
+  const scenario = new Scenario({ seed: 3, nodes: NODES });
+  const { key, owners } = keyOfOthers(scenario);
+  const [near, apart, far] = owners;
+  // None of them is far from the median; the two ends are too far from each other.
+  scenario.cluster.stepClock(apart, 300);
+  for (const node of [near, far]) scenario.cluster.stepClock(node, -300);
+  for (const other of [0, near, far]) scenario.cut(apart, other);
+  scenario.rest(4_000);
+  expect(scenario.text(apart, 'HEARSAY.SESSION', 'ON')).toBe('OK');
+  expect(scenario.text(apart, 'SET', key, 'first')).toBe('OK');
+  expect(scenario.text(0, 'HEARSAY.SESSION', 'RESUME', scenario.text(apart, 'HEARSAY.SESSION', 'END'))).toBe('OK');
+  const { reply } = scenario.ask(0, 'SET', key, 'second');
+  expect(reply).toMatchObject({ type: 'error', text: expect.stringMatching(/^SESSION what this session has seen/) });
+  scenario.rest(1_000);
+  expect(scenario.text(0, 'SET', key, 'third')).toBe('OK');
+  scenario.heal();
+  scenario.untilEqual(30_000);
+  for (const node of owners) expect(scenario.text(node, 'GET', key)).toBe('third');
 });

@@ -137,7 +137,11 @@ export class Coordinator {
       return;
     }
     const { session } = caller;
-    if (session !== null && (command.flags & WRITE) !== 0 && !host.stampAbove(Math.max(session.hlc, session.watermark))) {
+    if (
+      session !== null &&
+      (command.flags & WRITE) !== 0 &&
+      !host.stampAbove(Math.max(session.hlc, session.watermark))
+    ) {
       // Its stamp would lie below what the session has seen: acknowledged, and lost to it.
       caller.reply.error(
         'SESSION',
