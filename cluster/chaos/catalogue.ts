@@ -15,6 +15,7 @@ import { membershipChange } from './members.js';
 import { mixOf } from './mix.js';
 import { partitionBridge, partitionFlapping, partitionHalves, partitionIsolate, partitionOneWay } from './partition.js';
 import { pause, stall } from './pause.js';
+import { powerCut } from './power-cut.js';
 
 const NOTHING = 'nothing acknowledged is lost, at level one neither';
 
@@ -116,6 +117,13 @@ const SINGLE: readonly Scenario[] = [
     expects: `${NOTHING}: what was not synced was not trusted`,
     mixes: true,
     script: diskError,
+  },
+  {
+    name: 'power-cut',
+    does: 'all nodes lose power at one moment and start from what the disk had; needs root and loop devices',
+    expects: `${NOTHING}: with \`--durability always\` the disk had it`,
+    mixes: false,
+    script: powerCut,
   },
   {
     name: 'wipe',
