@@ -16,7 +16,7 @@ import { CORE_BOUND_MS, CoreTrial, coreOf } from './faults/live-core.js';
 import { nodesOf } from './faults/members.js';
 import type { History, Observed } from './history.js';
 import { Inquiry } from './inquiry.js';
-import type { Asked, Ledger, Question } from './ledger.js';
+import type { Asked, Ledger } from './ledger.js';
 import { Nemesis, STEADY_AFTER_MS } from './nemesis.js';
 import { PacketWatch } from './packets.js';
 import { isWrite, Register } from './register.js';
@@ -25,6 +25,7 @@ import { type ClientPlan, hasClockTrouble, type Plan, type Step } from './schedu
 import { SessionLedger } from './sessions.js';
 import { SiblingsLedger } from './siblings.js';
 import { SketchLedger } from './sketches.js';
+import { Verdict } from './verdict.js';
 import { ClockWatch } from './watches/clocks.js';
 import { HintWatch } from './watches/hints.js';
 import { LogWatch } from './watches/logs.js';
@@ -62,18 +63,6 @@ const WATCH_INTERVAL_MS = 1_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 const VIOLATIONS_MAX = 20;
 const EXACT_CLOCK = { offsetMs: 0, driftPpm: 0, grainMs: 1 };
-/** Counters of the nodes that a campaign shows. */
-const MARKED = [
-  'catch_up_joined',
-  'catch_up_records',
-  'catch_up_walks',
-  'repair_leaves_compared',
-  'repair_gaps_pulled',
-  'reads_hedged',
-  'reads_repaired',
-  'hints_dropped',
-];
-
 export function runPlan(factories: RunFactories, plan: Plan): RunResult {
   return new Run(factories, plan).play();
 }
@@ -88,6 +77,7 @@ class Run {
   private readonly clients: readonly SimClient[];
   private readonly inquiry: Inquiry;
   private readonly hintWatch: HintWatch;
+  private readonly verdict: Verdict;
   private readonly finished: Completion[] = [];
   private readonly pending = new Map<
     number,
@@ -146,11 +136,20 @@ class Run {
       rest: (forMs) => this.rest(forMs),
       timeoutMs: COMMAND_TIMEOUT_MS,
     });
+    this.verdict = new Verdict({
+      cluster: this.cluster,
+      nemesis: this.nemesis,
+      inquiry: this.inquiry,
+      ledgers: this.ledgers,
+      violate: (kind, message) => this.violate(kind, message),
+      mark: (name, count) => this.mark(name, count),
+    });
   }
 
   play(): RunResult {
     this.playPhases();
-    this.judgeNetwork();
+    this.verdict.judgeNetwork();
+    this.mark('hints kept over a restart', this.hintWatch.kept);
     for (const line of this.nemesis.disks.wrong) this.violateLine(line);
     for (const [name, count] of Object.entries(this.nemesis.disks.marks)) this.mark(name, count);
     const { cluster } = this;
@@ -180,7 +179,7 @@ class Run {
   }
 
   private playPhases(): void {
-    const { inquiry, nemesis } = this;
+    const { inquiry, nemesis, verdict } = this;
     const hasConverged = () => inquiry.hasConverged(Math.min(this.plan.replicas, nemesis.members.present().length));
     nemesis.startAll();
     this.watchSoon();
@@ -193,17 +192,16 @@ class Run {
       return;
     this.rest(REST_MS);
     if (!this.settle('the cluster does not converge', CONVERGE_BOUND_MS, hasConverged)) return;
-    this.checkPackets();
-    this.checkFrontiers();
-    const before = this.checkState();
-    this.finalState = before;
+    verdict.checkPackets();
+    verdict.checkFrontiers();
+    this.finalState = verdict.checkState();
     nemesis.killAll();
     this.rest(100);
     nemesis.startAll();
     this.rest(STEADY_AFTER_MS);
     if (!this.settle('the cluster does not come back', CONVERGE_BOUND_MS, hasConverged)) return;
-    this.checkFrontiers();
-    this.compareStates(before, this.checkState());
+    verdict.checkFrontiers();
+    verdict.compareStates(this.finalState, verdict.checkState());
   }
 
   private playSteps(): void {
@@ -338,87 +336,6 @@ class Run {
     }
     if (problem !== null) this.violate('diverged', `${complaint} within ${boundMs} ms: ${problem}`);
     return problem === null;
-  }
-
-  /** No node has taken in more packets than were different. */
-  private checkPackets(): void {
-    const { packets } = this.cluster.network;
-    if (packets === null) return;
-    const present = this.nemesis.members.present();
-    for (const [place, status] of this.inquiry.statuses().entries()) {
-      const node = present[place];
-      const accepted = status.number('packets_accepted');
-      const met = packets.count(node);
-      if (!(accepted <= met))
-        this.violate('replay', `node ${node} took in ${accepted} packets of ${met} different ones`);
-      this.mark('packets accepted sealed', accepted);
-    }
-  }
-
-  /** Reads every key at every node; they must agree, and break no promise. */
-  private checkState(): Map<string, Reply | null> {
-    const state = new Map<string, Reply | null>();
-    for (const ledger of this.ledgers) {
-      for (const question of ledger.questions()) {
-        const { key } = question;
-        const reply = this.answerEverywhere(question);
-        const wrong = ledger.checkFinal(key, reply, this.cluster.wallHighMs());
-        if (wrong !== null) this.violateLine(wrong);
-        state.set(key, reply);
-      }
-    }
-    return state;
-  }
-
-  /** What every node answers; a violation if they do not agree. */
-  private answerEverywhere({ key, words, types }: Question): Reply | null {
-    const replies = this.inquiry.askAll(words);
-    for (const [node, reply] of replies.entries()) {
-      if (reply !== null && types.includes(reply.type)) continue;
-      this.violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
-    }
-    const texts = replies.map((reply) => JSON.stringify(reply));
-    const other = texts.findIndex((text) => text !== texts[0]);
-    if (other > 0) this.violate('diverged', `${key} is ${texts[0]} at node 0 and ${texts[other]} at node ${other}`);
-    return replies[0];
-  }
-
-  /**
-   * Who has seen the same holds the same: in a run that takes nothing from a node behind its back, the comparison of what is held
-   * never finds a thing to repair. If it did, a frontier has claimed what was not there.
-   */
-  private checkFrontiers(): void {
-    for (const [node, status] of this.inquiry.statuses().entries()) {
-      const found = (status.number('repair_records_wanted') || 0) + (status.number('repair_records_pushed') || 0);
-      if (found > 0 && !this.nemesis.disks.hasRotted)
-        this.violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
-      for (const name of MARKED) this.mark(name.replaceAll('_', ' '), status.number(name) || 0);
-    }
-  }
-
-  private compareStates(before: Map<string, Reply | null>, after: Map<string, Reply | null>): void {
-    for (const [key, reply] of before) {
-      const [was, is] = [reply, after.get(key) ?? null].map((each) => JSON.stringify(each));
-      if (was !== is) this.violate('restart', `${key} was ${was} before all nodes were killed, and is ${is} after`);
-    }
-  }
-
-  /** What the network has seen that must not be. */
-  private judgeNetwork(): void {
-    const { network, streams } = this.cluster;
-    const { counters } = network;
-    this.mark('datagrams lost', counters.lost + counters.blocked);
-    this.mark('datagrams damaged', counters.corrupted + counters.truncated);
-    this.mark('datagrams replayed', counters.replayed);
-    this.mark('streams reset', streams.counters.resets);
-    this.mark('streams halved', streams.counters.halved);
-    this.mark('segments vanished', streams.counters.vanished);
-    this.mark('segments held by a partition', streams.counters.heldSegments);
-    this.mark('hints kept over a restart', this.hintWatch.kept);
-    for (const line of network.dots?.reused ?? []) this.violate('dot', line);
-    const changed = counters.changed + streams.counters.changed;
-    if (changed > 0) this.violate('buffer', `${changed} buffers were changed after they were given away or lent`);
-    if (counters.oversized > 0) this.violate('datagram', `${counters.oversized} datagrams above 1,200 bytes`);
   }
 
   private newClient(client: number, node: number, protocol: 2 | 3, greeting: string[][]): SimClient {

@@ -1,0 +1,126 @@
+/**
+ * The verdict on a run, once all is healed: what every node answers for every key, that frontiers claimed nothing which was not there, that
+ * nothing changed when all nodes died, and what the network has seen. run.ts asks for it between its phases. Guarded: only members
+ * are asked, and each line is told to the run as a violation.
+ */
+import type { SimCluster } from './cluster.js';
+import type { Inquiry } from './inquiry.js';
+import type { Ledger, Question } from './ledger.js';
+import type { Nemesis } from './nemesis.js';
+import type { Reply } from './replies.js';
+
+export interface VerdictPorts {
+  cluster: SimCluster;
+  nemesis: Nemesis;
+  inquiry: Inquiry;
+  ledgers: readonly Ledger[];
+  violate: (kind: string, message: string) => void;
+  /** Something that some run of a campaign must have met happened so often. */
+  mark: (name: string, count: number) => void;
+}
+
+/** Counters of the nodes that a campaign shows. */
+const MARKED = [
+  'catch_up_joined',
+  'catch_up_records',
+  'catch_up_walks',
+  'repair_leaves_compared',
+  'repair_gaps_pulled',
+  'reads_hedged',
+  'reads_repaired',
+  'hints_dropped',
+];
+
+export class Verdict {
+  constructor(private readonly ports: VerdictPorts) {}
+
+  /** No node has taken in more packets than were different. */
+  checkPackets(): void {
+    const { cluster, nemesis, inquiry, violate, mark } = this.ports;
+    const { packets } = cluster.network;
+    if (packets === null) return;
+    const present = nemesis.members.present();
+    for (const [place, status] of inquiry.statuses().entries()) {
+      const node = present[place];
+      const accepted = status.number('packets_accepted');
+      const met = packets.count(node);
+      if (!(accepted <= met)) violate('replay', `node ${node} took in ${accepted} packets of ${met} different ones`);
+      mark('packets accepted sealed', accepted);
+    }
+  }
+
+  /** Reads every key at every node; they must agree, and break no promise. */
+  checkState(): Map<string, Reply | null> {
+    const { cluster, ledgers } = this.ports;
+    const state = new Map<string, Reply | null>();
+    for (const ledger of ledgers) {
+      for (const question of ledger.questions()) {
+        const { key } = question;
+        const reply = this.answerEverywhere(question);
+        const wrong = ledger.checkFinal(key, reply, cluster.wallHighMs());
+        if (wrong !== null) this.violateLine(wrong);
+        state.set(key, reply);
+      }
+    }
+    return state;
+  }
+
+  /**
+   * Who has seen the same holds the same: in a run that takes nothing from a node behind its back, the comparison of what is held
+   * never finds a thing to repair. If it did, a frontier has claimed what was not there.
+   */
+  checkFrontiers(): void {
+    const { inquiry, nemesis, violate, mark } = this.ports;
+    for (const [node, status] of inquiry.statuses().entries()) {
+      const found = (status.number('repair_records_wanted') || 0) + (status.number('repair_records_pushed') || 0);
+      if (found > 0 && !nemesis.disks.hasRotted)
+        violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
+      for (const name of MARKED) mark(name.replaceAll('_', ' '), status.number(name) || 0);
+    }
+  }
+
+  compareStates(before: ReadonlyMap<string, Reply | null>, after: ReadonlyMap<string, Reply | null>): void {
+    for (const [key, reply] of before) {
+      const [was, is] = [reply, after.get(key) ?? null].map((each) => JSON.stringify(each));
+      if (was !== is)
+        this.ports.violate('restart', `${key} was ${was} before all nodes were killed, and is ${is} after`);
+    }
+  }
+
+  /** What the network has seen that must not be. */
+  judgeNetwork(): void {
+    const { cluster, violate, mark } = this.ports;
+    const { network, streams } = cluster;
+    const { counters } = network;
+    mark('datagrams lost', counters.lost + counters.blocked);
+    mark('datagrams damaged', counters.corrupted + counters.truncated);
+    mark('datagrams replayed', counters.replayed);
+    mark('streams reset', streams.counters.resets);
+    mark('streams halved', streams.counters.halved);
+    mark('segments vanished', streams.counters.vanished);
+    mark('segments held by a partition', streams.counters.heldSegments);
+    for (const line of network.dots?.reused ?? []) violate('dot', line);
+    const changed = counters.changed + streams.counters.changed;
+    if (changed > 0) violate('buffer', `${changed} buffers were changed after they were given away or lent`);
+    if (counters.oversized > 0) violate('datagram', `${counters.oversized} datagrams above 1,200 bytes`);
+  }
+
+  /** What every node answers; a violation if they do not agree. */
+  private answerEverywhere({ key, words, types }: Question): Reply | null {
+    const { inquiry, violate } = this.ports;
+    const replies = inquiry.askAll(words);
+    for (const [node, reply] of replies.entries()) {
+      if (reply !== null && types.includes(reply.type)) continue;
+      violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
+    }
+    const texts = replies.map((reply) => JSON.stringify(reply));
+    const other = texts.findIndex((text) => text !== texts[0]);
+    if (other > 0) violate('diverged', `${key} is ${texts[0]} at node 0 and ${texts[other]} at node ${other}`);
+    return replies[0];
+  }
+
+  private violateLine(line: string): void {
+    const colon = line.indexOf(': ');
+    this.ports.violate(line.slice(0, colon), line.slice(colon + 2));
+  }
+}
