@@ -4,10 +4,13 @@
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
+import { readBigInteger } from '../resp/integer.js';
 import { notAnInteger } from './command.js';
 
 /** The latest expiry that a record can hold: the year 10889. */
 export const EXPIRE_AT_MS_MAX = 0xffffffffffff;
+
+const INT64_MIN = -(2n ** 63n);
 
 /** A time from now that must be positive. */
 export function expiryAfter(args: Args, index: number, unitMs: number, wallMs: number, command: string): number {
@@ -23,7 +26,11 @@ export function expiryAt(args: Args, index: number, unitMs: number, command: str
 export function expiryAnyTime(args: Args, index: number, unitMs: number, baseMs: number, command: string): number {
   const amount = args.integer(index);
   if (Number.isNaN(amount)) throw notAnInteger();
-  if (!Number.isFinite(amount)) throw invalid(command);
+  // Beyond 2^53 the past is still the past, as far as 64 bits of milliseconds go.
+  if (amount === Number.NEGATIVE_INFINITY && unitMs > 1) {
+    const exact = readBigInteger(args.buffer, args.starts[index], args.ends[index]);
+    if (exact < INT64_MIN / BigInt(unitMs)) throw invalid(command);
+  }
   const atMs = bounded(baseMs + amount * unitMs, command);
   return Math.max(1, atMs);
 }

@@ -3,7 +3,7 @@
  * they live apart, the sketches come together at the node that was asked (split.ts).
  * Guarded: an element that raises no register writes nothing and copies nothing.
  */
-import { HearsayError, wrongType } from '../base/errors.js';
+import { HearsayError } from '../base/errors.js';
 import { recordType, TYPE_HLL } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
@@ -87,8 +87,13 @@ function withEntry(united: Buffer, { keyspace }: CommandContext): Buffer {
 /** Whether there is a sketch at `args[index]`; then `entry` shows it. */
 function findSketch({ keyspace }: CommandContext, args: Args, index: number): boolean {
   if (!keyspace.find(args.buffer, args.starts[index], args.ends[index])) return false;
-  if (recordType(keyspace.entry.buffer, keyspace.entry.offset) !== TYPE_HLL) throw wrongType();
+  if (recordType(keyspace.entry.buffer, keyspace.entry.offset) !== TYPE_HLL) throw notASketch();
   return true;
+}
+
+/** In the words of Redis. */
+function notASketch(): HearsayError {
+  return new HearsayError('WRONGTYPE', 'Key is not a valid HyperLogLog string value.');
 }
 
 /** The same, counted as a read. */

@@ -21,8 +21,8 @@ function scan(context: CommandContext, args: Args, reply: Reply): void {
   const { host, caller } = context;
   const { partitions } = host.settings;
   const cursor = args.integer(1);
-  const options = scanOptions(args, 2);
   if (!(cursor >= 0 && cursor <= Number.MAX_SAFE_INTEGER)) throw new HearsayError('ERR', 'invalid cursor');
+  const options = scanOptions(args, 2);
   let partition = Math.floor(cursor / HASHES);
   let hash = cursor % HASHES;
   const found = new Reply(caller.protocol, null);

@@ -140,6 +140,31 @@ describe('the bounds of keys and values', () => {
     expect(harness.ask('EXPIREAT', 'k', '0')).toBe(':1\r\n');
     expect(harness.ask('GET', 'k')).toBe('$-1\r\n');
   });
+
+  it('take any time of the past as past, beyond 2^53 too, as far as 64 bits of milliseconds go', () => {
+    for (const [name, ...amounts] of [
+      ['EXPIRE', '-9007199254740993', '-9223372036854775'],
+      ['EXPIREAT', '-9223372036854775'],
+      ['PEXPIRE', '-9223372036854775808'],
+      ['PEXPIREAT', '-9007199254740993'],
+    ]) {
+      for (const amount of amounts) {
+        const harness = new Harness();
+        harness.ask('SET', 'k', 'v');
+        expect(harness.ask(name, 'k', amount)).toBe(':1\r\n');
+        expect(harness.ask('GET', 'k')).toBe('$-1\r\n');
+      }
+    }
+    const harness = new Harness();
+    harness.ask('SET', 'k', 'v');
+    expect(harness.ask('EXPIRE', 'k', '-9223372036854775808')).toBe("-ERR invalid expire time in 'expire' command\r\n");
+    expect(harness.ask('GET', 'k')).toBe('$1\r\nv\r\n');
+  });
+
+  it('refuse a cursor before the options that stand behind it, as Redis does', () => {
+    const harness = new Harness();
+    expect(harness.ask('SCAN', 'x', 'COUNT', 'y')).toBe('-ERR invalid cursor\r\n');
+  });
 });
 
 describe('CLUSTER', () => {
