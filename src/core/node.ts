@@ -317,11 +317,16 @@ export class HearsayNode implements Machine {
     this.syncTime();
     // Before anything of this turn is stamped.
     if (this.wallClock.inDoubt && !this.rooms.coordinator.drifted) this.clockWatch.judge(this.wallMs);
+    if (this.stopped) return;
+    const strays = this.desk.turn(this.host, this.rooms.coordinator, this.rooms.clock);
+    for (const { id } of strays) this.rooms.ring.announceSoon(id);
     this.sessions.turn();
   }
 
   get wantsTurn(): boolean {
-    return (this.sessions?.wantsTurn ?? false) || (this.rooms?.order.released ?? false);
+    return (
+      (this.sessions?.wantsTurn ?? false) || (this.rooms?.order.released ?? false) || (this.desk?.wantsTurn ?? false)
+    );
   }
 
   turnEnded(): void {

@@ -3,13 +3,14 @@
  * over partitions (DBSIZE, KEYS). A client never hears of it: no MOVED, no CROSSSLOT. What each part answers is collected,
  * and combined when the last is done; the first error, in the order of the keys, is the whole's: of a write, the
  * first that leaves the outcome open, if there is one.
- * Guarded: one reply, in one place of the caller's order, and not before the parts that were held are durable.
+ * Guarded: one reply, in one place of the caller's order, and not before the parts that were held are durable; what the parts answered is
+ * let go once it is more than a reply may be, and no further read is begun.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import { Args as PartArgs } from '../resp/args.js';
 import { readInteger } from '../resp/integer.js';
-import { Reply } from '../resp/reply.js';
+import { REPLY_BYTES_MAX, Reply } from '../resp/reply.js';
 import { EMPTY_SKETCH, estimate, isSketch, unite } from '../types/hyperloglog.js';
 import type { Command, SplitRule } from './command.js';
 import { lastKeyOf, WRITE } from './command.js';
@@ -91,6 +92,9 @@ export class Gathering {
   private readonly expected: number;
   private readonly writes: boolean;
   private pending = 0;
+  private bytes = 0;
+  /** The parts come to more than a reply may be: what they answer is not kept. */
+  private overflowed = false;
   private given = false;
   private batch = 0;
   private readonly receipt: Receipt;
@@ -109,6 +113,10 @@ export class Gathering {
   /** Starts one part: `submit` must lead to one reply, now or later. */
   run(submit: (part: Caller) => void): void {
     const part = new PartCaller(this.caller, this);
+    if (this.overflowed) {
+      part.reply.overflowed = true;
+      if (!this.writes) return;
+    }
     this.parts.push(part);
     this.pending++;
     try {
@@ -129,11 +137,28 @@ export class Gathering {
   partIsDone(part: PartCaller): void {
     this.pending--;
     if (part.batch > this.batch) this.batch = part.batch;
+    this.bytes += part.reply.length;
+    const isUseless = this.bytes > REPLY_BYTES_MAX || part.reply.overflowed || this.caller.gone;
+    if (isUseless && !this.overflowed) this.overflow();
     if (this.pending === 0 && this.given) this.finish();
+  }
+
+  private overflow(): void {
+    this.overflowed = true;
+    for (const { reply } of this.parts) {
+      reply.release();
+      reply.overflowed = true;
+    }
   }
 
   private finish(): void {
     const { place } = this;
+    if (this.overflowed) {
+      // Its connection closes, as where all keys live here.
+      place.reply.overflowed = true;
+      place.done();
+      return;
+    }
     const failed = this.parts.find((part) => this.hasFailed(part.reply));
     const { last } = this;
     if (failed === undefined && last !== null) {

@@ -11,6 +11,7 @@ import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
 import { ENDED_MAX } from '../replication/actor-book.js';
 import { FOLLOWERS_MAX } from '../replication/caller-order.js';
 import { UNACKED_BYTES_MAX } from '../replication/link.js';
+import { WAITING_BYTES_MAX, WAITING_MAX } from '../replication/owed-replies.js';
 import type { Peer } from '../replication/peers.js';
 import { PENDING_BYTES_MAX, PENDING_BYTES_PER_PEER_MAX } from '../replication/pending.js';
 import { QUEUE_MAX } from '../replication/repair-queues.js';
@@ -35,6 +36,8 @@ export interface BoundedParts {
   readonly siblingWatch: SiblingWatch;
 }
 
+/** One alone may wait, however long it is. */
+const HANDED_BYTES_MAX = Math.max(WAITING_BYTES_MAX, FRAME_BODY_BYTES_MAX);
 /** Past its window a link takes one message more. */
 const LINK_BYTES_MAX = UNACKED_BYTES_MAX + FRAME_BODY_BYTES_MAX;
 
@@ -60,6 +63,8 @@ export function nodeBounds({ config, rooms, store, waiters, windows, siblingWatc
     // Questions of who waits for writes go beside commands.
     { name: 'commands_forwarding', size: forwarding.size, bound: config.pendingMax + WAITERS_MAX },
     { name: 'commands_waiting_in_order', size: order.waiting, bound: FOLLOWERS_MAX },
+    { name: 'commands_handed_waiting_per_peer', size: most((peer) => peer.owed.size), bound: WAITING_MAX },
+    { name: 'commands_handed_bytes_per_peer', size: most((peer) => peer.owed.waitingBytes), bound: HANDED_BYTES_MAX },
     { name: 'waiters', size: waiters.size, bound: WAITERS_MAX },
     { name: 'hints_bytes', size: hintBytes, bound: config.hintBytesMax },
     { name: 'hints_bytes_per_peer', size: most((peer) => peer.hints.bytes), bound: config.hintBytesPerPeerMax },

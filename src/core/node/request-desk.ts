@@ -1,7 +1,8 @@
 /**
  * Requests from peers and answers to ours: reads their heads, hands each to its room, and sends what is to be answered once it
  * may leave. The spine calls it for REQUEST and RESPONSE frames and at the end of a turn.
- * Guarded: malformed requests are counted and refused, so that nobody waits for them; replies that wait are bounded.
+ * Guarded: malformed requests are counted and refused, so that nobody waits for them; replies that wait are bounded; no peer's
+ * commands make more replies in a turn than its stream takes.
  */
 import type { HybridClock } from '../base/hlc.js';
 import { arityFits, keysFit, WRITE } from '../commands/command.js';
@@ -23,6 +24,7 @@ import {
   readKeyRequest,
   readVersionResponse,
 } from '../replication/key-requests.js';
+import { OWED_BYTES_HIGH } from '../replication/owed-replies.js';
 import type { Ownership } from '../replication/ownership.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
@@ -58,9 +60,15 @@ import type { Store } from '../store/store.js';
 
 /** Forwarded commands whose reply waits here. */
 const CALLERS_MAX = 65_536;
+/** Commands of one peer that had to wait, and run in one turn. */
+const WAITED_PER_TURN = 1000;
+
+const NOBODY: readonly Peer[] = [];
 
 export class RequestDesk {
   private readonly callers = new Set<PeerCaller>();
+  /** Peers that have commands waiting, because they are owed much. */
+  private readonly crowded = new Set<Peer>();
   readonly stats = { requests: 0, malformed: 0, refused: 0, ringDiffered: 0 };
 
   constructor(
@@ -87,14 +95,17 @@ export class RequestDesk {
     }
     this.stats.requests++;
     clock.observe(head.hlc, host.wallMs);
+    if (head.what === REQUEST_FORWARD && (peer.owed.size > 0 || this.isOwedMuch(peer))) {
+      this.keepWaiting(peer, head, body, clock);
+      return true;
+    }
     if (this.ringDiffers(head, body)) {
-      this.stats.ringDiffered++;
-      this.peers.sendFrame(peer, FRAME_RESPONSE, encodeNothingDone(head.id, STATUS_RING_DIFFERS, clock.last));
+      this.refuseRing(peer, head, clock);
       return false;
     }
     switch (head.what) {
       case REQUEST_FORWARD:
-        this.forwarded(host, peer, head, body, coordinator, clock);
+        this.forwarded(host, peer, head, body, coordinator, clock, false);
         break;
       case REQUEST_WAIT: {
         const asked = readWait(body, coordinator.actor, host.settings.partitions);
@@ -112,6 +123,51 @@ export class RequestDesk {
         this.refuse(peer, head, clock, true);
     }
     return true;
+  }
+
+  /** Start of a turn: commands that waited run, as far as their peers have taken the replies before. Returns peers of another ring. */
+  turn(host: CommandHost, coordinator: Coordinator, clock: HybridClock): readonly Peer[] {
+    if (this.crowded.size === 0) return NOBODY;
+    const strays: Peer[] = [];
+    for (const peer of this.crowded) {
+      for (let run = 0; run < WAITED_PER_TURN && !this.isOwedMuch(peer); run++) {
+        const waiting = peer.owed.next();
+        if (waiting === null) break;
+        const head = waiting.actor === peer.actor ? readRequestHead(waiting.body) : null;
+        if (head === null) continue;
+        if (!this.ringDiffers(head, waiting.body)) {
+          this.forwarded(host, peer, head, waiting.body, coordinator, clock, true);
+          continue;
+        }
+        this.refuseRing(peer, head, clock);
+        strays.push(peer);
+      }
+      if (peer.owed.size === 0) this.crowded.delete(peer);
+    }
+    return strays;
+  }
+
+  /** Commands that waited could run. */
+  get wantsTurn(): boolean {
+    for (const peer of this.crowded) if (!this.isOwedMuch(peer)) return true;
+    return false;
+  }
+
+  private isOwedMuch(peer: Peer): boolean {
+    return peer.owed.heldBytes + this.peers.waitingBytes(peer) > OWED_BYTES_HIGH;
+  }
+
+  private keepWaiting(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {
+    if (!peer.owed.wait(body, peer.actor)) {
+      this.refuse(peer, head, clock, false);
+      return;
+    }
+    this.crowded.add(peer);
+  }
+
+  private refuseRing(peer: Peer, head: RequestHead, clock: HybridClock): void {
+    this.stats.ringDiffered++;
+    this.peers.sendFrame(peer, FRAME_RESPONSE, encodeNothingDone(head.id, STATUS_RING_DIFFERS, clock.last));
   }
 
   /** Counts a request for which nothing was done, and says so: whoever asked may ask another, and waits no longer. */
@@ -196,6 +252,7 @@ export class RequestDesk {
     body: Buffer,
     coordinator: Coordinator,
     clock: HybridClock,
+    hasWaited: boolean,
   ): void {
     const args = readForwardArgs(body);
     const index = args === null ? -1 : this.table.find(args);
@@ -215,8 +272,9 @@ export class RequestDesk {
       const slot = slotOf(args.buffer, args.starts[command.firstKey], args.ends[command.firstKey]);
       partition = this.replicator.partition(slot);
     }
-    // The asker has given up on a write as late as this: it must not run above what was written since.
-    const isLate = (command.flags & WRITE) !== 0 && this.ageMs(host, peer, head.sentMs) > this.options.lateMs;
+    // The asker has given up on a write as late as this: it must not run above what was written since. Nor is a reply made for nobody.
+    const isLate =
+      (hasWaited || (command.flags & WRITE) !== 0) && this.ageMs(host, peer, head.sentMs) > this.options.lateMs;
     if (isLate) {
       this.stats.refused++;
       return;
@@ -232,8 +290,12 @@ export class RequestDesk {
     }
     const caller = this.caller(peer, head, clock, session);
     caller?.beginReceipt((command.flags & WRITE) === 0 ? head.readLevel : head.writeLevel);
-    if (caller === null) this.refuse(peer, head, clock, false);
-    else coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
+    if (caller === null) {
+      this.refuse(peer, head, clock, false);
+      return;
+    }
+    coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
+    caller.hold();
   }
 
   /** How long ago a peer sent something, whatever its clock shows: probes have measured how far that is ahead of this node's. */

@@ -111,6 +111,7 @@ export function nodeStatus(parts: StatusParts): Status {
   const isJoinedOrAlone = membership.hasJoined || join.state === 'alone';
   const memory = store.stats();
   const hints = sumHints(peers.all());
+  const handed = sumHanded(peers.all());
   const catchUp = antiEntropy.catchUp.stats;
   const source = antiEntropy.source.stats;
   const frontier = parts.frontiers.stats();
@@ -242,6 +243,10 @@ export function nodeStatus(parts: StatusParts): Status {
     commands_forward_retried: parts.forwarding.stats.retried,
     commands_forward_answered: parts.forwarding.stats.answered,
     commands_ring_differed: parts.forwarding.stats.ringDiffered,
+    // Commands that peers handed to this node, and that wait until replies before them are taken.
+    commands_handed_waiting: handed.size,
+    commands_handed_waited: handed.waited,
+    commands_handed_refused: handed.refused,
     commands_forward_timeouts: parts.forwarding.stats.timeouts,
     reads_gathering: parts.reads.size,
     reads_begun: parts.reads.stats.begun,
@@ -312,6 +317,16 @@ export function nodeStatus(parts: StatusParts): Status {
     bounds: parts.bounds.map((row) => ({ ...row })),
     members: membership.members().map((member) => describeMember(member, peers.get(member.id), parts)),
   };
+}
+
+function sumHanded(peers: readonly Peer[]) {
+  const sum = { size: 0, waited: 0, refused: 0 };
+  for (const { owed } of peers) {
+    sum.size += owed.size;
+    sum.waited += owed.waited;
+    sum.refused += owed.refused;
+  }
+  return sum;
 }
 
 function sumHints(peers: readonly Peer[]) {

@@ -375,7 +375,8 @@ export class Forwarding {
       pending.peer.answers.givenUp(this.nowMs - pending.sentAtMs, this.nowMs);
       pending.lateAtMs = Number.POSITIVE_INFINITY;
     }
-    if (pending.repeatable && pending.attempts < ATTEMPTS_MAX && this.nowMs < pending.expiresAtMs) {
+    const isWanted = pending.repeatable && !pending.caller.gone;
+    if (isWanted && pending.attempts < ATTEMPTS_MAX && this.nowMs < pending.expiresAtMs) {
       pending.tried ??= new Set();
       pending.tried.add(pending.peer.id);
       const next = this.ownership.otherOwner(pending.partition, pending.tried);
@@ -403,6 +404,8 @@ export class PeerCaller implements Caller {
   batch = 0;
   private deferrals = 0;
   private sent = false;
+  /** Of the reply, as far as the peer's `owed` counts it. */
+  private heldBytes = 0;
   /** The run of the peer that asked: a later one knows nothing of it. */
   private readonly actor: number;
 
@@ -448,11 +451,18 @@ export class PeerCaller implements Caller {
     if (batch > this.batch) this.batch = batch;
   }
 
+  /** The command has run: what it has answered at once is held until it is sent. */
+  hold(): void {
+    this.heldBytes = this.reply.length;
+    this.peer.owed.heldBytes += this.heldBytes;
+  }
+
   /** Sends the reply if it is whole and durable; true when it has left. */
   release(releasedBatch: number): boolean {
     if (this.sent) return true;
     if (this.deferrals > 0 || this.batch > releasedBatch) return false;
     this.sent = true;
+    this.peer.owed.heldBytes -= this.heldBytes;
     if (this.gone) return true;
     if (this.reply.overflowed || this.reply.length > REPLY_BYTES_FORWARDED_MAX) {
       this.reply.truncate(0);

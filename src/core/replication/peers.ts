@@ -24,6 +24,7 @@ import { type Frame, IncomingStreams } from './incoming.js';
 import { Link, type SentMessage, UNACKED_BYTES_MAX } from './link.js';
 import { MissedFlush } from './missed-flush.js';
 import { OutgoingStreams } from './outgoing.js';
+import { OwedReplies } from './owed-replies.js';
 import { PENDING_BYTES_PER_PEER_MAX, Pending } from './pending.js';
 import { Strangers } from './strangers.js';
 import { StreamWatch } from './stream-watch.js';
@@ -54,6 +55,8 @@ export class Peer {
   readonly answers = new AnswerTime();
   /** What waits for it. */
   readonly pending: Pending;
+  /** What it is owed for commands that it handed to this node. */
+  readonly owed = new OwedReplies();
   /** Our stream to it; 0 when there is none. */
   stream: StreamId = 0;
   connected = false;
@@ -193,8 +196,10 @@ export class Peers {
       this.framesDropped++;
       return false;
     }
-    const waiting = peer.frameBytes + (peer.stream === 0 ? 0 : this.ports.streams.queued(peer.stream));
-    if (waiting > FRAME_BYTES_MAX || !(peer.state === 'alive' || peer.state === 'suspect' || peer.connected)) {
+    if (
+      this.waitingBytes(peer) > FRAME_BYTES_MAX ||
+      !(peer.state === 'alive' || peer.state === 'suspect' || peer.connected)
+    ) {
       this.framesDropped++;
       return false;
     }
@@ -202,6 +207,11 @@ export class Peers {
     peer.frames.push(frame);
     peer.frameBytes += frame.length;
     return true;
+  }
+
+  /** Bytes of frames that wait for a peer's stream, here or in the world. */
+  waitingBytes(peer: Peer): number {
+    return peer.frameBytes + (peer.stream === 0 ? 0 : this.ports.streams.queued(peer.stream));
   }
 
   /** The datagram being filled for a peer, with at least `room` bytes left for one more section's body. */

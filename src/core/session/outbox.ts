@@ -11,6 +11,7 @@ import type { Deferred } from '../commands/host.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { BufferPool } from '../resp/pool.js';
 import { Reply } from '../resp/reply.js';
+import { ReplyEstimate } from '../resp/reply-estimate.js';
 
 /** Places in the queue past which the session takes no more commands. */
 export const PLACES_MAX = 1024;
@@ -31,6 +32,9 @@ export class Outbox {
   private queueHead = 0;
   /** Bytes in places, as far as they are whole. */
   private placedBytes = 0;
+  /** Places whose reply is still to come, and how long it may be. */
+  private open = 0;
+  private readonly estimate = new ReplyEstimate();
   /** Where the reply of the command in hand begins in its target. */
   private commandStart = 0;
   private readonly owner: Owner;
@@ -51,6 +55,11 @@ export class Outbox {
   /** Places in the queue. */
   get places(): number {
     return this.queue.length - this.queueHead;
+  }
+
+  /** So much may come for the open places that no more should be opened. */
+  get awaitsMuch(): boolean {
+    return !this.estimate.allows(this.open);
   }
 
   get protocol(): 2 | 3 {
@@ -89,6 +98,7 @@ export class Outbox {
   defer(): Place {
     const tail = this.tail();
     if (tail?.collecting) this.close(tail);
+    this.open++;
     const place = new Place(this, new Reply(this.out.protocol, null), false);
     this.queue.push(place);
     return place;
@@ -163,16 +173,20 @@ export class Outbox {
   /** The connection is gone: gives the buffers back. */
   release(): void {
     this.out.release();
-    for (const place of this.queue) place.merged = true;
+    for (const place of this.queue) place.abandon();
     this.queue = [];
     this.queueHead = 0;
     this.placedBytes = 0;
+    this.open = 0;
   }
 
   /** A place says that its reply is whole. */
   placeIsWhole(place: Place): void {
+    this.open--;
     this.placedBytes += place.reply.length;
+    // An error says nothing about how long the replies are that did not come.
     if (place.reply.length > 0 && place.reply.buffer[0] === ERROR) this.stats.countError(firstWord(place.reply, 0));
+    else this.estimate.learn(place.reply.length);
     this.owner.wake();
   }
 
@@ -208,6 +222,13 @@ export class Place implements Deferred {
     if (this.whole || this.merged) return;
     this.whole = true;
     this.outbox.placeIsWhole(this);
+  }
+
+  /** The connection is gone: what is here is let go, and what comes for it is not kept. */
+  abandon(): void {
+    this.merged = true;
+    this.reply.release();
+    this.reply.overflowed = true;
   }
 
   /** The reply leaves only when `batch` is durable. */

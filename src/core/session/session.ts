@@ -421,6 +421,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   private isFull(): boolean {
     if (this.unheardUntilMs > 0 && this.unheardUntilMs > this.ports.host.monotonicMs) return true;
     if (this.outbox.places >= PLACES_MAX || (this.barred && this.outbox.places > 0)) return true;
+    if (this.outbox.awaitsMuch) return true;
     const owed = this.outbox.bytes;
     return owed > OUTPUT_BYTES_HIGH || owed + this.queued > OUTPUT_BYTES_HIGH;
   }

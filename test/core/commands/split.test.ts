@@ -1,6 +1,6 @@
 /** Commands of many keys on a node that holds only some of them. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { HearsayError } from '../../../src/core/base/errors.js';
 import { slotOf } from '../../../src/core/partitions/slots.js';
 import { encode, Harness } from '../session/harness.js';
@@ -53,6 +53,25 @@ describe('a command of many keys', () => {
         },
       ),
     );
+  });
+
+  it('lets go of what comes for it once it is more than a reply may be, begins no further read, and closes its connection', () => {
+    const harness = new Harness();
+    const isAway = (partition: number): boolean => (partition & 4) !== 0;
+    harness.host.away = isAway;
+    const value = Buffer.alloc(8 * 1024 * 1024);
+    const keys = Array.from({ length: 64 }, (_, index) => `key${index}`);
+    for (const key of keys) harness.host.keyspace.entries.set(key, { value, expireAtMs: 0 });
+    const lookup = vi.spyOn(harness.host.keyspace, 'lookup');
+    harness.receive(encode('MGET', ...keys));
+    const away = harness.host.remote.map(({ place }) => place.reply);
+    expect(lookup.mock.calls.length).toBe(4);
+    expect(away.length).toBeLessThan(30);
+    while (harness.host.remote.length > 0) harness.host.answerRemote(0);
+    expect(away.every(({ buffer }) => buffer.length === 0)).toBe(true);
+    harness.settle();
+    expect(harness.output()).toBe('');
+    expect(harness.host.stats.outputLimitClosed).toBe(1);
   });
 
   it('sends each part under the name and with the words of the command it is', () => {

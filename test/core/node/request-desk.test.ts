@@ -1,15 +1,17 @@
 /** What a node answers to requests that it does not carry out: whoever asked is told, and waits no longer. */
 import { describe, expect, it } from 'vitest';
 import { HybridClock } from '../../../src/core/base/hlc.js';
-import type { CommandHost } from '../../../src/core/commands/host.js';
+import type { Caller, CommandHost } from '../../../src/core/commands/host.js';
 import { commandTable } from '../../../src/core/commands/table.js';
 import type { Membership } from '../../../src/core/membership/membership.js';
 import { RequestDesk } from '../../../src/core/node/request-desk.js';
 import type { Coordinator } from '../../../src/core/replication/coordinator.js';
 import type { Floors } from '../../../src/core/replication/floors.js';
 import type { Forwarding } from '../../../src/core/replication/forwarding.js';
+import { HintRoom } from '../../../src/core/replication/hints.js';
+import { OWED_BYTES_HIGH, WAITING_MAX } from '../../../src/core/replication/owed-replies.js';
 import type { Ownership } from '../../../src/core/replication/ownership.js';
-import type { Peer, Peers } from '../../../src/core/replication/peers.js';
+import { Peer, type Peers } from '../../../src/core/replication/peers.js';
 import type { QuorumReads } from '../../../src/core/replication/reads.js';
 import type { Replicator } from '../../../src/core/replication/replicator.js';
 import {
@@ -20,6 +22,7 @@ import {
   type RequestHead,
   readResponseHead,
   STATUS_REFUSED,
+  STATUS_RING_DIFFERS,
   stampRing,
 } from '../../../src/core/replication/requests.js';
 import type { SessionCover } from '../../../src/core/replication/session-cover.js';
@@ -44,21 +47,29 @@ const head: RequestHead = {
   partition: 0,
 };
 
-/** Hands a request to a desk; the heads of what it answers, and its counters. */
-function asked(body: Buffer): { answers: unknown[]; malformed: number; refused: number; run: number } {
-  stampRing(body, RING);
-  const answers: unknown[] = [];
-  let run = 0;
-  const peers = { sendFrame: (_peer: Peer, _kind: number, answer: Buffer) => answers.push(readResponseHead(answer)) };
-  const coordinator = { actor: 1, submitTo: () => run++ };
+/** A desk, the peer that asks, and what the desk says to it; `run` runs a command that it lets in. */
+function deskFor(run: (args: Args, caller: Caller) => void) {
+  const answers: ReturnType<typeof readResponseHead>[] = [];
+  /** Frames that the peer has not taken. */
+  const queue = { bytes: 0 };
+  const peers = {
+    waitingBytes: () => queue.bytes,
+    sendFrame: (_peer: Peer, _kind: number, answer: Buffer) => {
+      answers.push(readResponseHead(answer));
+      queue.bytes += answer.length;
+    },
+  };
+  const submitTo: Coordinator['submitTo'] = (_host, _partition, _command, args, caller) => run(args, caller);
+  const coordinator = { actor: 1, submitTo } as Coordinator;
   const clock = new HybridClock(0, 500);
+  const ownership = { ringHash: RING };
   const desk = new RequestDesk(
     {} as Store,
     peers as unknown as Peers,
     { get: () => undefined } as unknown as Membership,
     { partition: () => 0 } as unknown as Replicator,
     {} as Floors,
-    { ringHash: RING } as Ownership,
+    ownership as Ownership,
     {} as QuorumReads,
     {} as Forwarding,
     commandTable,
@@ -66,9 +77,22 @@ function asked(body: Buffer): { answers: unknown[]; malformed: number; refused: 
     {} as SessionCover,
     { lateMs: LATE_MS, mutations: new Set<string>() },
   );
-  const host = { wallMs: NOW_MS, monotonicMs: 0, settings: { partitions: 16 } } as unknown as CommandHost;
-  const peer = { id: 'peer', actor: 2 } as Peer;
-  desk.request(host, peer, body, coordinator as unknown as Coordinator, clock);
+  const host = { wallMs: NOW_MS, monotonicMs: 0, settings: { partitions: 16 } };
+  const peer = new Peer('peer', 1024, new HintRoom(1024), 1);
+  peer.actor = 2;
+  const request = (body: Buffer): boolean => {
+    stampRing(body, RING);
+    return desk.request(host as unknown as CommandHost, peer, body, coordinator, clock);
+  };
+  const turn = (): readonly Peer[] => desk.turn(host as unknown as CommandHost, coordinator, clock);
+  return { desk, peer, host, ownership, answers, queue, request, turn };
+}
+
+/** Hands a request to a desk; the heads of what it answers, and its counters. */
+function asked(body: Buffer): { answers: unknown[]; malformed: number; refused: number; run: number } {
+  let run = 0;
+  const { desk, answers, request } = deskFor(() => run++);
+  request(body);
   return { answers, run, malformed: desk.stats.malformed, refused: desk.stats.refused };
 }
 
@@ -94,5 +118,88 @@ describe('a request that is not carried out', () => {
     const late = forwarded(['SET', 'k', 'v'], { sentMs: NOW_MS - LATE_MS - 1 });
     expect(asked(late)).toEqual({ answers: [], run: 0, malformed: 0, refused: 1 });
     expect(asked(forwarded(['SET', 'k', 'v']))).toEqual({ answers: [], run: 1, malformed: 0, refused: 0 });
+  });
+});
+
+describe('commands of a peer that is owed much', () => {
+  const VALUE_BYTES = 512 * 1024;
+
+  function crowd(asked: number) {
+    const run: string[] = [];
+    const bench = deskFor((args, caller) => {
+      run.push(args.string(1));
+      caller.reply.bulk(Buffer.alloc(VALUE_BYTES), 0, VALUE_BYTES);
+    });
+    for (let id = 0; id < asked; id++) bench.request(forwarded(['GET', `k${id}`], { id }));
+    return { ...bench, run };
+  }
+
+  it('wait until it has taken the replies before, and run in the order in which they came', () => {
+    const { desk, peer, answers, queue, run, turn } = crowd(200);
+    const most = Math.floor(OWED_BYTES_HIGH / VALUE_BYTES) + 1;
+    for (let turns = 0; answers.length < 200 && turns < 200; turns++) {
+      expect(peer.owed.heldBytes + queue.bytes).toBeLessThan((most + 1) * VALUE_BYTES);
+      desk.release(0);
+      expect(peer.owed.heldBytes).toBe(0);
+      expect(desk.wantsTurn).toBe(false);
+      const before = run.length;
+      turn();
+      expect(run.length).toBe(before);
+      queue.bytes = 0;
+      expect(desk.wantsTurn).toBe(peer.owed.size > 0);
+      turn();
+    }
+    expect(run).toEqual(Array.from({ length: 200 }, (_, id) => `k${id}`));
+    expect(answers.map((head) => head?.id)).toEqual(Array.from({ length: 200 }, (_, id) => id));
+    expect(peer.owed).toMatchObject({ size: 0, waitingBytes: 0, heldBytes: 0, refused: 0 });
+    expect(peer.owed.waited).toBeGreaterThan(190);
+    expect(desk.wantsTurn).toBe(false);
+  });
+
+  it('follow those that wait, however little it is owed by then', () => {
+    const { desk, peer, queue, request, run } = crowd(20);
+    desk.release(0);
+    queue.bytes = 0;
+    const before = run.length;
+    request(forwarded(['SET', 'k', 'v']));
+    expect(run.length).toBe(before);
+    expect(peer.owed.size).toBe(20 - before + 1);
+  });
+
+  it('are not carried out for an asker that has given them up, or runs no more', () => {
+    for (const change of [
+      { lateMs: LATE_MS + 1, actor: 2 },
+      { lateMs: 0, actor: 3 },
+    ]) {
+      const { desk, peer, host, queue, run, turn } = crowd(20);
+      const before = run.length;
+      desk.release(0);
+      queue.bytes = 0;
+      host.wallMs += change.lateMs;
+      peer.actor = change.actor;
+      turn();
+      expect(run.length).toBe(before);
+      expect(peer.owed.size).toBe(0);
+    }
+  });
+
+  it('are refused by the ring that counts when they run', () => {
+    const { desk, peer, ownership, answers, queue, run, turn } = crowd(20);
+    const before = run.length;
+    desk.release(0);
+    queue.bytes = 0;
+    ownership.ringHash = RING + 1;
+    expect(turn()).toContain(peer);
+    expect(run.length).toBe(before);
+    expect(answers.slice(before).every((head) => head?.status === STATUS_RING_DIFFERS)).toBe(true);
+    expect(answers.length).toBe(20);
+  });
+
+  it('are refused by name and counted where too many wait', () => {
+    const { peer, answers, queue, request } = deskFor(() => {});
+    queue.bytes = OWED_BYTES_HIGH + 1;
+    for (let id = 0; id < WAITING_MAX + 3; id++) request(forwarded(['GET', 'k'], { id }));
+    expect(peer.owed).toMatchObject({ size: WAITING_MAX, refused: 3 });
+    expect(answers.map((head) => head?.status)).toEqual([STATUS_REFUSED, STATUS_REFUSED, STATUS_REFUSED]);
   });
 });

@@ -1,6 +1,7 @@
 /** One connection: order of replies, fairness, back-pressure, and its bounds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { AWAITED_BYTES_HIGH, REPLY_BYTES_AT_FIRST } from '../../../src/core/resp/reply-estimate.js';
 import { PLACES_MAX } from '../../../src/core/session/outbox.js';
 import {
   COMMANDS_PER_TURN,
@@ -12,6 +13,12 @@ import { encode, Harness } from './harness.js';
 
 function store(harness: Harness, key: string, value: Buffer | string): void {
   harness.host.keyspace.entries.set(key, { value: Buffer.from(value as string), expireAtMs: 0 });
+}
+
+/** The other nodes answer all that is asked of them now. */
+function answerAll(harness: Harness): void {
+  for (let left = harness.host.remote.length; left > 0; left--) harness.host.answerRemote(0);
+  harness.settle();
 }
 
 /** What happens in one step of a run of mixed replies. */
@@ -197,6 +204,10 @@ describe('a session', () => {
   it('takes no more commands while very many replies are still to come', () => {
     const harness = new Harness();
     harness.host.away = () => true;
+    // It has seen that they are short.
+    harness.receive(Buffer.concat(Array.from({ length: 200 }, () => encode('GET', 'k'))));
+    for (harness.settle(); harness.host.remote.length > 0; ) answerAll(harness);
+    harness.output();
     harness.receive(Buffer.concat(Array.from({ length: PLACES_MAX + 300 }, () => encode('GET', 'k'))));
     harness.settle();
     harness.sessions.turn();
@@ -208,6 +219,94 @@ describe('a session', () => {
     while (harness.host.remote.length > 0) harness.host.answerRemote(0);
     harness.settle();
     expect(harness.output()).toBe('$-1\r\n'.repeat(PLACES_MAX + 300));
+  });
+
+  it('has few replies of unknown length come from elsewhere at once, and more when they are short', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(Buffer.concat(Array.from({ length: 600 }, () => encode('GET', 'k'))));
+    harness.settle();
+    const rounds: number[] = [];
+    while (harness.host.remote.length > 0) {
+      rounds.push(harness.host.remote.length);
+      answerAll(harness);
+    }
+    expect(rounds[0]).toBe(AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+    expect(rounds.length).toBeLessThan(6);
+    expect(harness.output()).toBe('$-1\r\n'.repeat(600));
+  });
+
+  it('asks other nodes for little more than a client takes that does not read, whatever they answer', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    const value = Buffer.alloc(1024 * 1024, 'x');
+    store(harness, 'big', value);
+    harness.streams.stuck.set(1, 0);
+    harness.receive(Buffer.concat(Array.from({ length: 200 }, () => encode('GET', 'big'))));
+    harness.settle();
+    let answered = 0;
+    while (harness.host.remote.length > 0) {
+      answered += harness.host.remote.length;
+      answerAll(harness);
+    }
+    expect(answered).toBe(AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+    expect(harness.streams.queued(1)).toBeLessThan((answered + 1) * value.length);
+    expect(harness.streams.closes.has(1)).toBe(false);
+  });
+
+  it.each(['reads slowly', 'was taught by errors and short replies'])(
+    'gives a client that %s every reply in order, from here and from elsewhere, with few long ones under way',
+    (how) => {
+      const harness = new Harness();
+      const isAway = (partition: number): boolean => (partition & 4) !== 0;
+      const bytes = 1024 * 1024;
+      let expected = '';
+      let given = '';
+      if (how !== 'reads slowly') {
+        harness.host.away = () => true;
+        harness.receive(Buffer.concat(Array.from({ length: 400 }, () => encode('INCR', 'none'))));
+        store(harness, 'none', 'text');
+        for (harness.settle(); harness.host.remote.length > 0; ) answerAll(harness);
+        harness.output();
+      }
+      harness.host.away = isAway;
+      const asked: Buffer[] = [];
+      for (let number = 0; number < 60; number++) {
+        const value = `${number % 7}`.repeat(bytes);
+        store(harness, `key${number % 7}`, value);
+        asked.push(encode('GET', `key${number % 7}`));
+        expected += `$${bytes}\r\n${value}\r\n`;
+      }
+      harness.streams.stuck.set(1, 0);
+      harness.receive(Buffer.concat(asked));
+      harness.settle();
+      let most = 0;
+      for (let turn = 0; given.length < expected.length && turn < 1000; turn++) {
+        most = Math.max(most, harness.host.remote.length);
+        if (harness.host.remote.length > 0) harness.host.answerRemote(turn % harness.host.remote.length);
+        harness.settle();
+        given += harness.output();
+        harness.streams.stuck.set(1, 0);
+        harness.sessions.drained(1);
+        harness.settle();
+      }
+      expect(given === expected).toBe(true);
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+      expect(harness.streams.closes.has(1)).toBe(false);
+    },
+  );
+
+  it('keeps nothing of what comes for a client that was closed', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    store(harness, 'big', Buffer.alloc(1024 * 1024));
+    harness.receive(encode('GET', 'big'));
+    harness.settle();
+    const [{ place }] = harness.host.remote;
+    harness.sessions.closed(1);
+    harness.host.answerRemote(0);
+    expect(place.reply.buffer.length).toBe(0);
   });
 
   it('closes after QUIT only when every earlier reply has left', () => {
