@@ -32,7 +32,7 @@ export class Outbox {
   private queueHead = 0;
   /** Bytes in places, as far as they are whole. */
   private placedBytes = 0;
-  /** Places whose reply is still to come, and how long it may be. */
+  /** Places whose reply is still to come and may be long, and how long. */
   private open = 0;
   private readonly estimate = new ReplyEstimate();
   /** Where the reply of the command in hand begins in its target. */
@@ -94,12 +94,12 @@ export class Outbox {
     return place.reply;
   }
 
-  /** The next place in the order, for a reply that comes later. */
-  defer(): Place {
+  /** The next place in the order, for a reply that comes later; `isShort`: whatever came before, it takes next to no room. */
+  defer(isShort = false): Place {
     const tail = this.tail();
     if (tail?.collecting) this.close(tail);
-    this.open++;
-    const place = new Place(this, new Reply(this.out.protocol, null), false);
+    if (!isShort) this.open++;
+    const place = new Place(this, new Reply(this.out.protocol, null), false, isShort);
     this.queue.push(place);
     return place;
   }
@@ -182,11 +182,11 @@ export class Outbox {
 
   /** A place says that its reply is whole. */
   placeIsWhole(place: Place): void {
-    this.open--;
+    if (!place.isShort) this.open--;
     this.placedBytes += place.reply.length;
     // An error says nothing about how long the replies are that did not come.
     if (place.reply.length > 0 && place.reply.buffer[0] === ERROR) this.stats.countError(firstWord(place.reply, 0));
-    else this.estimate.learn(place.reply.length);
+    else if (!place.isShort) this.estimate.learn(place.reply.length);
     this.owner.wake();
   }
 
@@ -210,9 +210,11 @@ export class Place implements Deferred {
   whole = false;
   /** Its bytes have moved on, or the connection is gone. */
   merged = false;
+  readonly isShort: boolean;
   private readonly outbox: Outbox;
 
-  constructor(outbox: Outbox, reply: Reply, collecting: boolean) {
+  constructor(outbox: Outbox, reply: Reply, collecting: boolean, isShort = false) {
+    this.isShort = isShort;
     this.outbox = outbox;
     this.reply = reply;
     this.collecting = collecting;

@@ -10,7 +10,7 @@
  */
 import type { StreamId, Streams } from '../../ports/streams.js';
 import type { Command, CommandContext, Connection, Connections } from '../commands/command.js';
-import { arityFits, BARRIER, execute, isPublic, keysFit, NOAUTH } from '../commands/command.js';
+import { arityFits, BARRIER, execute, isPublic, keysFit, NOAUTH, readsFirst, WRITE } from '../commands/command.js';
 import type { Caller, CommandHost, Deferred, Level } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import { Receipt } from '../commands/receipt.js';
@@ -185,7 +185,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   }
 
   defer(): Deferred {
-    return this.outbox.defer();
+    return this.outbox.defer(this.answersShort());
   }
 
   beginReceipt(level: Level): Receipt {
@@ -379,6 +379,12 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     if (this.outbox.failed()) stats.failed[index]++;
   }
 
+  /** The command in hand answers with no value of a key: any number of those may be under way. */
+  private answersShort(): boolean {
+    const command = this.ports.table.commands[this.lastIndex];
+    return (command.flags & WRITE) !== 0 && !readsFirst(command, this.parser.args);
+  }
+
   private dispatchToKeys(command: Command): void {
     const { host, table } = this.ports;
     const { args } = this.parser;
@@ -393,7 +399,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
       this.outbox.target().error('ERR', `at most ${PARTS_MAX} keys in one command that spans nodes`);
     } else {
       const last = rule.last === undefined ? null : table.named(rule.last);
-      runSplit(host, table.named(rule.as), last, rule, args, this, this.outbox.defer());
+      runSplit(host, table.named(rule.as), last, rule, args, this, this.outbox.defer(this.answersShort()));
     }
   }
 

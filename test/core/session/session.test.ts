@@ -236,6 +236,19 @@ describe('a session', () => {
     expect(harness.output()).toBe('$-1\r\n'.repeat(600));
   });
 
+  it('has as many writes under way elsewhere as it has places, for they answer no value', () => {
+    const harness = new Harness();
+    harness.host.away = () => true;
+    harness.receive(Buffer.concat(Array.from({ length: 300 }, (_, at) => encode('SET', `k${at}`, 'v'))));
+    harness.settle();
+    expect(harness.host.remote.length).toBe(300);
+    harness.receive(Buffer.concat(Array.from({ length: 300 }, (_, at) => encode('GETDEL', `k${at}`))));
+    harness.settle();
+    expect(harness.host.remote.length).toBe(300 + AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+    for (let round = 0; harness.host.remote.length > 0 && round < 20; round++) answerAll(harness);
+    expect(harness.output()).toBe(`${'+OK\r\n'.repeat(300)}${'$1\r\nv\r\n'.repeat(300)}`);
+  });
+
   it('asks other nodes for little more than a client takes that does not read, whatever they answer', () => {
     const harness = new Harness();
     harness.host.away = () => true;
@@ -254,7 +267,7 @@ describe('a session', () => {
     expect(harness.streams.closes.has(1)).toBe(false);
   });
 
-  it.each(['reads slowly', 'was taught by errors and short replies'])(
+  it.each(['reads slowly', 'was given errors before'])(
     'gives a client that %s every reply in order, from here and from elsewhere, with few long ones under way',
     (how) => {
       const harness = new Harness();
