@@ -82,6 +82,7 @@ export class MemberChanges {
     const owed = peers.rebind(peer, member.actor, member.host, member.port);
     if (actor !== peer.actor) actors.noteEnd(actor, this.endHlc());
     peer.state = to;
+    if (to === 'alive') this.rooms.floorDesk.met();
     peer.udpBlocked = member.udpBlocked;
     replicator.owe(peer, owed);
     if (actor !== 0 && (peer.actor !== actor || peer.address !== address)) this.peerLost(peer);

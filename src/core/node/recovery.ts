@@ -109,9 +109,13 @@ export function recoverNode(
         store.endLoad();
         recoverLossy(store, config.partitions, bytes, offset);
         break;
-      case TYPE_FRONTIER:
-        frontiers.recover(bytes, offset);
+      case TYPE_FRONTIER: {
+        const cleared = frontiers.recover(bytes, offset);
+        if (cleared < 0) break;
+        store.endLoad();
+        store.clearPartition(cleared);
         break;
+      }
       case TYPE_SKETCH:
         distinctKeys.recover(bytes, offset);
         break;

@@ -95,6 +95,13 @@ export class FloorDesk {
     }
   }
 
+  /** Somebody else is there: what expired while nobody was may be needed from now on, before the next survey. */
+  met(): void {
+    if (!this.floors.alone) return;
+    this.floors.alone = false;
+    for (let partition = 0; partition < this.options.partitions; partition++) this.noteFloor(partition);
+  }
+
   private survey(idsWithSay: readonly string[], selfId: string): void {
     const { floors, peers } = this;
     const voices: Voice[] = [];

@@ -123,8 +123,8 @@ export class Foreign {
     if (all.length === 0) return;
     this.forgetPartition(partition);
     if (!this.floorDesk.giveAway(partition)) return;
+    if (!this.replicator.noteCleared(partition)) return;
     this.store.clearPartition(partition);
-    this.replicator.noteCleared(partition);
     this.ownership.handedOff(partition);
     this.stats.handedOff++;
   }

@@ -9,7 +9,8 @@
  * each use, so that a local write pays two stores into arrays.
  *
  * A note (`encode`, `recover`) is true of any image or log that holds what had been merged before it. A partition that was cleared
- * begins a new epoch: notes of an earlier one speak of records that are gone, and are ignored.
+ * begins a new epoch: notes of an earlier one speak of records that are gone, and are ignored. The note that begins it says so by a flag, for
+ * an image may have a later note of the epoch before the log has told of its beginning: whoever replays the log drops what came before.
  */
 import { hlcFromMs } from '../base/hlc.js';
 import { forEachDot } from '../record/dots.js';
@@ -28,8 +29,10 @@ import { readVector, Vector, vectorBytes, writeVector } from './vector.js';
 
 /** Entries go this long after the floor has passed them: by then it has for every owner, and no hash speaks of them any more. */
 const RETIRE_MARGIN_MS = 10_000;
-/** Of a note: partition u16, u16 zero, u32 zero, f64 epoch; then the vector. */
+/** Of a note: partition u16, u16 flags, u32 zero, f64 epoch; then the vector. */
 const NOTE_HEADER_BYTES = 16;
+/** The partition was given away: nothing of it that stands before this in the log is here any more. */
+const NOTE_CLEARED = 1;
 const NOTHING = Buffer.alloc(0);
 
 export class Frontiers {
@@ -154,7 +157,16 @@ export class Frontiers {
     this.vectors[partition].clear();
     this.seen[partition] = 0;
     this.clearedAt[partition] = this.sequences[partition];
-    this.epochs[partition] = Math.max(hlc, this.epochs[partition] + 1);
+    this.epochs[partition] = this.epochAfter(partition, hlc);
+  }
+
+  /** A record for the log that says that everything of a partition is dropped at the time of `hlc`: written before `clear`. */
+  encodeCleared(partition: number, hlc: number): Buffer {
+    return encodeNote(partition, NOTE_CLEARED, this.epochAfter(partition, hlc), new Vector());
+  }
+
+  private epochAfter(partition: number, hlc: number): number {
+    return Math.max(hlc, this.epochs[partition] + 1);
   }
 
   /** What is newest now is settled at the mark after next; entries of ended actors that the floor covers go. */
@@ -233,32 +245,43 @@ export class Frontiers {
 
   /** A record for the log or an image that says how far the frontier of a partition is. */
   encode(partition: number): Buffer {
-    const vector = this.of(partition);
-    const value = Buffer.alloc(NOTE_HEADER_BYTES + vectorBytes(vector));
-    value.writeUInt16LE(partition, 0);
-    value.writeDoubleLE(this.epochs[partition], 8);
-    writeVector(value, NOTE_HEADER_BYTES, vector);
-    const fields = { type: TYPE_FRONTIER, hlc: 0, actor: 0, sequence: 0, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
-    const bytes = Buffer.alloc(recordLength(0, value.length, 0));
-    writeRecord(bytes, 0, fields, NOTHING, 0, 0, value, 0, value.length);
-    return bytes;
+    return encodeNote(partition, 0, this.epochs[partition], this.of(partition));
   }
 
-  /** A TYPE_FRONTIER record met during recovery, before the records of the log that follow it. */
-  recover(bytes: Buffer, offset: number): void {
+  /**
+   * A TYPE_FRONTIER record met during recovery, before the records of the log that follow it. Returns the partition of which everything
+   * before it is to be dropped, or -1.
+   */
+  recover(bytes: Buffer, offset: number): number {
     const start = recordKeyEnd(bytes, offset);
     const end = recordEnd(bytes, offset);
-    if (end - start < NOTE_HEADER_BYTES) return;
+    if (end - start < NOTE_HEADER_BYTES) return -1;
     const partition = bytes.readUInt16LE(start);
+    const isCleared = (bytes.readUInt16LE(start + 2) & NOTE_CLEARED) !== 0;
     const epoch = bytes.readDoubleLE(start + 8);
     const vector = readVector(bytes, start + NOTE_HEADER_BYTES, end);
-    if (vector === null || partition >= this.vectors.length || epoch < this.epochs[partition]) return;
-    if (epoch > this.epochs[partition]) {
+    if (vector === null || partition >= this.vectors.length) return -1;
+    if (isCleared || epoch > this.epochs[partition]) {
       this.vectors[partition].clear();
       this.seen[partition] = 0;
-      this.epochs[partition] = epoch;
     }
-    this.raise(partition, vector.floor);
-    this.vectors[partition].join(vector);
+    if (epoch >= this.epochs[partition]) {
+      this.epochs[partition] = epoch;
+      this.raise(partition, vector.floor);
+      this.vectors[partition].join(vector);
+    }
+    return isCleared ? partition : -1;
   }
+}
+
+function encodeNote(partition: number, flags: number, epoch: number, vector: Vector): Buffer {
+  const value = Buffer.alloc(NOTE_HEADER_BYTES + vectorBytes(vector));
+  value.writeUInt16LE(partition, 0);
+  value.writeUInt16LE(flags, 2);
+  value.writeDoubleLE(epoch, 8);
+  writeVector(value, NOTE_HEADER_BYTES, vector);
+  const fields = { type: TYPE_FRONTIER, hlc: 0, actor: 0, sequence: 0, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
+  const bytes = Buffer.alloc(recordLength(0, value.length, 0));
+  writeRecord(bytes, 0, fields, NOTHING, 0, 0, value, 0, value.length);
+  return bytes;
 }

@@ -439,10 +439,15 @@ export class Replicator {
     return !ownership.otherOwners(partition).includes(peer);
   }
 
-  /** Everything of a partition was dropped here: what was seen of it is no longer held, the log's notes of it neither. */
-  noteCleared(partition: number): void {
+  /**
+   * Everything of a partition is about to be dropped here: what was seen of it is no longer held, nor by the log, or a start that finds this
+   * node to be an owner again would bring back what was deleted in between. False, and nothing changed, if the log has no room to say so.
+   */
+  noteCleared(partition: number): boolean {
+    const note = this.frontiers.encodeCleared(partition, this.clock.last);
+    if (!this.wal.hasRoom(note.length) || !this.wal.append(note, 0, note.length)) return false;
     this.frontiers.clear(partition, this.clock.last);
-    this.noteFrontier(partition);
+    return true;
   }
 
   /** Says in the log which partitions have evicted, here or where they were fetched from. False if it has no room. */

@@ -9,6 +9,7 @@ import {
   FLAG_EXPIRY,
   recordActor,
   recordExpireAtMs,
+  recordExpiryHlc,
   recordHlc,
   recordKeyStart,
   TYPE_TOMBSTONE,
@@ -176,7 +177,8 @@ export class Entries {
     } else {
       if (!this.isLapsed(location)) this.expired++;
       const buffer = this.segments.buffers[location >>> this.segments.shift];
-      const hlc = recordHlc(buffer, (location & this.segments.mask) << 3);
+      // Who has the value and missed the change of its expiry would bring it back as it was.
+      const hlc = latestHlc(buffer, (location & this.segments.mask) << 3);
       const needed = hlc > this.passedHlc[home.number] && !home.lossy && !this.isBelowFloor(home.number, hlc);
       if (needed && (this.isLapsed(location) || this.lapsedBytes < this.lapsedBytesMax)) {
         this.lapse(home, words[slot], location);
@@ -366,4 +368,9 @@ export class Entries {
     if (expireAtMs < home.soonestMs) home.soonestMs = expireAtMs;
     if (expireAtMs < home.walkedSoonestMs) home.walkedSoonestMs = expireAtMs;
   }
+}
+
+/** The later of the stamps of a value and of its expiry. */
+function latestHlc(bytes: Buffer, offset: number): number {
+  return Math.max(recordHlc(bytes, offset), recordExpiryHlc(bytes, offset));
 }

@@ -33,7 +33,7 @@ function bench(records: number) {
   const handed: number[] = [];
   const pushed: string[] = [];
   const catchingUp = new Set<Peer>();
-  const log = { hasRoom: true };
+  const log = { hasRoom: true, hasRoomForNote: true };
   const ownership = {
     owns: () => false,
     otherOwners: () => owners,
@@ -41,7 +41,7 @@ function bench(records: number) {
     handedOff: (partition: number) => handed.push(partition),
     isCatchingUp: (peer: Peer) => catchingUp.has(peer),
   } as unknown as Ownership;
-  const replicator = { foreignTouched: new Uint8Array(1), noteCleared: () => {} };
+  const replicator = { foreignTouched: new Uint8Array(1), noteCleared: () => log.hasRoomForNote };
   const queues = { add: (peer: Peer, _partition: number, key: Buffer) => pushed.push(`${peer.id}:${key.toString()}`) };
   const foreign = new Foreign(
     store,
@@ -82,6 +82,10 @@ describe('a partition that is held and not owned', () => {
     for (const owner of owners) round(owner, seen(5));
     expect(store.holdsAny(0)).toBe(true);
     log.hasRoom = true;
+    log.hasRoomForNote = false;
+    for (const owner of owners) round(owner, seen(5));
+    expect(store.holdsAny(0)).toBe(true);
+    log.hasRoomForNote = true;
     expect(handed).toEqual([]);
     for (const owner of owners) round(owner, seen(5));
     expect(handed).toEqual([0]);

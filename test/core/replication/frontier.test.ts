@@ -78,6 +78,25 @@ describe('the frontiers of a node', () => {
     }
   });
 
+  it('name what the log holds of a partition from before it was given away, though an image has spoken of its next time already', () => {
+    const all = frontiers();
+    const older = record({ actor: OTHER, sequence: 1, hlc: 10 }, 'key');
+    all.note(0, older, 0);
+    const cleared = all.encodeCleared(0, 30);
+    all.clear(0, 30);
+    all.note(0, record({ actor: OTHER, sequence: 2, hlc: 40 }, 'key'), 0);
+    const image = all.encode(0);
+    const back = new Frontiers(2);
+    expect(back.recover(image, 0)).toBe(-1);
+    back.note(0, older, 0);
+    expect(back.covers(0, OTHER, 1)).toBe(true);
+    expect(back.recover(cleared, 0)).toBe(0);
+    expect(back.covers(0, OTHER, 1)).toBe(false);
+    expect(back.epoch(0)).toBe(all.epoch(0));
+    expect(back.recover(image, 0)).toBe(-1);
+    expect(back.covers(0, OTHER, 2)).toBe(true);
+  });
+
   it('learn of own writes from before a clearing again when they come back', () => {
     const all = frontiers();
     write(all, 0, 20);

@@ -47,6 +47,21 @@ describe('an expired value', () => {
     expect(shelf.find('k')).toBe(false);
   });
 
+  it('is kept until every owner has passed the change of its expiry, too: who missed that has the value without an end', () => {
+    const shelf = new Shelf();
+    shelf.store.wallMs = 500;
+    shelf.put('k', 'value', { hlc: 20, expireAtMs: 1000, expiryHlc: 30, expiryActor: 4 });
+    shelf.pass(29);
+    shelf.store.wallMs = 1000;
+    shelf.store.sweep(1000);
+    expect(shelf.store.stats()).toMatchObject({ keys: 0, lapsed: 1 });
+    expect(shelf.merge('k', record({ hlc: 20 }, 'k', 'value'))).toBe(MERGE_STALE);
+    shelf.pass(30);
+    shelf.store.wallMs = 2500;
+    shelf.store.sweep(1000);
+    expect(shelf.store.stats()).toMatchObject({ keys: 0, lapsed: 0 });
+  });
+
   it('counts for nothing in digests, keys and visits, kept or forgotten', () => {
     const kept = expiring();
     const forgotten = expiring();
