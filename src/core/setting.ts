@@ -65,9 +65,9 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed {
     case 'addresses':
       return parseAddresses(raw);
     case 'text':
-      if (typeof raw !== 'string') return bad(`${show(raw)} is not text`);
+      if (typeof raw !== 'string') return bad(`${shown(setting, raw)} is not text`);
       if (setting.pattern && !setting.pattern.test(raw)) {
-        return bad(`${setting.name === 'password' ? 'the value' : show(raw)} does not match ${setting.pattern.source}`);
+        return bad(`${shown(setting, raw)} does not match ${setting.pattern.source}`);
       }
       return good(raw);
   }
@@ -143,6 +143,11 @@ function bad(problem: string): Parsed {
   return { value: null, problem };
 }
 
+/** A password is quoted nowhere, a wrong one neither: it may be wrong by one character. */
+function shown(setting: Setting, raw: unknown): string {
+  return setting.name === 'password' ? 'the value' : show(raw);
+}
+
 function show(raw: unknown): string {
   return String(JSON.stringify(raw)).slice(0, 80);
 }
@@ -173,8 +178,14 @@ export function decimal(name: keyof NodeConfig, meaning: string, fallback: numbe
   return { ...integer(name, meaning, 'number', fallback, min, max), kind: 'decimal' };
 }
 
+/** A time in ms that few change: in a file or the environment only. */
 export function tunable(name: keyof NodeConfig, meaning: string, fallback: number, min: number, max: number): Setting {
   return { ...integer(name, meaning, 'ms', fallback, min, max), flag: false };
+}
+
+/** A number of things that few change. */
+export function count(name: keyof NodeConfig, meaning: string, fallback: number, min: number, max: number): Setting {
+  return { ...integer(name, meaning, 'number', fallback, min, max), flag: false };
 }
 
 export function bytes(

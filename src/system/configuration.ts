@@ -33,8 +33,9 @@ export interface GatheredConfig {
 }
 
 export function gatherConfig(sources: ConfigSources): GatheredConfig {
-  const values: Record<string, unknown> = {};
-  const origins: Record<string, string> = {};
+  // Names come from a file: one called __proto__ is a name like any other that is no setting.
+  const values: Record<string, unknown> = Object.create(null);
+  const origins: Record<string, string> = Object.create(null);
   const violations: string[] = [];
   const file = sources.file ?? sources.environment.HEARSAY_CONFIG ?? null;
   if (file !== null && file !== '') {
@@ -111,9 +112,16 @@ function readConfigFile(path: string): Record<string, unknown> | string {
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return `${path}: is not a JSON object`;
     return parsed as Record<string, unknown>;
   } catch (error) {
-    const what = error instanceof SyntaxError ? 'is not JSON' : 'can not be read';
-    return `${path}: ${what}: ${(error as Error).message}`;
+    // What the parser says quotes the file, and a password may stand there.
+    if (error instanceof SyntaxError) return `${path}: is not JSON${placeIn(error)}`;
+    return `${path}: can not be read: ${(error as Error).message}`;
   }
+}
+
+/** Where the parser stopped, if it says so. */
+function placeIn(error: SyntaxError): string {
+  const at = / at position \d+/.exec(error.message);
+  return at === null ? '' : at[0];
 }
 
 /** Why the secret file will not do; null if it will. What is in it stays there until the node reads it. */
@@ -130,6 +138,12 @@ function secretProblem(path: string): string | null {
 function readPassword(path: string): { password: string | null; problem: string } {
   try {
     const line = readFileSync(path, 'utf8').split(/\r?\n/, 1)[0];
+    if (line !== '' && settingNamed('password')?.pattern?.test(line) === false) {
+      return {
+        password: null,
+        problem: `the first line of ${path} is no password: up to 512 characters, none of them NUL`,
+      };
+    }
     return line === '' ? { password: null, problem: `${path} is empty` } : { password: line, problem: '' };
   } catch (error) {
     return { password: null, problem: `${path} can not be read: ${(error as Error).message}` };

@@ -42,7 +42,7 @@ describe('wrong usage', () => {
     ['bench --peer', '--peer is of replays'],
     ['bench --zipf x,y --memory 64mb', '--zipf: x,y holds what is not from 0 to 5'],
     [`serve --config ${folder}`, `${folder}: can not be read: EISDIR`],
-    [`serve --config ${file}`, `${file}: is not JSON: `],
+    [`serve --config ${file}`, `${file}: is not JSON`],
     [`serve --password-file ${folder}`, `--password-file: ${folder} can not be read: EISDIR`],
     ['bench-child nothing {}', 'bench-child: nothing is no role'],
     [`export --output ${folder}`, `--output: ${folder} is a directory, not a file`],

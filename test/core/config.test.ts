@@ -37,6 +37,19 @@ describe('the settings of a node', () => {
     });
   });
 
+  it('say what each counts: ms where the name ends so, and nowhere else', () => {
+    for (const setting of SETTINGS.filter((each) => each.kind === 'integer')) {
+      expect(setting.placeholder === 'ms', setting.name).toBe(setting.name.endsWith('Ms'));
+    }
+  });
+
+  it('let no value be written that could not be read again', () => {
+    expect(messages({ clientOutputBytesMax: '1mb' })).toEqual([
+      'clientOutputBytesMax: must be more than clientBulkBytesMax: what was written could not be read',
+    ]);
+    expect(messages({ clientOutputBytesMax: '1mb', clientBulkBytesMax: '512kb' })).toEqual([]);
+  });
+
   it('have one row for each field, and names that differ as flags and variables', () => {
     const { config } = completeConfig({});
     expect(SETTINGS.map((setting) => setting.field).sort()).toEqual(Object.keys(config ?? {}).sort());

@@ -2,11 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
 import fc from 'fast-check';
 import { afterAll, describe, expect } from 'vitest';
+import { addSettingFlags, settingFlags } from '../../src/cli/settings.js';
 import { HearsayError } from '../../src/core/base/errors.js';
 import { completeConfig, SETTINGS } from '../../src/core/config.js';
-import { environmentOf, parseSetting } from '../../src/core/setting.js';
+import { environmentOf, flagOf, parseSetting } from '../../src/core/setting.js';
 import { gatherConfig } from '../../src/system/configuration.js';
 import { readSecretFile } from '../../src/system/secret-file.js';
 import { applyChanges, changes } from './mutations.js';
@@ -100,6 +102,31 @@ describe('settings from outside', () => {
         expect(Object.getPrototypeOf({})).toBe(Object.prototype);
       },
     ),
+  );
+
+  law(
+    'come as flags without a throw but the refusal of the words, whatever stands behind them',
+    300,
+    fc.property(fc.array(fc.tuple(names, odd), { maxLength: 5 }), fc.boolean(), (pairs, joined) => {
+      const words = pairs
+        .filter(([name]) => !name.endsWith('File'))
+        .flatMap(([name, raw]) => {
+          const flag = flagOf(SETTINGS.find((each) => each.name === name) as (typeof SETTINGS)[number]);
+          return joined ? [`${flag}=${raw}`] : [flag, raw];
+        });
+      const command = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+      addSettingFlags(command);
+      try {
+        command.parse(words, { from: 'user' });
+      } catch (error) {
+        // Excess words, flags that want a word, settings without a flag.
+        expect(error).toBeInstanceOf(CommanderError);
+        return;
+      }
+      const { config, violations } = gatherConfig({ flags: settingFlags(command.opts()), environment: {}, file: null });
+      expect(config === null).toBe(violations.length > 0);
+      for (const line of violations) expect(line.length).toBeLessThan(1000);
+    }),
   );
 
   law(

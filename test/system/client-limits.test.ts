@@ -103,6 +103,28 @@ it('one client more than there may be is told so, and there is room again when o
   again.destroy();
 });
 
+it('a client that reads nothing is closed when more waits for it than it may have, and counted', async () => {
+  const slow = await dial();
+  slow.on('error', () => {});
+  slow.pause();
+  slow.write(Buffer.concat([encode('AUTH', 'a secret'), encode('SET', 'large', 'v'.repeat(65_536))]));
+  const mget = encode('MGET', ...Array.from({ length: 15 }, () => 'large'));
+  const closed = async (): Promise<number> => {
+    const info = await afterAuth(Buffer.concat([encode('INFO', 'stats'), encode('QUIT')]));
+    return Number(/client_output_buffer_limit_disconnections:(\d+)/.exec(info)?.[1]);
+  };
+  // What the sockets of both sides take is not known, so it goes on asking until it is closed.
+  for (let asked = 0; (await closed()) === 0; asked++) {
+    expect(asked).toBeLessThan(500);
+    slow.write(mget);
+  }
+  expect(await closed()).toBe(1);
+  const gone = once(slow, 'close');
+  slow.resume();
+  await gone;
+  await afterAuth(Buffer.concat([encode('DEL', 'large'), encode('QUIT')]));
+});
+
 it('keys that are names of a prototype, numbers or bytes are kept apart, and come back as they went in', async () => {
   const keys = ['__proto__', 'constructor', 'toString', '0', '4294967295', '-1', '\xff\x00\r\n', ''];
   const commands = keys.flatMap((key, index) => [encode('SET', key, `value ${index}`)]);
