@@ -52,6 +52,7 @@ function bench(command: Command) {
     session: null,
     receipt: new Receipt(),
     reply,
+    gone: false,
     defer: () => deferred,
   };
   forwarding.forward(owner, 0, command, Args.of('SET', 'k', 'v'), caller as unknown as Caller, 0, false);
@@ -60,7 +61,7 @@ function bench(command: Command) {
     forwarding.tick();
   };
   const text = (): string => reply.buffer.latin1Slice(0, reply.length).trim();
-  return { forwarding, owner, sent, passTo, text };
+  return { forwarding, owner, caller, sent, passTo, text };
 }
 
 describe('a write whose answer was lost', () => {
@@ -103,5 +104,13 @@ describe('a read whose answer was lost', () => {
     expect(sent.map(({ to }) => to)).toEqual(['b', 'c']);
     passTo(TIMEOUT_MS);
     expect(text()).toMatch(/^-UNAVAILABLE the owner did not answer in time/);
+  });
+
+  it('is asked of nobody else for a connection that is gone', () => {
+    const { forwarding, caller, sent, passTo } = bench(get);
+    caller.gone = true;
+    passTo(TIMEOUT_MS / 2);
+    expect(sent.map(({ to }) => to)).toEqual(['b']);
+    expect(forwarding.size).toBe(0);
   });
 });
