@@ -50,6 +50,8 @@ import {
   SECTION_HEARD,
   SECTION_PADDING,
   SECTION_RECORDS,
+  WIRE,
+  type WireRange,
 } from './gossip/packet.js';
 import type { Refusal } from './gossip/refusals.js';
 import { Checkpointer } from './node/checkpointer.js';
@@ -86,6 +88,8 @@ export interface NodeParts {
   mutations?: ReadonlySet<string>;
   /** Bounds of catching up, for a world in which little stands for much. */
   catchUp?: Partial<CatchUpBounds>;
+  /** Versions of the wire that it speaks, for a world in which builds differ. Default: this build's. */
+  wire?: WireRange;
 }
 
 export class HearsayNode implements Machine {
@@ -97,6 +101,7 @@ export class HearsayNode implements Machine {
   private readonly random: Random;
   private readonly mutations: ReadonlySet<string>;
   private readonly bounds: CatchUpBounds;
+  private readonly wire: WireRange;
   private readonly store: Store;
   private readonly wal: Wal;
   private readonly distinctKeys: DistinctKeys;
@@ -143,6 +148,7 @@ export class HearsayNode implements Machine {
     this.identity = clusterIdentity(config, ports.secrets);
     this.keys = ports.secrets === null ? null : new KeyRing(ports.secrets, config.clusterName);
     this.bounds = { ...catchUpBounds(config.partitions), ...parts.catchUp };
+    this.wire = parts.wire ?? WIRE;
     this.store = new Store({
       memoryBytesMax: config.maxMemory,
       segmentBytes: config.segmentBytes,
@@ -186,10 +192,10 @@ export class HearsayNode implements Machine {
       recentWrites: this.bounds.recentWrites,
     });
     const { nodeId } = this.state;
-    const { store, wal, state, distinctKeys, random, commandStats, mutations, bounds } = this;
+    const { store, wal, state, distinctKeys, random, commandStats, mutations, bounds, wire } = this;
     const nowMs = this.monotonicMs;
-    const parts = { identity, keys, store, wal, state, distinctKeys, random, commandStats, mutations, bounds, nowMs };
-    this.rooms = openRooms(ports, config, parts);
+    const parts = { identity, keys, store, wal, state, distinctKeys, random, commandStats, mutations, bounds };
+    this.rooms = openRooms(ports, config, { ...parts, nowMs, wire });
     this.members = new MembershipDesk({ log: ports.log }, this.rooms, store, {
       selfId: nodeId,
       partitions: config.partitions,
@@ -202,8 +208,9 @@ export class HearsayNode implements Machine {
       mutations,
     });
     this.coming = new ReadyWatch(ports, this.rooms);
-    this.packetReader = new PacketReader(identity.clusterId, state.actor, keys);
+    this.packetReader = new PacketReader(identity.clusterId, state.actor, keys, wire);
     this.packetReader.checksReplay = !mutations.has('replay-window-off');
+    this.packetReader.checksVersion = !mutations.has('versions-believed');
     this.secrets = new SecretDesk(ports, keys, this.rooms.peers);
     this.host = new NodeHost(ports, config, {
       rooms: this.rooms,
@@ -508,7 +515,8 @@ export class HearsayNode implements Machine {
   // --- What arrives from peers ----------------------------------------------------------------------------------------
 
   private packetRefused(refusal: Refusal, bytes: Buffer, host: string, port: number): void {
-    const words = refusal === 'version' ? `is refused: ${versionsDiffer(bytes[2], bytes[3])}` : undefined;
+    const [, , oldest, newest] = bytes;
+    const words = refusal === 'version' ? `is refused: ${versionsDiffer(this.wire, { oldest, newest })}` : undefined;
     this.rooms.refusals.note(refusal, 'a packet from', `${host}:${port}`, this.monotonicMs, words);
   }
 

@@ -6,6 +6,7 @@
  */
 import { HearsayError } from '../core/base/errors.js';
 import { Random } from '../core/base/random.js';
+import type { WireRange } from '../core/gossip/packet.js';
 import type { Disk, DiskErrorCode } from '../ports/disk.js';
 import type { Faults } from '../ports/faults.js';
 import type { Ports } from '../ports/world.js';
@@ -14,7 +15,7 @@ import type { DiskCopy, SimDiskOptions } from './disk.js';
 import { SimDistinct } from './distinct.js';
 import { Draws, PURPOSE } from './draws.js';
 import type { Host, WorldEvent } from './events.js';
-import { CALM_NETWORK, type NetworkOptions, SimNetwork } from './network.js';
+import { CALM_NETWORK, HOSTS_MAX, type NetworkOptions, SimNetwork } from './network.js';
 import { type Exit, type SimMachine, SimProcess } from './process.js';
 import { SimSecrets } from './secrets.js';
 import { SimStreams } from './streams.js';
@@ -27,6 +28,8 @@ export interface NodePlace {
   readonly address: string;
   readonly clientPort: number;
   readonly gossipPort: number;
+  /** Versions of the wire that its build speaks; without it, this build's. */
+  readonly wire?: WireRange;
   /** Contact points, `host:port`. */
   readonly join: readonly string[];
 }
@@ -106,7 +109,7 @@ const LINGER_MS = 20;
 
 export class SimNode implements Host {
   readonly index: number;
-  readonly address: string;
+  address: string;
   readonly clientPort = CLIENT_PORT;
   readonly gossipPort = GOSSIP_PORT;
   readonly clock: NodeClock;
@@ -121,6 +124,10 @@ export class SimNode implements Host {
   secrets: SimSecrets | null = null;
   /** What its disk has been asked for and has not done. */
   readonly underWay = new Set<() => void>();
+  /** How often it was given another address. */
+  moves = 0;
+  /** What the build that is installed there speaks; undefined: what this one does. */
+  wire: WireRange | undefined;
   /** What each turn takes longer than others' do, ms. */
   slowMs = 0;
 
@@ -193,7 +200,8 @@ export class SimCluster {
     return {
       index,
       id: `node-${index}`,
-      address: addressOf(index),
+      wire: this.nodes[index].wire,
+      address: this.nodes[index].address,
       clientPort: CLIENT_PORT,
       gossipPort: GOSSIP_PORT,
       join,
@@ -267,6 +275,14 @@ export class SimCluster {
     this.kill(index);
     this.nodes[index].disk = null;
     this.watches?.replaced(index);
+  }
+
+  /** A node that is down is given another address; its contact points keep the old ones of the others. */
+  move(index: number): void {
+    const node = this.nodes[index];
+    const before = node.address;
+    node.address = addressOf(HOSTS_MAX * ++node.moves + index);
+    this.network.moved(node, before);
   }
 
   /** A backup of a node's data directory, taken while it runs. */

@@ -12,6 +12,7 @@ import { LIVE_CORE } from './faults/live-core.js';
 import { MEMBERS } from './faults/members.js';
 import { PATHS, STREAMS } from './faults/paths.js';
 import { PROCESSORS } from './faults/processors.js';
+import { RENEWALS } from './faults/renewals.js';
 import type { Plan } from './schedule.js';
 import { SESSIONS } from './sessions.js';
 import { SIBLINGS } from './siblings.js';
@@ -40,4 +41,5 @@ export const FAMILIES: readonly Family[] = [
   LIVE_CORE,
   LIMITS,
   MEMBERS,
+  RENEWALS,
 ];

@@ -30,7 +30,7 @@ export function hearsayFactories(
         new HearsayNode(
           ports,
           { ...configFor(plan, place), ...settingsOf(place.index) },
-          { seed, mutations, catchUp: SMALL_CATCH_UP },
+          { seed, mutations, catchUp: SMALL_CATCH_UP, wire: place.wire },
         ),
     createDisk: (random, schedule, completed) => new SimDisk({ random, schedule, completed }),
   };

@@ -68,6 +68,7 @@ export const MUTATIONS: readonly string[] = [
   'torn-tail-trusted',
   'ttl-restarted-per-hop',
   'unready-copies-ignored',
+  'versions-believed',
   'wait-counts-unacknowledged',
 ];
 

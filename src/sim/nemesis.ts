@@ -8,6 +8,8 @@ import { DiskNemesis } from './disk-nemesis.js';
 import { applyAround } from './faults/around.js';
 import type { LiveCore } from './faults/live-core.js';
 import { MemberBook, nodesOf } from './faults/members.js';
+import { Renewals } from './faults/renew.js';
+import { isRenewal } from './faults/renewals.js';
 import { isAround } from './faults/steps.js';
 import type { Ledger } from './ledger.js';
 import type { Plan, Step } from './schedule.js';
@@ -26,6 +28,7 @@ interface Strike {
 export class Nemesis {
   readonly disks: DiskNemesis;
   readonly members: MemberBook;
+  readonly renewals: Renewals;
   private readonly cluster: SimCluster;
   private readonly plan: Plan;
   private readonly ledgers: readonly Ledger[];
@@ -55,6 +58,17 @@ export class Nemesis {
       damaged: (node) => this.damaged(node),
       later: (delayMs, action) => this.later(delayMs, action),
     });
+    this.renewals = new Renewals(cluster, this.members, {
+      kill: (node) => {
+        this.kill(node);
+        this.fell(node);
+      },
+      start: (node) => this.start(node),
+      stop: (node, downMs) => this.stop(node, downMs),
+      unsettle: (node) => this.unsteady.add(node),
+      damaged: (node) => this.damaged(node),
+      later: (delayMs, action) => this.later(delayMs, action),
+    });
     this.disks.expectErrors(plan.disks.flatMap(({ syncErrorChance }, node) => (syncErrorChance > 0 ? node : [])));
     this.steadySinceMs = new Array(nodesOf(plan)).fill(Number.POSITIVE_INFINITY);
   }
@@ -63,6 +77,10 @@ export class Nemesis {
     const { cluster } = this;
     if (isAround(step)) {
       applyAround(cluster, step, (delayMs, action) => this.later(delayMs, action));
+      return;
+    }
+    if (isRenewal(step)) {
+      this.renewals.apply(step);
       return;
     }
     switch (step.kind) {
@@ -96,11 +114,7 @@ export class Nemesis {
         this.later(step.downMs, () => this.start(step.node));
         break;
       case 'stop':
-        if (!this.members.mayRun(step.node)) break;
-        cluster.stop(step.node);
-        this.leaving.add(step.node);
-        this.unsteady.add(step.node);
-        this.later(step.downMs, () => this.start(step.node));
+        this.stop(step.node, step.downMs);
         break;
       case 'pause':
         cluster.pause(step.node);
@@ -178,6 +192,7 @@ export class Nemesis {
     for (const index of nodes) {
       this.members.joins(index);
       this.cluster.resume(index);
+      this.renewals.heal(index);
       this.start(index);
     }
   }
@@ -191,6 +206,15 @@ export class Nemesis {
       this.cluster.start(node);
       for (const ledger of this.ledgers) ledger.restarted(this.cluster.wallHighMs());
     }
+  }
+
+  /** A graceful stop; what has not ended by then is killed and started. */
+  private stop(node: number, downMs: number): void {
+    if (!this.members.mayRun(node)) return;
+    this.cluster.stop(node);
+    this.leaving.add(node);
+    this.unsteady.add(node);
+    this.later(downMs, () => this.start(node));
   }
 
   private start(node: number): void {

@@ -56,7 +56,8 @@ export const CALM_NETWORK: NetworkOptions = {
 export const DATAGRAM_BYTES_MAX = 1_200;
 const CLIENT_LAG_MIN_MS = 0.03;
 const CLIENT_LAG_MEAN_MS = 0.08;
-const HOSTS_MAX = 256;
+/** Hosts of a run; a host that moves takes an address beyond them. */
+export const HOSTS_MAX = 256;
 /** Datagrams kept to be repeated. */
 const RECORDED_MAX = 512;
 /** A recording comes this late at most. */
@@ -104,6 +105,12 @@ export class SimNetwork {
   addHost(host: Host): void {
     if (host.index !== this.hosts.length || host.index >= HOSTS_MAX) throw new Error(`host ${host.index} out of order`);
     this.hosts.push(host);
+    this.byAddress.set(host.address, host);
+  }
+
+  /** The host has another address than before. What is under way to the one it had is lost. */
+  moved(host: Host, before: string): void {
+    this.byAddress.delete(before);
     this.byAddress.set(host.address, host);
   }
 
@@ -235,14 +242,15 @@ export class SimNetwork {
 
   private deliverLater(from: Host, to: Host, bytes: Buffer, lagMs: number): void {
     const crc = crc32(bytes, 0, bytes.length);
+    const [source, target] = [from.address, to.address];
     this.clock.schedule(lagMs, () => {
       if (crc32(bytes, 0, bytes.length) !== crc) this.counters.changed++;
       if (this.swallows(from.index, to.index)) this.counters.blocked++;
-      else if (!to.up) this.counters.unreachable++;
+      else if (!to.up || to.address !== target) this.counters.unreachable++;
       else {
         this.counters.delivered++;
         this.packets?.delivered(to.index, bytes);
-        to.post({ kind: 'datagram', bytes, address: from.address, port: from.gossipPort });
+        to.post({ kind: 'datagram', bytes, address: source, port: from.gossipPort });
       }
     });
   }

@@ -11,7 +11,7 @@ import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './
 import { CounterLedger } from './counters.js';
 import { DotWatch } from './dots.js';
 import { Elsewhere } from './elsewhere.js';
-import { seeMembersOff } from './faults/farewells.js';
+import { forgetSoon, seeMembersOff } from './faults/farewells.js';
 import { CORE_BOUND_MS, CoreTrial, coreOf } from './faults/live-core.js';
 import { nodesOf } from './faults/members.js';
 import type { History, Observed } from './history.js';
@@ -30,6 +30,7 @@ import { ClockWatch } from './watches/clocks.js';
 import { HintWatch } from './watches/hints.js';
 import { LogWatch } from './watches/logs.js';
 import { SizeWatch } from './watches/sizes.js';
+import { SkewWatch } from './watches/skew.js';
 import { VersionWatch } from './watches/versions.js';
 import { Watches } from './watches/watches.js';
 
@@ -77,6 +78,7 @@ class Run {
   private readonly clients: readonly SimClient[];
   private readonly inquiry: Inquiry;
   private readonly hintWatch: HintWatch;
+  private readonly skewWatch: SkewWatch;
   private readonly verdict: Verdict;
   private readonly finished: Completion[] = [];
   private readonly pending = new Map<
@@ -116,6 +118,10 @@ class Run {
       },
     );
     this.hintWatch = new HintWatch((line) => this.violateLine(line));
+    this.skewWatch = new SkewWatch(
+      (line) => this.violateLine(line),
+      (node) => this.cluster.nodes[node].wire !== undefined,
+    );
     this.cluster.watches = this.watchesOf();
     this.nemesis = new Nemesis(this.cluster, plan, this.ledgers);
     this.cluster.logged = (line) => this.nemesis.disks.logged(line);
@@ -150,6 +156,8 @@ class Run {
     this.playPhases();
     this.verdict.judgeNetwork();
     this.mark('hints kept over a restart', this.hintWatch.kept);
+    this.mark('versions refused by the other build', this.skewWatch.refusedThere);
+    this.mark('versions refused by this build', this.skewWatch.refusedHere);
     for (const line of this.nemesis.disks.wrong) this.violateLine(line);
     for (const [name, count] of Object.entries(this.nemesis.disks.marks)) this.mark(name, count);
     const { cluster } = this;
@@ -175,6 +183,7 @@ class Run {
       new LogWatch(complain),
       new SizeWatch(complain),
       this.hintWatch,
+      this.skewWatch,
     ]);
   }
 
@@ -244,6 +253,7 @@ class Run {
     }
     if (step.kind !== 'disk') this.mark(step.kind, 1);
     this.nemesis.apply(step);
+    if (step.kind === 'replace') forgetSoon(this.cluster, this.nemesis, this.inquiry, step.node);
     if (step.kind === 'leave') this.inquiry.tell(step.node, ['HEARSAY.LEAVE']);
   }
 

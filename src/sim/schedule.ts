@@ -13,6 +13,7 @@ import { clocksStrayFar } from './faults/clocks.js';
 import type { Limits } from './faults/limits.js';
 import type { LiveCore } from './faults/live-core.js';
 import type { MemberStep } from './faults/members.js';
+import type { RenewalStep } from './faults/renewals.js';
 import type { AroundStep } from './faults/steps.js';
 import { CALM_NETWORK, type NetworkOptions } from './network.js';
 import { drawCommands } from './workload.js';
@@ -44,7 +45,8 @@ export type Step =
   /** Another secret file: these keys, the first of them used. */
   | { atMs: number; kind: 'secret'; node: number; words: string[] }
   | AroundStep
-  | MemberStep;
+  | MemberStep
+  | RenewalStep;
 
 export interface Plan {
   seed: number;

@@ -14,7 +14,7 @@ import type { SealingKey } from '../../ports/secrets.js';
 import { readWord, writeWord } from '../record/record.js';
 import { type ControlMessage, decodeControl, encodeControl } from './codec.js';
 import { type ClusterKey, type KeyRing, NONCE_BYTES, SALT_BYTES, TAG_BYTES } from './key-ring.js';
-import { WIRE_VERSION, WIRE_VERSION_OLDEST } from './packet.js';
+import { WIRE, type WireRange } from './packet.js';
 import type { Refusal } from './refusals.js';
 
 const FORMAT = 1;
@@ -35,6 +35,8 @@ export interface HelloFacts {
   readonly actor: number;
   readonly host: string;
   readonly port: number;
+  /** What it speaks; without it, what this build does. */
+  readonly wire?: WireRange;
 }
 
 export interface Hello extends HelloFacts {
@@ -85,19 +87,26 @@ export function answer(
 }
 
 /** Reads a greeting. */
-export function openGreeting(body: Buffer, ring: KeyRing | null): OpenedHello | Refusal {
-  return open(body, ring, null, (key, salt, own) => own.greetingKey(key, salt));
+export function openGreeting(body: Buffer, ring: KeyRing | null, wire: WireRange = WIRE): OpenedHello | Refusal {
+  return open(body, ring, null, wire, (key, salt, own) => own.greetingKey(key, salt));
 }
 
 /** Reads the answer to `greeting`. */
-export function openAnswer(body: Buffer, ring: KeyRing | null, greeting: Greeting): OpenedHello | Refusal {
-  return open(body, ring, greeting.key, (key, salt, own) => own.answerKey(key, Buffer.concat([greeting.salt, salt])));
+export function openAnswer(
+  body: Buffer,
+  ring: KeyRing | null,
+  greeting: Greeting,
+  wire: WireRange = WIRE,
+): OpenedHello | Refusal {
+  return open(body, ring, greeting.key, wire, (key, salt, own) =>
+    own.answerKey(key, Buffer.concat([greeting.salt, salt])),
+  );
 }
 
 /** Why two nodes can not be of one cluster, in one line; null if they can. */
 export function disagreement(own: HelloFacts, opened: OpenedHello): string | null {
   const { oldest, newest, hello } = opened;
-  if (hello === null) return versionsDiffer(oldest, newest);
+  if (hello === null) return versionsDiffer(own.wire ?? WIRE, { oldest, newest });
   if (hello.clusterName !== own.clusterName) {
     return `cluster name is ${JSON.stringify(own.clusterName)} here, ${JSON.stringify(hello.clusterName)} there`;
   }
@@ -110,11 +119,11 @@ export function disagreement(own: HelloFacts, opened: OpenedHello): string | nul
   return null;
 }
 
-export function versionsDiffer(oldest: number, newest: number): string {
-  return `wire version ${rangeText(WIRE_VERSION_OLDEST, WIRE_VERSION)} here, ${rangeText(oldest, newest)} there`;
+export function versionsDiffer(own: WireRange, theirs: WireRange): string {
+  return `wire version ${rangeText(own)} here, ${rangeText(theirs)} there`;
 }
 
-function rangeText(oldest: number, newest: number): string {
+function rangeText({ oldest, newest }: WireRange): string {
   return oldest === newest ? String(newest) : `${oldest} to ${newest}`;
 }
 
@@ -125,7 +134,7 @@ function encode(
   cipher: SealingKey | null,
   bytesMin: number,
 ): Buffer {
-  const { clusterName, settings, hashMark, id, actor, host, port, refusal } = hello;
+  const { clusterName, settings, hashMark, id, actor, host, port, refusal, wire = WIRE } = hello;
   const fields: ControlMessage = [clusterName, settings, hashMark, id, actor, host, port, refusal];
   const tagBytes = cipher === null ? 0 : TAG_BYTES;
   let content = encodeControl(fields);
@@ -134,8 +143,8 @@ function encode(
   const end = PREFIX_BYTES + content.length;
   const body = Buffer.alloc(end + tagBytes);
   body[0] = FORMAT;
-  body[1] = WIRE_VERSION_OLDEST;
-  body[2] = WIRE_VERSION;
+  body[1] = wire.oldest;
+  body[2] = wire.newest;
   writeWord(body, 4, key?.secret.id ?? 0);
   body.set(salt, 8);
   body.set(content, PREFIX_BYTES);
@@ -150,6 +159,7 @@ function open(
   body: Buffer,
   ring: KeyRing | null,
   expected: ClusterKey | null,
+  wire: WireRange,
   cipherOf: CipherOf,
 ): OpenedHello | Refusal {
   if (body.length < PREFIX_BYTES || body.length > HELLO_BYTES_MAX || body[0] !== FORMAT) return 'malformed';
@@ -158,18 +168,23 @@ function open(
   const salt = Buffer.from(body.subarray(8, PREFIX_BYTES));
   if (keyId === 0) {
     if (ring !== null) return 'unsealed';
-    return read({ oldest, newest, salt, key: null }, body, PREFIX_BYTES);
+    return read({ oldest, newest, salt, key: null }, body, PREFIX_BYTES, wire);
   }
   if (ring === null) return 'sealed';
   const key = ring.find(keyId);
   if (key === undefined || (expected !== null && expected.secret.id !== keyId)) return 'wrong-key';
   if (body.length < PREFIX_BYTES + TAG_BYTES) return 'malformed';
   const plain = cipherOf(expected ?? key, salt, ring).open(ZERO_NONCE, body, 0, PREFIX_BYTES, body.length);
-  return plain === null ? 'forged' : read({ oldest, newest, salt, key }, plain, 0);
+  return plain === null ? 'forged' : read({ oldest, newest, salt, key }, plain, 0, wire);
 }
 
-function read(prefix: Omit<OpenedHello, 'hello'>, bytes: Buffer, start: number): OpenedHello | Refusal {
-  if (prefix.oldest > WIRE_VERSION || prefix.newest < WIRE_VERSION_OLDEST) return { ...prefix, hello: null };
+function read(
+  prefix: Omit<OpenedHello, 'hello'>,
+  bytes: Buffer,
+  start: number,
+  wire: WireRange,
+): OpenedHello | Refusal {
+  if (prefix.oldest > wire.newest || prefix.newest < wire.oldest) return { ...prefix, hello: null };
   const fields = decodeControl(bytes, start, bytes.length);
   if (fields === null) return 'malformed';
   const [clusterName, settings, hashMark, id, actor, host, port, refusal] = fields;

@@ -28,9 +28,13 @@ export const PACKET_HEADER_BYTES = 36;
 const SECTION_HEADER_BYTES = 4;
 const MAGIC_CLEAR = 0x48;
 const MAGIC_SEALED = 0x68;
-/** What this node writes, and the range that it reads. */
-export const WIRE_VERSION = 2;
-export const WIRE_VERSION_OLDEST = 2;
+/** Versions of the wire that a node speaks: it writes the newest. */
+export interface WireRange {
+  readonly oldest: number;
+  readonly newest: number;
+}
+/** Those of this build. */
+export const WIRE: WireRange = { oldest: 2, newest: 2 };
 const FIRST_COUNTER_MAX = 2 ** 47;
 const ACTOR_AT = 16;
 const COUNTER_AT = 22;
@@ -60,6 +64,7 @@ export class PacketSender {
     readonly actor: number,
     readonly ring: KeyRing | null,
     random: Random,
+    readonly wire: WireRange = WIRE,
   ) {
     this.counter = ring === null ? 0 : 1 + Math.floor((random.actor() / 2 ** 48) * FIRST_COUNTER_MAX);
   }
@@ -83,9 +88,9 @@ export class PacketWriter {
   ) {
     const { bytes } = this;
     bytes.fill(0, 0, PACKET_HEADER_BYTES);
-    bytes[1] = WIRE_VERSION;
-    bytes[2] = WIRE_VERSION_OLDEST;
-    bytes[3] = WIRE_VERSION;
+    bytes[1] = sender.wire.newest;
+    bytes[2] = sender.wire.oldest;
+    bytes[3] = sender.wire.newest;
     writeWord(bytes, 8, sender.clusterId[0]);
     writeWord(bytes, 12, sender.clusterId[1]);
     bytes.writeUIntLE(sender.actor, ACTOR_AT, 6);
@@ -150,6 +155,8 @@ export class PacketWriter {
 export class PacketReader {
   /** Off only as a planted bug: a packet met before is read again. */
   checksReplay = true;
+  /** Off only as a planted bug: a packet of any version is read. */
+  checksVersion = true;
   readonly windows = new ReplayWindows();
   /** What the sections lie in: the packet itself, or its plain text. Lent until the next `open`. */
   bytes: Buffer = Buffer.alloc(0);
@@ -168,6 +175,7 @@ export class PacketReader {
     /** The actor that reads. */
     private readonly self: number,
     private readonly ring: KeyRing | null,
+    private readonly wire: WireRange = WIRE,
   ) {}
 
   /** Checks header, seal or sum, and every section's length; null when the packet may be walked by `next`. */
@@ -175,7 +183,8 @@ export class PacketReader {
     const sealed = bytes[0] === MAGIC_SEALED;
     if (bytes.length < PACKET_HEADER_BYTES || bytes.length > PACKET_BYTES_MAX) return 'malformed';
     if (!sealed && bytes[0] !== MAGIC_CLEAR) return 'malformed';
-    if (bytes[1] < WIRE_VERSION_OLDEST || bytes[1] > WIRE_VERSION) return 'version';
+    const [, version] = bytes;
+    if (this.checksVersion && (version < this.wire.oldest || version > this.wire.newest)) return 'version';
     if (readWord(bytes, 8) !== this.clusterId[0] || readWord(bytes, 12) !== this.clusterId[1]) return 'foreign';
     const refusal = sealed ? this.unseal(bytes) : this.sum(bytes);
     if (refusal !== null) return refusal;

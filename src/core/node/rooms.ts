@@ -8,7 +8,7 @@ import type { Random } from '../base/random.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { NodeConfig } from '../config.js';
 import type { KeyRing } from '../gossip/key-ring.js';
-import { PacketSender } from '../gossip/packet.js';
+import { PacketSender, type WireRange } from '../gossip/packet.js';
 import { Refusals } from '../gossip/refusals.js';
 import { Membership } from '../membership/membership.js';
 import { MEMBERSHIP_TIMINGS } from '../membership/options.js';
@@ -78,13 +78,14 @@ export interface RoomParts {
   readonly mutations: ReadonlySet<string>;
   readonly bounds: CatchUpBounds;
   readonly nowMs: number;
+  readonly wire: WireRange;
 }
 
 export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): Rooms {
   const { store, wal, state, distinctKeys, random, commandStats, mutations, bounds } = parts;
   const { identity, keys } = parts;
   const { nodeId, actor, frontiers } = state;
-  const sender = new PacketSender(identity.clusterId, actor, keys, random);
+  const sender = new PacketSender(identity.clusterId, actor, keys, random, parts.wire);
   const refusals = new Refusals(ports.log);
   const unbounded = mutations.has('pending-unbounded');
   const pending = new Pending(unbounded ? Number.POSITIVE_INFINITY : config.pendingMax);
@@ -103,6 +104,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
       actor,
       host: config.advertise,
       port: config.gossipPort,
+      wire: parts.wire,
     },
     ring: keys,
     refusals,

@@ -162,7 +162,7 @@ export class IncomingStreams {
     const { facts, ring } = this.options;
     if (reader.kind !== FRAME_HELLO)
       return this.refuse(stream, incoming, ring === null ? 'malformed' : 'unsealed', nowMs);
-    const opened = openGreeting(reader.body, ring);
+    const opened = openGreeting(reader.body, ring, facts.wire);
     if (typeof opened === 'string') return this.refuse(stream, incoming, opened, nowMs);
     const why = disagreement(facts, opened);
     const hello: Hello = { ...facts, refusal: why ?? '' };

@@ -188,7 +188,7 @@ export class OutgoingStreams {
     const { reader, greeting, peer } = outgoing;
     const { facts, ring, refusals } = this.options;
     if (reader.kind !== FRAME_HELLO || greeting === null) return 'no answer';
-    const opened = openAnswer(reader.body, ring, greeting);
+    const opened = openAnswer(reader.body, ring, greeting, facts.wire);
     if (typeof opened === 'string') {
       refusals.note(opened, 'an answer from', outgoing.address, nowMs);
       return opened;

@@ -8,6 +8,22 @@ import type { Inquiry } from '../inquiry.js';
 import type { Nemesis } from '../nemesis.js';
 import type { Reply } from '../replies.js';
 
+/** Who died is known to be dead after 1.2 s and more. */
+const FORGET_INTERVAL_MS = 1_500;
+const FORGET_TRIES = 3;
+
+/** An operator has one who lives forget a node that died, and asks again until it is known to be dead; what is left comes at the end. */
+export function forgetSoon(cluster: SimCluster, nemesis: Nemesis, inquiry: Inquiry, node: number): void {
+  for (let time = 1; time <= FORGET_TRIES; time++) {
+    cluster.clock.schedule(time * FORGET_INTERVAL_MS, () => {
+      const { members } = nemesis;
+      const teller = members.present().find((other) => cluster.nodes[other].up);
+      const isDue = members.unforgotten().includes(node);
+      if (teller !== undefined && isDue) inquiry.tell(teller, ['HEARSAY.FORGET', cluster.placeOf(node).id]);
+    });
+  }
+}
+
 /** What is left to do; null if nothing is. */
 export function seeMembersOff(cluster: SimCluster, nemesis: Nemesis, inquiry: Inquiry): string | null {
   const { members } = nemesis;
