@@ -39,7 +39,7 @@ import {
   writeRecord,
 } from '../record/record.js';
 import { CHAINS_MAX, type Cover, EMPTY_COVER, foldCover, joinCovers, latestOf, withDot } from './cover.js';
-import { endOf } from './ended.js';
+import { type Base, endOf } from './ended.js';
 import { EMPTY_SKETCH, isSketch, unite } from './hyperloglog.js';
 import type { Made } from './made.js';
 import {
@@ -85,6 +85,7 @@ export const hyperLogLogType: MergeType = {
 };
 
 const START_BYTES = 8;
+const NOTHING: Base = { hlc: 0, actor: 0 };
 const FIXED_BYTES = RECORD_HEADER_BYTES + 32;
 
 /** Raises the registers of a sketch in the one that stands for a key. */
@@ -108,7 +109,7 @@ export class SketchChange implements StateChange {
     made: Made,
   ): boolean {
     this.refusal = null;
-    const before = stored === null ? begun(0, 0, stamp.hlc) : standing(stored, offset, stamp, limits);
+    const before = stored === null ? begun(NOTHING, limits, stamp) : standing(stored, offset, stamp, limits);
     if (before === null) {
       this.refusal = wrongType();
       return false;
@@ -132,19 +133,26 @@ export class SketchChange implements StateChange {
 function standing(stored: Buffer, offset: number, stamp: Stamp, limits: ChangeLimits): Sketch | null {
   const type = recordType(stored, offset);
   const end = endOf(stored, offset, stamp.hlc);
-  if (end !== null) return begun(end.hlc, end.actor, stamp.hlc);
-  if (type === TYPE_TOMBSTONE) return begun(recordHlc(stored, offset), recordActor(stored, offset), stamp.hlc);
+  if (end !== null) return begun(end, limits, stamp);
+  if (type === TYPE_TOMBSTONE) {
+    return begun({ hlc: recordHlc(stored, offset), actor: recordActor(stored, offset) }, limits, stamp);
+  }
   if (type !== TYPE_HLL) return null;
   const { flushedHlc, flushedActor } = limits;
   const sketch = take(stored, offset);
-  return compareVersions(sketch.startHlc, sketch.baseActor, flushedHlc, flushedActor) <= 0
-    ? begun(flushedHlc, flushedActor, stamp.hlc)
-    : sketch;
+  const isFlushed = compareVersions(sketch.startHlc, sketch.baseActor, flushedHlc, flushedActor) <= 0;
+  return isFlushed ? begun(NOTHING, limits, stamp) : sketch;
 }
 
-function begun(baseHlc: number, baseActor: number, startHlc: number): Sketch {
+/**
+ * A new life upon the end of the one before, or upon the flush that is known, whichever is later: who has not heard of the flush yet may
+ * still hold what it took, which nobody could tell apart once it had joined.
+ */
+function begun(end: Base, { flushedHlc, flushedActor }: Flushed, stamp: Stamp): Sketch {
+  const isEnd = compareVersions(end.hlc, end.actor, flushedHlc, flushedActor) >= 0;
+  const [baseHlc, baseActor] = isEnd ? [end.hlc, end.actor] : [flushedHlc, flushedActor];
   const expiry = { expireAtMs: 0, expiryHlc: baseHlc, expiryActor: baseActor };
-  return { ...EMPTY_COVER, baseHlc, baseActor, startHlc, ...expiry, registers: EMPTY_SKETCH };
+  return { ...EMPTY_COVER, baseHlc, baseActor, startHlc: stamp.hlc, ...expiry, registers: EMPTY_SKETCH };
 }
 
 function take(bytes: Buffer, offset: number): Sketch {

@@ -90,6 +90,35 @@ describe('what is written where a key has been forgotten', () => {
   });
 });
 
+describe('a sketch that is begun where a flush is known', () => {
+  const flushed = { ...LIMITS, flushedHlc: at(50), flushedActor: 7 };
+  const old = pfadd(null, 3, 10, 65);
+
+  it('stands for itself where nobody has heard of the flush yet: of what that took nothing joins it', () => {
+    const ended = changed(old, new SketchChange().add(sketchOf([129])), 3, 20, { ...LIMITS });
+    const lives = [null, old, tombstone, deadline(25)];
+    for (const stored of lives) {
+      const sketch = pfadd(stored, 1, 60, 65, flushed);
+      for (const former of [old, ended, tombstone, set]) expect(merged(sketch, former)).toEqual(sketch);
+      expect(sketch).toEqual(pfadd(null, 1, 60, 65, flushed));
+    }
+  });
+
+  it('stands upon a DEL or an end that came after the flush', () => {
+    const deletedAt = record({ type: TYPE_TOMBSTONE, hlc: at(55), actor: 9, sequence: 1 }, KEY);
+    const between = pfadd(null, 2, 52, 129, flushed);
+    for (const stored of [deletedAt, deadline(56, 52)]) {
+      const sketch = pfadd(stored, 1, 60, 65, flushed);
+      expect(merged(sketch, between)).toEqual(sketch);
+    }
+  });
+
+  /** A value that ends on its own. */
+  function deadline(expireAtMs: number, ms = 12): Buffer {
+    return record({ hlc: at(ms), actor: 9, sequence: 1, expireAtMs }, KEY, 'mortal');
+  }
+});
+
 describe('an owner that gives values up', () => {
   const forgot = { ...LIMITS, continues: () => false };
 
