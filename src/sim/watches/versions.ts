@@ -2,13 +2,16 @@
  * Watches what stands for each key at each node: a key's version never falls while it is held, whoever brings the record, and a version
  * has one value and one end of life wherever it stands, for ever. So no hint, repair or late datagram takes a node back, and no hop
  * lengthens or shortens a time to live. Guarded: a key that was evicted, forgotten or lost with a log's tail begins anew; of a value
- * that is merged only its version counts, for its bytes are made where they stand.
+ * that is merged only its version counts, for its bytes are made where they stand, and that only upon one base: what a later flush,
+ * SET or end leaves of it may have lost its latest write.
  */
 import { compareRecords, compareVersions } from '../../core/record/merge.js';
 import {
   FLAG_MERGE,
   readWord,
   recordActor,
+  recordBaseActor,
+  recordBaseHlc,
   recordExpireAtMs,
   recordExpiryActor,
   recordExpiryHlc,
@@ -71,6 +74,7 @@ export class VersionWatch implements Watch {
   /** Whether what comes may take the place of what stands. */
   compareOrder(node: number, former: Buffer, formerAt: number, next: Buffer, nextAt: number): void {
     const merges = ((recordFlags(former, formerAt) | recordFlags(next, nextAt)) & FLAG_MERGE) !== 0;
+    if (merges && isUponLater(next, nextAt, former, formerAt)) return;
     const order = merges
       ? compareVersions(
           recordHlc(next, nextAt),
@@ -116,6 +120,12 @@ export class VersionWatch implements Watch {
     this.count++;
     states.push({ hash, actor, expiryHlc, expiryActor, expireAtMs, checksum, node });
   }
+}
+
+/** Whether a value stands upon a later flush, SET or end than the other. */
+function isUponLater(left: Buffer, leftAt: number, right: Buffer, rightAt: number): boolean {
+  const [leftHlc, leftActor] = [recordBaseHlc(left, leftAt), recordBaseActor(left, leftAt)];
+  return compareVersions(leftHlc, leftActor, recordBaseHlc(right, rightAt), recordBaseActor(right, rightAt)) > 0;
 }
 
 function versionText(bytes: Buffer, at: number): string {

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { HLC_TICKS, HybridClock } from '../../../src/core/base/hlc.js';
 import type { Inspected } from '../../../src/core/node/inspected.js';
+import { writeHlc } from '../../../src/core/record/record.js';
 import { ClockWatch } from '../../../src/sim/watches/clocks.js';
 import { HintWatch } from '../../../src/sim/watches/hints.js';
 import { LogWatch } from '../../../src/sim/watches/logs.js';
@@ -47,6 +48,21 @@ it('compares merged values by their version alone', () => {
   expect(lines).toEqual([]);
   watch.compareOrder(0, newer, 0, older, 0);
   expect(kinds(lines)).toEqual(['regressed']);
+});
+
+it('lets a merged value lose its latest write to a later flush, SET or end, and to nothing else', () => {
+  const lines: string[] = [];
+  const watch = new VersionWatch((line) => lines.push(line));
+  const upon = (baseHlc: number, hlc: number): Buffer => {
+    const version = Buffer.alloc(16);
+    writeHlc(version, 0, baseHlc);
+    return record({ type: FLAG_MERGE_TYPE, hlc, actor: 1 }, 'key', 'a', version);
+  };
+  watch.compareOrder(0, upon(5, 11), 0, upon(8, 10), 0);
+  expect(lines).toEqual([]);
+  watch.compareOrder(0, upon(8, 11), 0, upon(8, 10), 0);
+  watch.compareOrder(0, upon(8, 11), 0, upon(5, 10), 0);
+  expect(kinds(lines)).toEqual(['regressed', 'regressed']);
 });
 
 it('holds every version to one value and one end of life at all nodes', () => {
