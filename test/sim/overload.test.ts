@@ -56,6 +56,16 @@ describe('a node whose peers do not answer', () => {
     expectRecovered(scenario, write);
   });
 
+  it('takes as many writes that follow a read of their connection as may wait, though they wait for the log alone', () => {
+    const scenario = new Scenario({ seed: 13, settings: BOUNDS, plan: { durability: 'always' } });
+    scenario.text(0, 'HEARSAY.CONSISTENCY', 'READ', 'QUORUM', 'WRITE', 'ONE');
+    const busy = busyIn(flood(scenario, [1, 2], (at) => (at === 0 ? ['GET', 'f'] : ['SET', 'f', `v${at}`])));
+    expect(busy.length).toBe(FLOOD - 1 - BOUNDS.pendingMax);
+    expect(busy[0]).toMatch(/^BUSY 48 operations wait for other nodes/);
+    expect(figures(scenario, 'pending_most').node).toBe(BOUNDS.pendingMax);
+    expectRecovered(scenario, (at) => ['SET', 'f', `w${at}`]);
+  });
+
   it('does the same with reads that ask them', () => {
     const scenario = new Scenario({ seed: 12, settings: BOUNDS, plan: { partitions: 64 } });
     for (let at = 0; at < FLOOD; at++) scenario.text(0, 'SET', `r${at}`, 'v');

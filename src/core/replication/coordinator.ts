@@ -242,7 +242,9 @@ export class Coordinator {
   /** Commands that waited for those ahead of them on their connection run now. */
   runFollowers(host: CommandHost): void {
     for (const { partition, command, args, caller } of this.order.takeReleased()) {
-      this.submitTo(host, partition, command, args, caller, 0);
+      // A write at level one that runs here waits for the log, and is counted only once it has run.
+      const isRefused = (command.flags & WRITE) !== 0 && this.refuses(caller);
+      if (!isRefused) this.submitTo(host, partition, command, args, caller, 0);
       this.keyspace.unfocus();
       this.finishPlaced(caller, this.nowMs + this.options.operationTimeoutMs);
     }

@@ -61,7 +61,7 @@ interface Waiting {
   sentAtMs: number;
   /** When it is late enough to ask one more owner; infinite when it is not to be hedged. */
   lateAtMs: number;
-  /** The owner asked besides `peer`, which is late. */
+  /** The owner asked besides `peer`, which is late: it is waited for as well. */
   hedge: Peer | null;
   hedgedAtMs: number;
   /** The owner goes by another ring: when to send it again, unless that is infinite. Meanwhile nobody has it. */
@@ -146,7 +146,7 @@ export class Forwarding {
     peer.pending.enter(body.length);
   }
 
-  /** The peer that is waited for from now on. */
+  /** The peer, which has room, is waited for from now on. */
   private move(waiting: Waiting, peer: Peer): void {
     waiting.peer.pending.leave(waiting.body.length);
     peer.pending.enter(waiting.body.length);
@@ -157,6 +157,7 @@ export class Forwarding {
     this.pending.delete(waiting.id);
     this.room.leave(waiting.body.length);
     waiting.peer.pending.leave(waiting.body.length);
+    waiting.hedge?.pending.leave(waiting.body.length);
     this.order.end(waiting.caller.origin, waiting.partition);
   }
 
@@ -229,7 +230,14 @@ export class Forwarding {
     pending.resendAtMs = Number.POSITIVE_INFINITY;
     const { partition, peer } = pending;
     const isOwner = peer.state === 'alive' && this.ownership.otherOwners(partition).includes(peer);
-    if (!isOwner) this.move(pending, this.ownership.otherOwner(partition, null) ?? peer);
+    const next = isOwner ? peer : (this.ownership.otherOwner(partition, null) ?? peer);
+    if (next !== peer) {
+      if (!next.pending.hasRoom(pending.body.length)) {
+        this.refuse(pending, next);
+        return;
+      }
+      this.move(pending, next);
+    }
     pending.sentAtMs = this.nowMs;
     if (!this.send(pending.peer, pending.body)) this.failed(pending, 'the owner can not be reached');
   }
@@ -254,8 +262,9 @@ export class Forwarding {
     const { hedge } = pending;
     if (hedge === null) return false;
     pending.hedge = null;
+    lost.pending.leave(pending.body.length);
     if (hedge !== lost) {
-      this.move(pending, hedge);
+      pending.peer = hedge;
       pending.sentAtMs = pending.hedgedAtMs;
     }
     return true;
@@ -273,8 +282,9 @@ export class Forwarding {
       if (pending.hedge !== null || pending.hedgedAtMs > 0 || pending.attempts > 1) continue;
       pending.hedgedAtMs = Math.max(this.nowMs, 1);
       const other = this.ownership.otherOwner(pending.partition, new Set([pending.peer.id]));
-      if (other === undefined || !this.budget.take()) continue;
+      if (other === undefined || !other.pending.hasRoom(pending.body.length) || !this.budget.take()) continue;
       if (!this.send(other, pending.body)) continue;
+      other.pending.enter(pending.body.length);
       other.answers.asked(this.nowMs);
       pending.hedge = other;
     }
@@ -369,6 +379,7 @@ export class Forwarding {
       pending.tried ??= new Set();
       pending.tried.add(pending.hedge.id);
       pending.hedge.answers.givenUp(this.nowMs - pending.hedgedAtMs, this.nowMs);
+      pending.hedge.pending.leave(pending.body.length);
       pending.hedge = null;
     }
     if (Number.isFinite(pending.lateAtMs)) {
@@ -380,6 +391,10 @@ export class Forwarding {
       pending.tried ??= new Set();
       pending.tried.add(pending.peer.id);
       const next = this.ownership.otherOwner(pending.partition, pending.tried);
+      if (next !== undefined && !next.pending.hasRoom(pending.body.length)) {
+        this.refuse(pending, next);
+        return;
+      }
       if (next !== undefined) {
         this.move(pending, next);
         pending.sentAtMs = this.nowMs;
@@ -391,6 +406,13 @@ export class Forwarding {
     }
     this.end(pending);
     pending.deferred.reply.error('UNAVAILABLE', why);
+    pending.deferred.done();
+  }
+
+  /** Nobody has carried it out, and as much as may waits for the owner that is next. */
+  private refuse(pending: Waiting, next: Peer): void {
+    this.end(pending);
+    pending.deferred.reply.error('BUSY', next.pending.refuse(next.id));
     pending.deferred.done();
   }
 }

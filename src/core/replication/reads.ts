@@ -100,10 +100,10 @@ export class QuorumReads {
   /** Asks the other owners, or `only` one of them, then runs the command here. */
   begin(host: CommandHost, partition: number, command: Command, args: Args, caller: Caller, only: Peer | null): void {
     const kept = keepArgs(args);
-    if (this.refuses(kept.buffer.length, caller)) return;
-    const wanted = this.wanted(partition, caller);
     const index = command.firstKey;
     const key = Buffer.from(kept.buffer.subarray(kept.starts[index], kept.ends[index]));
+    if (this.refuses(kept.buffer.length + key.length, caller)) return;
+    const wanted = this.wanted(partition, caller);
     this.order.begin(caller.origin, partition, null);
     const gathering = this.gather(REQUEST_READ, partition, key, command, kept, caller, wanted, only);
     this.conclude(host, gathering);
