@@ -3,8 +3,13 @@
  * forgotten. The book of a run says who is a member: nemesis.ts starts no other node, run.ts asks no other one. Guarded: what was
  * acknowledged stays, whoever holds it: at least as many members stay as there are replicas, and only one node is ever forgotten.
  */
+import type { Random } from '../../core/base/random.js';
 import type { Family } from '../families.js';
-import type { Plan } from '../schedule.js';
+import type { Plan, Step } from '../schedule.js';
+
+/** A leaver that is down when it is told went this long before at most, and would have come back within this time. */
+const DOWN_BEFORE_MS = 1_000;
+const DOWN_AFTER_MS = 1_500;
 
 export type MemberStep =
   | { atMs: number; kind: 'join'; node: number }
@@ -30,8 +35,19 @@ export const MEMBERS: Family = {
       spare--;
       steps.push({ atMs: random.below(lengthMs), kind, node: going.pop() as number });
     }
+    for (const step of steps) if (step.kind === 'leave' && random.chance(0.5)) steps.push(takeDown(step, random));
   },
 };
+
+/** Who is told to leave is down just then, with its disk or without what was on it, and leaves when it is back. */
+function takeDown(leave: MemberStep & { kind: 'leave' }, random: Random): Step {
+  const { node } = leave;
+  leave.returning = true;
+  const atMs = Math.max(0, leave.atMs - random.below(DOWN_BEFORE_MS));
+  const downMs = leave.atMs - atMs + random.between(1, DOWN_AFTER_MS);
+  if (random.chance(0.5)) return { atMs, kind: 'wipe', node, downMs };
+  return { atMs, kind: 'kill', nodes: [node], downMs, onAck: false };
+}
 
 export class MemberBook {
   private readonly waiting = new Set<number>();

@@ -27,6 +27,25 @@ describe('the book of members', () => {
   });
 });
 
+describe('the family of membership changes', () => {
+  it('draws leavers that run, that are down when told, and that come back empty to leave', () => {
+    const found = { up: 0, kill: 0, wipe: 0 };
+    for (let seed = 1; seed <= 400; seed++) {
+      const { steps } = drawPlan(seed, { ...PLAN_LIMITS, families: ['members'] });
+      for (const leave of steps) {
+        if (leave.kind !== 'leave') continue;
+        if (leave.returning !== true) found.up++;
+        for (const fall of steps) {
+          if (leave.returning !== true || (fall.kind !== 'kill' && fall.kind !== 'wipe')) continue;
+          const isOfLeaver = fall.kind === 'wipe' ? fall.node === leave.node : fall.nodes.join() === `${leave.node}`;
+          if (isOfLeaver && fall.atMs <= leave.atMs && fall.atMs + fall.downMs > leave.atMs) found[fall.kind]++;
+        }
+      }
+    }
+    expect(Math.min(found.up, found.kill, found.wipe)).toBeGreaterThan(0);
+  });
+});
+
 describe('a run', () => {
   it('has all that was acknowledged where members joined, one left while it was killed, and a dead one was forgotten', () => {
     const plan = calmPlan(5);
