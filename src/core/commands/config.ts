@@ -7,13 +7,14 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
 import { ADMIN, unknownSubcommand, wrongArity } from './command.js';
-import { globMatchesText, requirePatternFits } from './glob.js';
+import { globMatchesText, PATTERNS_MAX, requirePatternFits } from './glob.js';
 import type { HostSettings } from './host.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
   const { settings } = context.host;
   if (args.equalsIgnoreCase(1, 'GET')) {
     if (args.count < 3) throw wrongArity('config|get');
+    if (args.count > 2 + PATTERNS_MAX) throw new HearsayError('ERR', `at most ${PATTERNS_MAX} patterns`);
     get(settings, args, reply);
   } else if (args.equalsIgnoreCase(1, 'RESETSTAT')) {
     if (args.count !== 2) throw wrongArity('config|resetstat');

@@ -1,12 +1,27 @@
 /**
  * Glob patterns as Redis has them: `*`, `?`, `[a-z]`, `[^a]`, backslash. KEYS, SCAN, CONFIG GET and COMMAND LIST call it.
  * Only the last `*` is ever gone back to (an earlier one cannot help), so the work is at most pattern x text, with nothing
- * recursive; and patterns are at most `PATTERN_BYTES_MAX` long (CVE-2022-36021 is what happens otherwise).
+ * recursive; and patterns are at most `PATTERN_BYTES_MAX` long (CVE-2022-36021 is what happens otherwise). `*aaa...ab` over long keys comes
+ * near that product, so whoever matches many keys bounds the steps of all together: `globWork` counts them.
  */
 import { HearsayError } from '../base/errors.js';
+import { KEY_BYTES_MAX } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 
 export const PATTERN_BYTES_MAX = 1024;
+
+/** Patterns of one command that has many. */
+export const PATTERNS_MAX = 64;
+/** Steps past which a page of keys ends, or a list is refused: some tens of ms. */
+export const GLOB_STEPS_MAX = 16 * 1024 * 1024;
+
+/** Steps of all matches so far: callers look before and after. */
+export const globWork = { steps: 0 };
+
+/** How many keys, however long, a pattern may be held against before the steps are looked at again. */
+export function keysPerLook(patternBytes: number): number {
+  return Math.max(1, Math.floor(GLOB_STEPS_MAX / (Math.max(1, patternBytes) * KEY_BYTES_MAX)));
+}
 
 const STAR = 0x2a;
 const QUESTION = 0x3f;
@@ -34,6 +49,7 @@ export function globMatches(
   let afterStar = -1;
   let resume = 0;
   for (;;) {
+    globWork.steps++;
     if (at < end && pattern[at] === STAR) {
       afterStar = ++at;
       resume = position;
@@ -87,6 +103,7 @@ function stepOverClass(pattern: Uint8Array, start: number, end: number, byte: nu
       at += 2;
     } else if (pattern[at] === byte) matched = true;
   }
+  globWork.steps += at - start;
   if (matched === negated) return -1;
   return at < end ? at + 1 : at;
 }

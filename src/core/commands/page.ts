@@ -7,13 +7,16 @@ import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { CommandContext } from './command.js';
 import { notAnInteger, syntaxError } from './command.js';
-import { globMatches, requirePatternFits } from './glob.js';
+import { GLOB_STEPS_MAX, globMatches, globWork, keysPerLook, requirePatternFits } from './glob.js';
+import type { KeyVisitor } from './host.js';
 import { typeName } from './keys.js';
 
 /** Keys that one SCAN looks at, at most. */
 export const KEYS_VISITED_MAX = 10_000;
 /** Keys past which KEYS is refused: it would stall the node. */
 export const KEYS_LISTED_MAX = 200_000;
+/** Steps of a pattern past which KEYS is refused, for the same reason. */
+const LIST_STEPS_MAX = 8 * GLOB_STEPS_MAX;
 /** Hashes of keys: a cursor is partition x HASHES + hash. */
 export const HASHES = 0x100000000;
 const COUNT_BY_DEFAULT = 10;
@@ -48,25 +51,45 @@ export function scanOptions(args: Args, from: number): ScanOptions {
   return options;
 }
 
+/** What one page came to. `steps`: of the pattern; a page ends when they are used up, however few keys it has. */
+export interface PageCount {
+  visited: number;
+  found: number;
+  steps: number;
+}
+
+export function isSpent(page: PageCount, options: ScanOptions): boolean {
+  return page.visited >= options.count || page.steps >= GLOB_STEPS_MAX;
+}
+
 /** Goes through one partition held here; returns the hash to go on from, or -1 at its end. */
 export function scanHere(
   context: CommandContext,
   args: Args,
   options: ScanOptions,
   partition: number,
-  hash: number,
-  page: { visited: number; found: number },
+  fromHash: number,
+  page: PageCount,
   found: Reply,
 ): number {
   const { buffer, starts, ends } = args;
   const { pattern, type } = options;
-  return context.host.scanPartition(partition, hash, options.count - page.visited, (bytes, start, end, recordType) => {
+  const visit: KeyVisitor = (bytes, start, end, recordType) => {
     page.visited++;
     if (type >= 0 && !args.equalsIgnoreCase(type, typeName(recordType).toUpperCase())) return;
     if (pattern >= 0 && !globMatches(buffer, starts[pattern], ends[pattern], bytes, start, end)) return;
     page.found++;
     found.bulk(bytes, start, end);
-  });
+  };
+  const wanted = options.count - page.visited;
+  const slice = pattern < 0 ? wanted : Math.min(wanted, keysPerLook(args.length(pattern)));
+  let hash = fromHash;
+  for (let looked = 0; looked < wanted && hash >= 0 && page.steps < GLOB_STEPS_MAX; looked += slice) {
+    const before = globWork.steps;
+    hash = context.host.scanPartition(partition, hash, Math.min(slice, wanted - looked), visit);
+    page.steps += globWork.steps - before;
+  }
+  return hash;
 }
 
 /** A page as SCAN answers it. */
@@ -89,16 +112,19 @@ export function keysHere(
   const { buffer, starts, ends } = args;
   const found = new Reply(reply.protocol, null);
   let count = 0;
+  const stepsMax = globWork.steps + LIST_STEPS_MAX;
   for (const partition of partitions) {
     let hash = 0;
     while (hash >= 0) {
       hash = context.host.scanPartition(partition, hash, KEYS_VISITED_MAX, (bytes, start, end) => {
+        if (globWork.steps > stepsMax) return;
         if (!globMatches(buffer, starts[index], ends[index], bytes, start, end)) return;
         count++;
         found.bulk(bytes, start, end);
       });
     }
   }
+  if (globWork.steps > stepsMax) throw new HearsayError('ERR', 'the pattern takes too long for KEYS, use SCAN');
   if (found.overflowed) throw tooManyKeys();
   reply.array(count);
   reply.raw(found.buffer, 0, found.length);

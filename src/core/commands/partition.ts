@@ -29,7 +29,7 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
   const hash = args.integer(3);
   if (!(hash >= 0 && hash < HASHES)) throw new HearsayError('ERR', 'invalid cursor');
   const found = new Reply(reply.protocol, null);
-  const page = { visited: 0, found: 0 };
+  const page = { visited: 0, found: 0, steps: 0 };
   const next = scanHere(context, args, scanOptions(args, 4), partition, hash, page, found);
   const ahead = partition + 1 < host.settings.partitions ? (partition + 1) * HASHES : 0;
   replyPage(reply, next < 0 ? ahead : partition * HASHES + next, page.found, found);

@@ -13,7 +13,7 @@ import type { Command, CommandContext } from './command.js';
 import { BARRIER, FAST, READ } from './command.js';
 import { requirePatternFits } from './glob.js';
 import type { ScanOptions } from './page.js';
-import { HASHES, KEYS_LISTED_MAX, keysHere, replyPage, scanHere, scanOptions, tooManyKeys } from './page.js';
+import { HASHES, isSpent, KEYS_LISTED_MAX, keysHere, replyPage, scanHere, scanOptions, tooManyKeys } from './page.js';
 import { partitionCommand } from './partition.js';
 import { Gathering } from './split.js';
 
@@ -26,8 +26,8 @@ function scan(context: CommandContext, args: Args, reply: Reply): void {
   let partition = Math.floor(cursor / HASHES);
   let hash = cursor % HASHES;
   const found = new Reply(caller.protocol, null);
-  const page = { visited: 0, found: 0 };
-  while (partition < partitions && page.visited < options.count) {
+  const page = { visited: 0, found: 0, steps: 0 };
+  while (partition < partitions && !isSpent(page, options)) {
     if (!host.answersFor(partition)) {
       partition++;
       hash = 0;

@@ -31,7 +31,7 @@ import { alive } from '../types/siblings.js';
 import { takeSet } from '../types/siblings-record.js';
 import type { Command, CommandContext } from './command.js';
 import { ADMIN, notAnInteger, READ, syntaxError, unknownSubcommand, wrongArity } from './command.js';
-import { globMatches, requirePatternFits } from './glob.js';
+import { GLOB_STEPS_MAX, globMatches, globWork, keysPerLook, requirePatternFits } from './glob.js';
 import { typeName } from './keys.js';
 import { HASHES, KEYS_VISITED_MAX, replyPage } from './page.js';
 import type { SnapshotFacts } from './snapshot-door.js';
@@ -117,8 +117,7 @@ function scan({ host }: CommandContext, args: Args, reply: Reply): void {
         replyPage(reply, partition * HASHES + hash, page.found, page.reply);
         return;
       }
-      // Values may be large: after each it is asked again whether the page is full.
-      const step = options.values ? 1 : options.count - looked;
+      const step = Math.min(page.keysPerLook, options.count - looked);
       const before = page.visited;
       hash = host.snapshots.scan(id, partition, hash, step, page.visit);
       looked += hash < 0 ? page.visited - before : step;
@@ -132,6 +131,8 @@ class Page {
   readonly reply: Reply;
   visited = 0;
   found = 0;
+  /** Of the pattern. */
+  steps = 0;
 
   constructor(
     private readonly args: Args,
@@ -144,7 +145,14 @@ class Page {
   }
 
   get isFull(): boolean {
-    return this.reply.length >= PAGE_BYTES_MAX;
+    return this.reply.length >= PAGE_BYTES_MAX || this.steps >= GLOB_STEPS_MAX;
+  }
+
+  /** Values may be large: after each it is asked again whether the page is full. Of long keys a pattern may take long. */
+  get keysPerLook(): number {
+    const { pattern, values } = this.options;
+    if (values) return 1;
+    return pattern < 0 ? Number.POSITIVE_INFINITY : keysPerLook(this.args.length(pattern));
   }
 
   readonly visit = (buffer: Buffer, offset: number): void => {
@@ -153,7 +161,12 @@ class Page {
     const { pattern, values } = this.options;
     const start = recordKeyStart(buffer, offset);
     const end = recordKeyEnd(buffer, offset);
-    if (pattern >= 0 && !globMatches(args.buffer, args.starts[pattern], args.ends[pattern], buffer, start, end)) return;
+    if (pattern >= 0) {
+      const before = globWork.steps;
+      const matches = globMatches(args.buffer, args.starts[pattern], args.ends[pattern], buffer, start, end);
+      this.steps += globWork.steps - before;
+      if (!matches) return;
+    }
     this.found++;
     if (values) reply.array(5);
     reply.bulk(buffer, start, end);
