@@ -5,15 +5,16 @@
  */
 import { HearsayError } from '../core/base/errors.js';
 import type { Aborts } from './aborts.js';
-import type { ReplyTaker } from './connection.js';
+import type { Fate, ReplyTaker } from './connection.js';
 import type { ClientTimer, Connector } from './connector.js';
 import type { ConsistencyLevel } from './greeting.js';
 import type { Link } from './link.js';
 import type { Reply } from './reply-parser.js';
 
 /**
- * Whether a request may be sent a second time when the fate of the first is unknown: a read changes nothing, SET and DEL
- * have the same effect twice, anything else is sent once.
+ * Whether a request may be sent a second time when the fate of the first is unknown. A read changes nothing. SET and DEL have the same
+ * effect twice, unless the first runs so late that it undoes what was written after the second: they are sent again only when the node
+ * itself ended the connection, never while it may only be slow. Anything else is sent once.
  */
 export type Repeat = 'read' | 'idempotent' | 'once';
 
@@ -45,7 +46,7 @@ export interface CallOwner {
   attemptLost(call: Call, sent: boolean, reason: HearsayError): void;
   /** A node has too much to do and did nothing; no attempt is under way. */
   refusedBusy(call: Call, reason: HearsayError): void;
-  /** Half its time is gone without a reply. */
+  /** Half its time is gone without a reply; not told of what is sent once. */
   halfTime(call: Call): void;
   /** Its time is over: fail it. */
   deadline(call: Call): void;
@@ -72,6 +73,8 @@ export class Call implements ReplyTaker {
   underway = 0;
   /** Attempts that ended with their fate unknown. */
   uncertain = 0;
+  /** One of these may run at any time yet. */
+  mayRunLate = false;
   /** Times that a node was too busy for it. */
   refusals = 0;
   private resolve!: (reply: Reply) => void;
@@ -137,9 +140,10 @@ export class Call implements ReplyTaker {
     return isElsewhere(answer) || (waitsWhenBusy && answer.code === 'BUSY') ? answer : null;
   }
 
-  lost(sent: boolean, reason: HearsayError): void {
+  lost(fate: Fate, reason: HearsayError): void {
     this.underway--;
-    this.loseAttempt(sent, reason);
+    this.mayRunLate ||= fate === 'open';
+    this.loseAttempt(fate !== 'unsent', reason);
   }
 
   private loseAttempt(sent: boolean, reason: HearsayError): void {

@@ -2,7 +2,7 @@
  * One connection to one server, from connect to close: the handshake, requests in order, replies matched to them first in,
  * first out. link.ts opens it and learns its end; the dispatcher sends through it.
  * All requests of a turn leave in one write. Guarded: every request taken gets exactly one `replied` or `lost`, and `lost`
- * says whether its bytes were handed to the socket; requests waiting and bytes queued are bounded, past it `send` refuses.
+ * says what may become of it; requests waiting and bytes queued are bounded, past it `send` refuses.
  */
 import { HearsayError } from '../core/base/errors.js';
 import type { ClientSocket, ClientTimer, Connector, SocketEvents } from './connector.js';
@@ -15,13 +15,19 @@ const QUEUED_BYTES_MAX = 64 * 1024 * 1024;
 const SILENCE_MS_MAX = 1000;
 const COMPACT_FROM = 1024;
 
+/**
+ * What is known of a request whose connection ended without a reply. `unsent`: its bytes were never handed to the socket. `dropped`: the
+ * node ended the connection, or died; the request may have run. `open`: we ended it, and the node may run the request at any time yet.
+ */
+export type Fate = 'unsent' | 'dropped' | 'open';
+
 /** Who waits for a reply. */
 export interface ReplyTaker {
   /** Commands in its request. With more than one, `replied` is given the list of their replies. */
   readonly commands: number;
   replied(reply: Reply): void;
-  /** The connection ended first. `sent`: the request may have been executed. */
-  lost(sent: boolean, reason: HearsayError): void;
+  /** The connection ended first. */
+  lost(fate: Fate, reason: HearsayError): void;
 }
 
 /** Told once each, in this order; `connectionClosed` also without the first. */
@@ -106,6 +112,10 @@ export class Connection implements SocketEvents {
 
   /** Ends the connection at once; every request that waits is lost. */
   close(reason: HearsayError): void {
+    this.end(reason, 'open');
+  }
+
+  private end(reason: HearsayError, sentFate: Fate): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.inDoubt = false;
@@ -117,7 +127,7 @@ export class Connection implements SocketEvents {
     this.oldest = 0;
     this.outbox = [];
     this.ports.owner.connectionClosed(reason);
-    for (let at = 0; at < waiting.length; at++) waiting[at].lost(at < sent, reason);
+    for (let at = 0; at < waiting.length; at++) waiting[at].lost(at < sent ? sentFate : 'unsent', reason);
   }
 
   socketConnected(): void {
@@ -140,7 +150,7 @@ export class Connection implements SocketEvents {
   }
 
   socketClosed(why: string): void {
-    this.close(new HearsayError('CLOSED', `${this.options.host}:${this.options.port}: ${why}`));
+    this.end(new HearsayError('CLOSED', `${this.options.host}:${this.options.port}: ${why}`), 'dropped');
   }
 
   private take(reply: Reply): void {

@@ -3,7 +3,8 @@
  * client's verbs hand it requests and get the promise of a reply.
  *
  *     dispatch -> choose a link -> send -> reply
- *                    |               |-- lost or silent: once more, on another server, if it may be repeated
+ *                    |               |-- lost: once more, on another server, if it may be repeated
+ *                    |               |-- silent for half of its time: the same, if it is a read
  *                    |               |-- busy: again after a jittered wait, on another server if there is one
  *                    |-- no link ready, one opening: wait for it, inside the deadline
  *                    |-- none: UNAVAILABLE at once. There is no queue for a cluster that is down.
@@ -142,8 +143,7 @@ export class Dispatcher implements LinkOwner, CallOwner {
   }
 
   attemptLost(call: Call, sent: boolean, reason: HearsayError): void {
-    const repeatable = call.uncertain === 0 || (call.request.repeat !== 'once' && call.uncertain < SENDS_MAX);
-    if (repeatable && call.tried.length < PLACEMENTS_MAX && !this.closed) {
+    if (isRepeatable(call) && call.tried.length < PLACEMENTS_MAX && !this.closed) {
       const link = this.choose(call);
       if (link !== null) {
         this.retries++;
@@ -172,7 +172,8 @@ export class Dispatcher implements LinkOwner, CallOwner {
   halfTime(call: Call): void {
     if (call.underway === 0) return;
     call.tried.at(-1)?.doubt(call.sentAtMs);
-    if (call.underway + call.uncertain >= SENDS_MAX || this.closed) return;
+    // A write that is only slow would run after the second, and undo what was written since.
+    if (call.request.repeat !== 'read' || call.underway + call.uncertain >= SENDS_MAX || this.closed) return;
     const link = this.choose(call);
     if (link === null || link === 'wait' || link.inDoubt) return;
     this.retries++;
@@ -210,13 +211,23 @@ export class Dispatcher implements LinkOwner, CallOwner {
       return;
     }
     call.tried.push(link);
-    call.sentAtMs = this.ports.connector.nowMs();
     if (link.send(call.request.bytes, call)) {
+      call.sentAtMs = this.ports.connector.nowMs();
       call.underway++;
     } else if (call.underway === 0) {
-      this.callsRefused++;
-      call.fail(withOutcome(call, new HearsayError('BUSY', `too much is queued for ${link.server}`)));
+      this.passBy(call, link);
     }
+  }
+
+  /** A link is full: another will do, unless there is none. */
+  private passBy(call: Call, full: Link): void {
+    const link = call.tried.length < PLACEMENTS_MAX ? this.choose(call) : null;
+    if (link !== null) {
+      this.take(call, link);
+      return;
+    }
+    this.callsRefused++;
+    call.fail(withOutcome(call, new HearsayError('BUSY', `too much is queued for ${full.server}`)));
   }
 
   private placeWaiting(): void {
@@ -330,6 +341,13 @@ export class Dispatcher implements LinkOwner, CallOwner {
       }
     }
   }
+}
+
+/** Whether a call may go to another node after its last attempt ended without a reply. */
+function isRepeatable({ uncertain, request, mayRunLate }: Call): boolean {
+  if (uncertain === 0) return true;
+  if (uncertain >= SENDS_MAX || request.repeat === 'once') return false;
+  return request.repeat === 'read' || !mayRunLate;
 }
 
 /** The reason, with what it means for a write. */

@@ -8,6 +8,7 @@
  *     HEARSAY.RECEIPT                       when it is asked for
  *     HEARSAY.SESSION END                   with a session: what it has seen then
  *
+ * A write of a session is sent once: a first copy that ran late would stand above what the session wrote next.
  * Guarded: a connection is left without a session, whatever the replies are; a reply is taken for the command's own only if the session
  * before it was taken up.
  */
@@ -55,7 +56,8 @@ export async function exchange(
   { receipt, session }: Around,
 ): Promise<Answer> {
   const own = encodeCommand(command.parts);
-  const { slot, repeat } = command;
+  const { slot } = command;
+  const repeat = session !== null && command.repeat === 'idempotent' ? 'once' : command.repeat;
   const waitsWhenBusy = command.raw !== true;
   if (!receipt && session === null) {
     const reply = await dispatcher.dispatch({ bytes: own, slot, repeat, commands: 1, own: 0, waitsWhenBusy }, call);

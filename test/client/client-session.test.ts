@@ -48,6 +48,23 @@ async function run<T>(world: VirtualConnector, work: Promise<T>): Promise<unknow
 }
 
 describe('a session', () => {
+  it('sends a SET once, whatever comes of its connection: a late copy would stand above what it writes next', async () => {
+    const world = new VirtualConnector();
+    const silent: Script = (words, raw) => (words[0] === 'HELLO' ? store()(words, raw) : null);
+    const servers = [silent, knowing([tokenOf(1)])].map((script, at) => world.addServer(`node:${at + 1}`, script));
+    const client = new Client({ connector: world }, resolveOptions({ servers: ['node:1', 'node:2'] }));
+    await world.pass(20);
+    const written = client
+      .session()
+      .set('a', 1)
+      .catch((error: unknown) => error);
+    await world.pass(5);
+    world.kill(servers[0]);
+    await world.pass(300);
+    expect(await written).toMatchObject({ code: 'CLOSED', message: expect.stringMatching(/may have been applied/) });
+    expect(servers[1].requests).toEqual([]);
+  });
+
   it('stands around each of its commands, in one write, and takes the token of the last reply to the next', async () => {
     const tokens = [tokenOf(1), tokenOf(1, 2)];
     const { world, client, server } = await start(knowing([...tokens]));

@@ -323,6 +323,51 @@ describe('a retry', () => {
     expect(next).toEqual(fulfilled(undefined));
   });
 
+  it('sends no SET elsewhere while the first may be slow: it would run late, above what was set since', async () => {
+    const { world, client, servers } = await start([store(), store()]);
+    servers[0].mode = 'frozen';
+    const slow = watch(client.set('a', 'old'));
+    await world.pass(240);
+    expect(slow.state).toBe('pending');
+    await world.pass(20);
+    expect(slow).toEqual(rejected('TIMEOUT', /may have been applied/));
+    const next = watch(client.set('a', 'new'));
+    await world.pass(5);
+    expect(next).toEqual(fulfilled(undefined));
+    expect(servers.map((server) => server.requests)).toEqual([[], [['SET', 'a', 'new']]]);
+  });
+
+  it('sends no SET again when it gives a silent server up, and does when the server ends the connection', async () => {
+    const { world, client, servers } = await start([mute, store()], { requestTimeout: 5000 });
+    const given = watch(client.set('a', 1));
+    await world.pass(3600);
+    expect(given).toEqual(rejected('TIMEOUT', /may have been applied/));
+    expect(servers.map((server) => server.requests.length)).toEqual([1, 0]);
+    await world.pass(2000);
+    servers[0].script = (words, raw) => (words[0] === 'SET' ? null : store()(words, raw));
+    const ended = watch(client.set('b', 2));
+    await world.pass(5);
+    world.kill(servers[0]);
+    await world.pass(20);
+    expect(ended).toEqual(fulfilled(undefined));
+    expect(servers[1].requests).toEqual([['SET', 'b', '2']]);
+  });
+
+  it('passes by a server whose connection is full', async () => {
+    const slots = slotMap([[0, SLOTS - 1, 1, 2]]);
+    const busy: Script = (words, raw) => (words[0] === 'GET' ? null : store(slots)(words, raw));
+    const { world, client, servers } = await start([busy, store(slots)], { maxInFlight: 2 });
+    const trickle = world.open(servers[0])[0];
+    for (const key of ['a', 'b']) watch(client.get(key, { timeout: 10 }));
+    await world.pass(4);
+    trickle.deliver(Buffer.from('$1'));
+    await world.pass(16);
+    const seen = watch(client.set('c', 3));
+    await world.pass(5);
+    expect(seen).toEqual(fulfilled(undefined));
+    expect(servers[1].requests).toContainEqual(['SET', 'c', '3']);
+  });
+
   it('follows a refusal that another server may not share', async () => {
     const loading: Script = (words, raw) => (words[0] === 'INCRBY' ? '-LOADING data\r\n' : store()(words, raw));
     const { world, client } = await start([loading, store()]);
