@@ -36,6 +36,9 @@ export const PURPOSE = {
   replayLag: 26,
   replayFlip: 27,
   spread: 40,
+  echoDatagram: 41,
+  echoMessage: 42,
+  echoLag: 43,
 } as const;
 
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];

@@ -6,9 +6,11 @@
  */
 import type { Random } from '../core/base/random.js';
 import { DISK_FAMILY } from './disk-faults.js';
+import { ECHOES } from './echoes.js';
 import { CLOCKS } from './faults/clocks.js';
 import { LIMITS } from './faults/limits.js';
 import { LIVE_CORE } from './faults/live-core.js';
+import { LONG_DOWN } from './faults/long-down.js';
 import { MEMBERS } from './faults/members.js';
 import { PATHS, STREAMS } from './faults/paths.js';
 import { PROCESSORS } from './faults/processors.js';
@@ -42,4 +44,6 @@ export const FAMILIES: readonly Family[] = [
   LIMITS,
   MEMBERS,
   RENEWALS,
+  ECHOES,
+  LONG_DOWN,
 ];

@@ -85,6 +85,8 @@ export class SimNetwork {
   dots: DotWatch | null = null;
   /** Shown every datagram that a node is handed. */
   packets: PacketWatch | null = null;
+  /** Hears of every datagram that leaves a node for another, whatever becomes of it. */
+  sent: ((from: Host, to: Host, bytes: Buffer) => void) | null = null;
   readonly troubles = new PathTroubles();
   private readonly recorded: { from: Host; bytes: Buffer }[] = [];
   private readonly clock: SimClock;
@@ -142,6 +144,10 @@ export class SimNetwork {
     else this.datagramBlocks.delete(host);
   }
 
+  isBlockedForDatagrams(host: number): boolean {
+    return this.datagramBlocks.has(host);
+  }
+
   /** Ends every partition. */
   unblockAll(): void {
     this.blocks.clear();
@@ -184,6 +190,7 @@ export class SimNetwork {
     const link = from.index * HOSTS_MAX + to.index;
     const counter = (this.sentOn.get(link) ?? 0) + 1;
     this.sentOn.set(link, counter);
+    this.sent?.(from, to, bytes);
     if (options.replay > 0) this.repeat(from, bytes, link, counter);
     const closed = this.datagramBlocks.has(from.index) || this.datagramBlocks.has(to.index);
     if (closed || this.swallows(from.index, to.index)) {
@@ -206,6 +213,11 @@ export class SimNetwork {
       const lagMs = this.lagMs(from.index, to.index, link, counter, PURPOSE.duplicateLag) * 3;
       this.deliverLater(from, to, Buffer.from(carried), lagMs);
     }
+  }
+
+  /** Something that was sent long ago arrives, for the first time or again. */
+  repeatTo(from: Host, to: Host, bytes: Buffer, lagMs: number): void {
+    this.deliverLater(from, to, Buffer.from(bytes), lagMs);
   }
 
   /** Records what is sent, and now and then sends something recorded, as if from its sender, to a node that may never have met it. */

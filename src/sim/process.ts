@@ -106,6 +106,11 @@ export class SimProcess {
     this.scheduleTurn();
   }
 
+  /** One more turn, in which something comes to the machine another way than as an event. */
+  interject(body: (machine: SimMachine) => void): void {
+    if (!this.ended && !this.paused) this.turn(() => body(this.machine));
+  }
+
   /** The process runs no more, as under SIGSTOP; what arrives waits in the operating system. */
   pause(): void {
     this.paused = true;

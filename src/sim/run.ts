@@ -10,6 +10,7 @@ import { type Completion, SimClient } from './client.js';
 import { addressOf, type DiskFactory, type MachineFactory, SimCluster } from './cluster.js';
 import { CounterLedger } from './counters.js';
 import { DotWatch } from './dots.js';
+import { ECHOES_MS, Echoes } from './echoes.js';
 import { Elsewhere } from './elsewhere.js';
 import { forgetSoon, seeMembersOff } from './faults/farewells.js';
 import { CORE_BOUND_MS, CoreTrial, coreOf } from './faults/live-core.js';
@@ -27,8 +28,10 @@ import { SiblingsLedger } from './siblings.js';
 import { SketchLedger } from './sketches.js';
 import { Verdict } from './verdict.js';
 import { ClockWatch } from './watches/clocks.js';
+import { Calm } from './watches/calm.js';
 import { HintWatch } from './watches/hints.js';
 import { LogWatch } from './watches/logs.js';
+import { MemberWatch } from './watches/members.js';
 import { SizeWatch } from './watches/sizes.js';
 import { SkewWatch } from './watches/skew.js';
 import { VersionWatch } from './watches/versions.js';
@@ -61,8 +64,12 @@ const CONVERGE_BOUND_MS = 60_000;
 const REST_MS = 3_500;
 const POLL_MS = 500;
 const WATCH_INTERVAL_MS = 1_000;
+/** How often the run looks at what troubles its nodes. */
+const LOOK_INTERVAL_MS = 50;
 const COMMAND_TIMEOUT_MS = 2_000;
 const VIOLATIONS_MAX = 20;
+/** Time to ask about, and to take back, what a late network may have said. */
+const ECHOES_REST_MS = 900;
 const EXACT_CLOCK = { offsetMs: 0, driftPpm: 0, grainMs: 1 };
 export function runPlan(factories: RunFactories, plan: Plan): RunResult {
   return new Run(factories, plan).play();
@@ -79,6 +86,9 @@ class Run {
   private readonly inquiry: Inquiry;
   private readonly hintWatch: HintWatch;
   private readonly skewWatch: SkewWatch;
+  private readonly echoes: Echoes | null;
+  private readonly calm: Calm;
+  private readonly memberWatch: MemberWatch;
   private readonly verdict: Verdict;
   private readonly finished: Completion[] = [];
   private readonly pending = new Map<
@@ -122,6 +132,13 @@ class Run {
       (line) => this.violateLine(line),
       (node) => this.cluster.nodes[node].wire !== undefined,
     );
+    this.calm = new Calm(this.cluster, plan.turnCostMs);
+    this.memberWatch = new MemberWatch(
+      (line) => this.violateLine(line),
+      this.calm,
+      (id) => this.cluster.nodes.find(({ index }) => this.cluster.placeOf(index).id === id)?.index,
+    );
+    this.echoes = plan.echoes === true ? new Echoes(this.cluster) : null;
     this.cluster.watches = this.watchesOf();
     this.nemesis = new Nemesis(this.cluster, plan, this.ledgers);
     this.cluster.logged = (line) => this.nemesis.disks.logged(line);
@@ -158,6 +175,8 @@ class Run {
     this.mark('hints kept over a restart', this.hintWatch.kept);
     this.mark('versions refused by the other build', this.skewWatch.refusedThere);
     this.mark('versions refused by this build', this.skewWatch.refusedHere);
+    this.mark('members taken for dead', this.memberWatch.counts.deaths);
+    this.mark('deaths known in time', this.memberWatch.counts.downKnown);
     for (const line of this.nemesis.disks.wrong) this.violateLine(line);
     for (const [name, count] of Object.entries(this.nemesis.disks.marks)) this.mark(name, count);
     const { cluster } = this;
@@ -184,14 +203,19 @@ class Run {
       new SizeWatch(complain),
       this.hintWatch,
       this.skewWatch,
+      this.memberWatch,
+      ...(this.echoes === null ? [] : [this.echoes]),
     ]);
   }
 
   private playPhases(): void {
     const { inquiry, nemesis, verdict } = this;
-    const hasConverged = () => inquiry.hasConverged(Math.min(this.plan.replicas, nemesis.members.present().length));
+    const hasConverged = () =>
+      inquiry.hasConverged(Math.min(this.plan.replicas, nemesis.members.present().length)) ??
+      this.memberWatch.differs(nemesis.members.present().map((node) => this.cluster.watches?.inspected(node) ?? null));
     nemesis.startAll();
     this.watchSoon();
+    this.lookSoon();
     if (!this.settle('the cluster does not form', FORM_BOUND_MS, () => inquiry.isReady())) return;
     this.rest(STEADY_AFTER_MS);
     this.playSteps();
@@ -201,6 +225,7 @@ class Run {
       return;
     this.rest(REST_MS);
     if (!this.settle('the cluster does not converge', CONVERGE_BOUND_MS, hasConverged)) return;
+    if (!this.playEchoes(hasConverged)) return;
     verdict.checkPackets();
     verdict.checkFrontiers();
     this.finalState = verdict.checkState();
@@ -213,12 +238,30 @@ class Run {
     verdict.compareStates(this.finalState, verdict.checkState());
   }
 
+  /** A late network brings what it still has, and nothing comes of it. */
+  private playEchoes(hasConverged: () => string | null): boolean {
+    const { echoes, verdict } = this;
+    if (echoes === null) return true;
+    const before = verdict.standing();
+    echoes.play();
+    this.rest(ECHOES_MS + ECHOES_REST_MS);
+    verdict.compareStanding(before);
+    this.mark('datagrams echoed', echoes.played.datagrams);
+    this.mark('messages echoed', echoes.played.messages);
+    return this.settle('the cluster does not converge after what came late', CONVERGE_BOUND_MS, hasConverged);
+  }
+
   private playSteps(): void {
     const base = this.cluster.clock.nowMs;
     for (const [number, step] of this.plan.steps.entries()) {
       this.cluster.clock.scheduleAt(base + step.atMs, () => this.apply(step, number));
     }
     this.runUntil(base + this.plan.lengthMs);
+  }
+
+  private lookSoon(): void {
+    this.calm.look();
+    this.cluster.clock.schedule(LOOK_INTERVAL_MS, () => this.lookSoon());
   }
 
   private watchSoon(): void {

@@ -68,6 +68,8 @@ export interface Plan {
   core?: LiveCore;
   /** So many nodes beyond `nodes` are there to join. */
   late?: number;
+  /** When all is healed, what was sent long ago comes once more. */
+  echoes?: boolean;
   /** Bounds of every node that are smaller than usual. */
   limits?: Limits;
   /** In order of time. */

@@ -8,6 +8,14 @@ import type { Inquiry } from './inquiry.js';
 import type { Ledger, Question } from './ledger.js';
 import type { Nemesis } from './nemesis.js';
 import type { Reply } from './replies.js';
+import { contentsOf, differenceOf } from './watches/contents.js';
+
+/** What a node holds and whom it sees, at one time. */
+interface Standing {
+  node: number;
+  contents: string[];
+  members: string[];
+}
 
 export interface VerdictPorts {
   cluster: SimCluster;
@@ -76,6 +84,32 @@ export class Verdict {
       if (found > 0 && !nemesis.disks.hasRotted)
         violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
       for (const name of MARKED) mark(name.replaceAll('_', ' '), status.number(name) || 0);
+    }
+  }
+
+  /** What every member holds and sees now, for `compareStanding`. */
+  standing(): Standing[] {
+    const { cluster, nemesis } = this.ports;
+    return nemesis.members.present().flatMap((node) => {
+      const seen = cluster.watches?.inspected(node) ?? null;
+      if (seen === null || seen.rooms === null) return [];
+      const { store, rooms, config } = seen;
+      const members = rooms.membership.members().map(({ id, actor, state }) => `${id} ${actor.toString(16)} ${state}`);
+      return { node, contents: contentsOf(store, { partitions: config.partitions, all: false }), members };
+    });
+  }
+
+  /** What came late changed nothing: neither a value nor who is taken for a member. */
+  compareStanding(before: readonly Standing[]): void {
+    const { violate } = this.ports;
+    for (const [place, { node, contents, members }] of this.standing().entries()) {
+      const was = before[place];
+      const wrong = differenceOf(was.contents, contents);
+      if (wrong !== null) violate('echo', `what came late changed what node ${node} holds: ${wrong}`);
+      const other = members.findIndex((line, at) => line !== was.members[at]);
+      if (other >= 0 || members.length !== was.members.length) {
+        violate('echo', `what came late made node ${node} see ${members[other]} in place of ${was.members[other]}`);
+      }
     }
   }
 

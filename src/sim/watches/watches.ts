@@ -71,6 +71,11 @@ export class Watches {
     for (const watch of this.watches) watch.crashed?.(node);
   }
 
+  /** What is seen of a node; null while it is down. */
+  inspected(node: number): Inspected | null {
+    return this.seen[node]?.inspected ?? null;
+  }
+
   replaced(node: number): void {
     for (const watch of this.watches) watch.replaced?.(node);
   }

@@ -1,0 +1,165 @@
+/**
+ * Watches the failure detectors against the truth. Accuracy: nobody is declared dead who ran, could be reached and could reach the one that
+ * declares it for the whole of a suspicion. Completeness: whoever is down for longer than `detectionBoundMs` is known to be gone by all that
+ * were well meanwhile. And what is held of a life never goes back, nor beyond what that life has said of itself: so who left or was
+ * forgotten comes back only as another life. Guarded: it looks at a node's members only when they have changed, and at who is down once a second.
+ */
+import type { NodeConfig } from '../../core/config.js';
+import { suspicionMinMs } from '../../core/membership/formulas.js';
+import type { Member } from '../../core/membership/member.js';
+import { MEMBERSHIP_TIMINGS } from '../../core/membership/options.js';
+import { compareStandings, isGone } from '../../core/membership/precedence.js';
+import type { Inspected } from '../../core/node/inspected.js';
+import type { Complain, Watch } from './watches.js';
+
+/** What happens around the nodes, as far as it decides who may think what of whom; times in ms. */
+export interface Truth {
+  ofNode(node: number): number;
+  between(left: number, right: number): number;
+  down(node: number): number;
+}
+
+/** A health score above this waits the longest there is: the bound has that in it. */
+const HEALTH_FACTOR = 3;
+/** News gets about, and the process that watches looks, ms. */
+const SPREAD_MS = 1_500;
+
+type Held = Pick<Member, 'id' | 'actor' | 'boot' | 'incarnation' | 'state'>;
+
+/**
+ * When all who are well know of a death: a member's turn to be probed comes at the latest after two rounds, stretched by what health makes of
+ * it, then the longest suspicion there is, then the news.
+ */
+export function detectionBoundMs(members: number, config: NodeConfig): number {
+  const { probeIntervalMs, suspicionFloorMs } = config;
+  const { suspicionMultiplier, suspicionMaxFactor } = MEMBERSHIP_TIMINGS;
+  const minMs = suspicionMinMs(suspicionMultiplier, members, probeIntervalMs, suspicionFloorMs);
+  return 2 * (members - 1) * probeIntervalMs * HEALTH_FACTOR + minMs * suspicionMaxFactor + SPREAD_MS;
+}
+
+export class MemberWatch implements Watch {
+  readonly counts = { deaths: 0, deathsJudged: 0, downKnown: 0 };
+  private readonly lists: (readonly Member[] | null)[] = [];
+  private readonly views: Map<string, Held>[] = [];
+  /** The highest incarnation that a life has said of itself. */
+  private readonly said = new Map<number, number>();
+  /** The life that a node has, or had last. */
+  private readonly actors: number[] = [];
+  private readonly declared = new Set<string>();
+
+  constructor(
+    private readonly complain: Complain,
+    private readonly truth: Truth,
+    /** Its number by its id. */
+    private readonly nodeOf: (id: string) => number | undefined,
+  ) {}
+
+  opened(node: number): void {
+    this.lists[node] = null;
+    this.views[node] = new Map();
+  }
+
+  turned(node: number, { rooms, config }: Inspected): void {
+    if (rooms === null) return;
+    const { membership } = rooms;
+    const { self } = membership;
+    if (this.actors[node] !== self.actor || (this.said.get(self.actor) ?? -1) < self.incarnation) {
+      this.actors[node] = self.actor;
+      this.said.set(self.actor, self.incarnation);
+    }
+    const members = membership.members();
+    if (members === this.lists[node]) return;
+    this.lists[node] = members;
+    this.compare(node, members, suspicionOf(config, members.length));
+  }
+
+  second(nodes: readonly (Inspected | null)[]): void {
+    for (const [node, actor] of this.actors.entries()) {
+      const downMs = this.truth.down(node);
+      if (downMs === 0) continue;
+      for (const [observer, inspected] of nodes.entries()) {
+        if (inspected === null || inspected.rooms === null || observer === node) continue;
+        const boundMs = detectionBoundMs(nodes.length, inspected.config);
+        if (downMs > boundMs && this.isWell(observer, nodes, boundMs)) this.judgeDown(observer, inspected, actor, downMs);
+      }
+    }
+  }
+
+  /** Where two of these nodes see differently who is there; null if they do not. */
+  differs(nodes: readonly (Inspected | null)[]): string | null {
+    let first: string | null = null;
+    for (const [node, inspected] of nodes.entries()) {
+      if (inspected === null || inspected.rooms === null) continue;
+      const live = inspected.rooms.membership.members().filter(({ state }) => !isGone(state));
+      const view = live.map(({ id, actor, incarnation, state }) => `${id} ${actor} ${incarnation} ${state}`).join(', ');
+      first ??= view;
+      if (view !== first) return `node ${node} sees ${view}, another one ${first}`;
+    }
+    return null;
+  }
+
+  /** What a node holds now, against what it held. `boundMs`: the shortest suspicion. */
+  compare(node: number, members: readonly Held[], boundMs: number): void {
+    const view = this.views[node] ?? new Map<string, Held>();
+    this.views[node] = view;
+    const gone = view.size > members.length ? new Set(view.keys()) : null;
+    for (const member of members) {
+      gone?.delete(member.id);
+      const { id, actor, boot, incarnation, state } = member;
+      const was = view.get(id);
+      if (was !== undefined && was.actor === actor && was.incarnation === incarnation && was.state === state) continue;
+      if (was !== undefined && was.boot === boot && was.actor === actor && compareStandings(member, was) < 0) {
+        this.complain(`member: node ${node} takes ${id} from ${standingText(was)} back to ${standingText(member)}`);
+      } else if (was !== undefined && boot < was.boot) {
+        this.complain(`member: node ${node} takes ${id} from ${standingText(was)} back to ${standingText(member)}`);
+      }
+      const said = this.said.get(actor);
+      if (said !== undefined && incarnation > said) {
+        this.complain(`member: node ${node} holds ${id} ${standingText(member)}, which it has never said of itself`);
+      }
+      view.set(id, { id, actor, boot, incarnation, state });
+      if (state === 'dead') this.died(node, member, boundMs);
+    }
+    for (const id of gone ?? []) view.delete(id);
+  }
+
+  /** The first to hold so is the one that judged. */
+  private died(node: number, { id, actor, incarnation }: Held, boundMs: number): void {
+    const standing = `${actor}@${incarnation}`;
+    if (this.declared.has(standing)) return;
+    this.declared.add(standing);
+    this.counts.deaths++;
+    const victim = this.nodeOf(id);
+    if (victim === undefined || this.actors[victim] !== actor) return;
+    const { truth } = this;
+    const calmMs = Math.min(truth.ofNode(node), truth.ofNode(victim), truth.between(node, victim));
+    this.counts.deathsJudged++;
+    if (truth.down(victim) === 0 && calmMs > boundMs) {
+      this.complain(`member: node ${node} declares ${id} dead, which has been well and in reach for ${Math.floor(calmMs)} ms`);
+    }
+  }
+
+  /** It ran well, and so did the ways between it and all that ran. */
+  private isWell(observer: number, nodes: readonly (Inspected | null)[], forMs: number): boolean {
+    return (
+      this.truth.ofNode(observer) > forMs &&
+      nodes.every((inspected, other) => inspected === null || this.truth.between(observer, other) > forMs)
+    );
+  }
+
+  private judgeDown(observer: number, { rooms }: Inspected, actor: number, downMs: number): void {
+    const held = rooms?.membership.byActor(actor);
+    if (held === undefined || isGone(held.state)) this.counts.downKnown++;
+    else this.complain(`member: node ${observer} holds ${held.id} ${held.state}, which has been down for ${downMs} ms`);
+  }
+}
+
+/** The shortest suspicion and the probe before it, ms. */
+function suspicionOf({ probeIntervalMs, suspicionFloorMs }: NodeConfig, members: number): number {
+  const { suspicionMultiplier } = MEMBERSHIP_TIMINGS;
+  return suspicionMinMs(suspicionMultiplier, members, probeIntervalMs, suspicionFloorMs) + probeIntervalMs;
+}
+
+function standingText({ boot, incarnation, state }: Held): string {
+  return `${state}@${boot}.${incarnation}`;
+}
