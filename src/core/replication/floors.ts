@@ -86,6 +86,11 @@ export class Floors {
     this.forgetsAtOnce = options.mutations.has('tombstone-dropped-at-once');
   }
 
+  /** Whether a stamp is one that all owners have passed. */
+  isBelow(partition: number, hlc: number): boolean {
+    return hlc <= this.floor[partition] && !this.ignored;
+  }
+
   /** Whether a record of a key that is absent here, from this peer, is something this node has forgotten on purpose. */
   refuses(peer: Peer, partition: number, hlc: number): boolean {
     if (hlc > this.floor[partition] || this.ignored) return false;

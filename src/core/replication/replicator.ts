@@ -73,6 +73,8 @@ export interface Received {
   ringDiffers: boolean;
   /** Whoever stamped the records sends them to all owners. */
   spread: boolean;
+  /** They came in order, and not long after they were sent. */
+  readonly viaStream: boolean;
   /** Keys whose expiry change came without its value: the sender is asked for the whole record. */
   missing: Buffer[];
 }
@@ -303,7 +305,7 @@ export class Replicator {
 
   /** Takes in a RECORDS message. Nothing in it is trusted: each record is verified, dated and merged for itself. */
   receive(peer: Peer, body: Buffer, start: number, end: number, viaStream: boolean): Received {
-    const received: Received = { ringDiffers: false, spread: false, missing: [] };
+    const received: Received = { ringDiffers: false, spread: false, missing: [], viaStream };
     if (end - start < RECORDS_HEADER_BYTES) return received;
     const number = recordsNumber(body, start);
     const ringHash = recordsRingHash(body, start);
@@ -353,7 +355,7 @@ export class Replicator {
       this.stats.recordsMalformed++;
       return false;
     }
-    return this.take(peer, body, start, length, { ringDiffers: false, spread: false, missing: [] });
+    return this.take(peer, body, start, length, { ringDiffers: false, spread: false, missing: [], viaStream: true });
   }
 
   /** Acknowledgements that waited for the log. */
@@ -395,6 +397,7 @@ export class Replicator {
     const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
     if (this.options.mutations.has('asymmetric-tie-break') && this.isTie(partition, hash, bytes, offset)) return true;
     if (this.isForgotten(peer, partition, hash, bytes, offset)) return true;
+    if (!received.viaStream && this.isLate(partition, hash, bytes, offset)) return false;
     if (merges && !this.wal.hasRoom(mergedBytesMax(this.store, partition, hash, bytes, offset))) return false;
     const keysBefore = this.store.keyCount;
     const outcome = this.store.merge(partition, hash, bytes, offset);
@@ -481,6 +484,20 @@ export class Replicator {
     if (isTombstone) this.stats.recordsStale++;
     else this.floors.stats.recordsBelowFloor++;
     this.frontiers.note(partition, bytes, offset);
+    return true;
+  }
+
+  /**
+   * Whether a datagram brings what lies below the floor for a key that is absent here: however high its sender's floor is now, it may have
+   * left before that rose, and the key may have been deleted since. It is not acknowledged: what is still owed comes again by stream.
+   */
+  private isLate(partition: number, hash: number, bytes: Buffer, offset: number): boolean {
+    const type = recordType(bytes, offset);
+    if (type === TYPE_TOMBSTONE || type === TYPE_EXPIRY) return false;
+    if (!this.floors.isBelow(partition, recordHlc(bytes, offset))) return false;
+    if (this.store.find(partition, hash, bytes, recordKeyStart(bytes, offset), recordKeyEnd(bytes, offset)))
+      return false;
+    this.floors.stats.recordsBelowFloor++;
     return true;
   }
 
