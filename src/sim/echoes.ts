@@ -2,10 +2,13 @@
  * What a late network may still bring: an even sample of all datagrams of a run, and of the messages with records that came by stream, kept
  * while it goes on. When all is healed run.ts has them arrive once more, from whom they came and where they went, and asks whether anything
  * changed. A message by stream comes again as its link sends it anew after an acknowledgement was lost: to the same life of its receiver, from
- * the same life of its sender. Guarded: the samples are bounded, each thing of a run is as likely to be kept as any other, and what is
+ * the same life of its sender, and above the floor of its partition. Guarded: the samples are bounded, each thing of a run is as likely to be kept as any other, and what is
  * drawn is drawn by key, so that a run goes the same way with and without them until they are played.
  */
 import type { Inspected } from '../core/node/inspected.js';
+import { partitionOf } from '../core/partitions/slots.js';
+import { recordHlc, recordKeyEnd, recordKeyStart, verifyRecord } from '../core/record/record.js';
+import { RECORDS_HEADER_BYTES } from '../core/replication/link.js';
 import type { Peer } from '../core/replication/peers.js';
 import type { SimCluster } from './cluster.js';
 import { type Draws, PURPOSE, type Purpose } from './draws.js';
@@ -105,13 +108,25 @@ export class Echoes implements Watch {
     }
   }
 
+  /** A link sends anew what no owner has acknowledged; what all of them have passed is none of that. */
+  private isOwed(bytes: Buffer, { config, rooms }: Inspected): boolean {
+    for (let at = RECORDS_HEADER_BYTES; at < bytes.length; ) {
+      const length = verifyRecord(bytes, at, bytes.length);
+      if (length === 0) return false;
+      const partition = partitionOf(bytes, recordKeyStart(bytes, at), recordKeyEnd(bytes, at), config.partitions);
+      if (rooms === null || recordHlc(bytes, at) <= rooms.floors.floor[partition]) return false;
+      at += length;
+    }
+    return true;
+  }
+
   private receiveAgain({ node, inspected, sender, bytes }: Message): void {
     const { process } = this.cluster.nodes[node];
     const { rooms } = inspected;
     const peer = rooms?.peers.withActor(sender);
     if (process === null || rooms === null || peer === undefined) return;
     process.interject((machine) => {
-      if (machine.inspect?.().store !== inspected.store) return;
+      if (machine.inspect?.().store !== inspected.store || !this.isOwed(bytes, inspected)) return;
       this.played.messages++;
       rooms.replicator.receive(peer, bytes, 0, bytes.length, true);
     });

@@ -27,8 +27,8 @@ import { SessionLedger } from './sessions.js';
 import { SiblingsLedger } from './siblings.js';
 import { SketchLedger } from './sketches.js';
 import { Verdict } from './verdict.js';
-import { ClockWatch } from './watches/clocks.js';
 import { Calm } from './watches/calm.js';
+import { ClockWatch } from './watches/clocks.js';
 import { HintWatch } from './watches/hints.js';
 import { LogWatch } from './watches/logs.js';
 import { MemberWatch } from './watches/members.js';
@@ -144,9 +144,7 @@ class Run {
     this.cluster.logged = (line) => this.nemesis.disks.logged(line);
     if (plan.secrets !== null) this.cluster.network.packets = new PacketWatch();
     // What is sealed shows no records.
-    else if (plan.steps.some((step) => step.kind === 'power' || step.kind === 'wipe' || step.kind === 'disk')) {
-      this.cluster.network.dots = new DotWatch(plan.partitions);
-    }
+    else this.cluster.network.dots = new DotWatch(plan.partitions);
     this.clients = plan.clients.map((client, index) =>
       this.newClient(index, client.node, client.protocol, [
         ['HEARSAY.CONSISTENCY', 'READ', client.readLevel, 'WRITE', client.writeLevel],

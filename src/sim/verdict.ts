@@ -95,7 +95,9 @@ export class Verdict {
       if (seen === null || seen.rooms === null) return [];
       const { store, rooms, config } = seen;
       const members = rooms.membership.members().map(({ id, actor, state }) => `${id} ${actor.toString(16)} ${state}`);
-      return { node, contents: contentsOf(store, { partitions: config.partitions, all: false }), members };
+      // What is not owned is handed to its owners and goes, whatever comes.
+      const contents = contentsOf(store, { partitions: config.partitions, all: false });
+      return { node, contents: contents.map((sum, at) => (rooms.ownership.owns(at) ? sum : '')), members };
     });
   }
 

@@ -80,7 +80,8 @@ export class MemberWatch implements Watch {
       for (const [observer, inspected] of nodes.entries()) {
         if (inspected === null || inspected.rooms === null || observer === node) continue;
         const boundMs = detectionBoundMs(nodes.length, inspected.config);
-        if (downMs > boundMs && this.isWell(observer, nodes, boundMs)) this.judgeDown(observer, inspected, actor, downMs);
+        if (downMs > boundMs && this.isWell(observer, nodes, boundMs))
+          this.judgeDown(observer, inspected, actor, downMs);
       }
     }
   }
@@ -135,7 +136,9 @@ export class MemberWatch implements Watch {
     const calmMs = Math.min(truth.ofNode(node), truth.ofNode(victim), truth.between(node, victim));
     this.counts.deathsJudged++;
     if (truth.down(victim) === 0 && calmMs > boundMs) {
-      this.complain(`member: node ${node} declares ${id} dead, which has been well and in reach for ${Math.floor(calmMs)} ms`);
+      this.complain(
+        `member: node ${node} declares ${id} dead, which has been well and in reach for ${Math.floor(calmMs)} ms`,
+      );
     }
   }
 
