@@ -43,8 +43,11 @@ export interface LibraryResult {
 
 const LENGTH_MS = 3_000;
 const NODES = 3;
-/** From the end of all faults until every call succeeds: members are found again, connections opened by backoff. */
-const RECOVER_MS = 15_000;
+/**
+ * From the end of all faults until every call succeeds at every server: a node that was suspected again and again comes back into the slot
+ * map after 5 s, 10 s or 20 s, and the library asks for the map every 5 s at most.
+ */
+const RECOVER_MS = 30_000;
 const CALM_MS = 700;
 const COUNTED_MS = 20_000;
 const WRONG_MAX = 20;
