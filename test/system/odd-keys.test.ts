@@ -31,7 +31,7 @@ beforeAll(async () => {
   const { config } = completeConfig({ port: 0, data: join(place, 'node'), maxMemory: '16mb', walFileBytes: '1mb' });
   if (config === null) throw new Error('the settings are wrong');
   node = await startNode(config, silent);
-  client = createClient({ servers: [`127.0.0.1:${node.port}`] });
+  client = createClient({ servers: [`127.0.0.1:${node.port}`], requestTimeout: '20s' });
 });
 
 afterAll(async () => {
