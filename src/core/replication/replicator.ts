@@ -75,6 +75,8 @@ export interface Received {
   spread: boolean;
   /** They came in order, and not long after they were sent. */
   readonly viaStream: boolean;
+  /** A datagram brought something below the floor: none of its message is acknowledged, so that it comes again by stream if it is owed. */
+  late: boolean;
   /** Keys whose expiry change came without its value: the sender is asked for the whole record. */
   missing: Buffer[];
 }
@@ -305,7 +307,7 @@ export class Replicator {
 
   /** Takes in a RECORDS message. Nothing in it is trusted: each record is verified, dated and merged for itself. */
   receive(peer: Peer, body: Buffer, start: number, end: number, viaStream: boolean): Received {
-    const received: Received = { ringDiffers: false, spread: false, missing: [], viaStream };
+    const received: Received = { ringDiffers: false, spread: false, missing: [], viaStream, late: false };
     if (end - start < RECORDS_HEADER_BYTES) return received;
     const number = recordsNumber(body, start);
     const ringHash = recordsRingHash(body, start);
@@ -328,6 +330,7 @@ export class Replicator {
       position++;
       at += length;
     }
+    if (received.late) return received;
     if (refused !== null && (refused.length === received.missing.length || refused.length > REFUSED_MAX)) {
       // Whole values were asked for: once they are here, the message that comes again is taken.
       return received;
@@ -355,7 +358,13 @@ export class Replicator {
       this.stats.recordsMalformed++;
       return false;
     }
-    return this.take(peer, body, start, length, { ringDiffers: false, spread: false, missing: [], viaStream: true });
+    return this.take(peer, body, start, length, {
+      ringDiffers: false,
+      spread: false,
+      missing: [],
+      viaStream: true,
+      late: false,
+    });
   }
 
   /** Acknowledgements that waited for the log. */
@@ -397,7 +406,10 @@ export class Replicator {
     const hash = this.store.hasher.hash(bytes, keyStart, keyEnd);
     if (this.options.mutations.has('asymmetric-tie-break') && this.isTie(partition, hash, bytes, offset)) return true;
     if (this.isForgotten(peer, partition, hash, bytes, offset)) return true;
-    if (!received.viaStream && this.isLate(partition, hash, bytes, offset)) return false;
+    if (!received.viaStream && this.isLate(partition, hash, bytes, offset)) {
+      received.late = true;
+      return false;
+    }
     if (merges && !this.wal.hasRoom(mergedBytesMax(this.store, partition, hash, bytes, offset))) return false;
     const keysBefore = this.store.keyCount;
     const outcome = this.store.merge(partition, hash, bytes, offset);
@@ -489,7 +501,7 @@ export class Replicator {
 
   /**
    * Whether a datagram brings what lies below the floor for a key that is absent here: however high its sender's floor is now, it may have
-   * left before that rose, and the key may have been deleted since. It is not acknowledged: what is still owed comes again by stream.
+   * left before that rose, and the key may have been deleted since.
    */
   private isLate(partition: number, hash: number, bytes: Buffer, offset: number): boolean {
     const type = recordType(bytes, offset);

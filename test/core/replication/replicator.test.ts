@@ -195,7 +195,7 @@ describe('a record as old as forgotten deletes, or as a flush', () => {
         const link = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1).link;
         link.add(bytes, 0, bytes.length, 1, 0, null);
         const [message] = link.takeReady(0, 0);
-        bed.replicator.receive(peer, message.body, 0, message.body.length, false);
+        bed.replicator.receive(peer, message.body, 0, message.body.length, true);
         return true;
       };
       return { ...bed, peer, give };
@@ -212,6 +212,23 @@ describe('a record as old as forgotten deletes, or as a flush', () => {
       expect(store.keys(0)).toBe(1);
       expect(floors.stats.recordsBelowFloor).toBe(1);
     }
+  });
+
+  it('is not taken from a datagram, which may be late, nor acknowledged: it comes again by stream if it is owed', () => {
+    const { floors, store, replicator } = bench();
+    floors.set(0, FLOOR);
+    const peer = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+    peer.floors[0] = FLOOR;
+    const { link } = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1);
+    const value = record({ hlc: FLOOR }, 'key', 'value');
+    link.add(value, 0, value.length, 1, 0, null);
+    const [{ body }] = link.takeReady(0, 0);
+    const noted: number[] = [];
+    peer.acks.note = (number) => noted.push(number);
+    replicator.receive(peer, body, 0, body.length, false);
+    expect([store.keys(0), floors.stats.recordsBelowFloor, noted.length]).toEqual([0, 1, 0]);
+    replicator.receive(peer, body, 0, body.length, true);
+    expect([store.keys(0), noted.length]).toEqual([1, 1]);
   });
 
   it('is taken when it is newer than what stands for its key here, or above the floor', () => {
