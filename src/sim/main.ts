@@ -39,6 +39,7 @@ export const MUTATIONS: readonly string[] = [
   'cover-as-of-the-end',
   'cover-before-records',
   'directory-of-another-taken',
+  'dots-reused',
   'doubt-ignored',
   'expiry-not-kept',
   'failed-sync-acknowledged',
