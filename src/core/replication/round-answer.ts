@@ -86,8 +86,7 @@ export class RoundAnswer {
           vectorBytes += vector.length;
         }
       } else if (this.comparesRecords(peer, partition, body[at + 2])) {
-        // By a wrong clock, what is on its way to the peer would count as settled.
-        if (!sameFlush || this.floors.drifted) {
+        if (!sameFlush) {
           doubted.add(partition);
           continue;
         }
@@ -97,6 +96,8 @@ export class RoundAnswer {
           continue;
         }
         doubted.add(partition);
+        // What is the same is so by any clock; by a wrong one, what is on its way to the peer would count as settled.
+        if (this.floors.drifted) continue;
         const isDue = this.doubts.note(peer.id, partition, nowMs) || (body[at + 2] & FLAG_SYNCING) !== 0;
         if (!isDue || leaves >= LEAVES_PER_ROUND) continue;
         leaves++;
