@@ -77,6 +77,8 @@ interface Round {
   readonly vectors: Set<number>;
   /** Partitions compared leaf by leaf: what one had and the other lacked, over the parts so far. */
   readonly tries: Map<number, number>;
+  /** Of which changes of this node's floors the peer was told in this round; -1 for none. */
+  toldFloors: number;
   /** Nothing is left for another round, and nobody is behind. */
   clean: boolean;
   postponed: boolean;
@@ -125,7 +127,7 @@ export class AntiEntropy implements UnderWay {
     private readonly replicator: Replicator,
     private readonly frontiers: Frontiers,
     private readonly floors: Floors,
-    floorDesk: FloorDesk,
+    private readonly floorDesk: FloorDesk,
     private readonly options: AntiEntropyOptions,
   ) {
     this.queues = new RepairQueues(store, replicator);
@@ -307,6 +309,7 @@ export class AntiEntropy implements UnderWay {
       compared: false,
       vectors: new Set(),
       tries: new Map(),
+      toldFloors: -1,
       clean: true,
       postponed: false,
     };
@@ -353,8 +356,20 @@ export class AntiEntropy implements UnderWay {
       }
     } else if (body.length === LEAVES_HEADER_BYTES + LEAVES * 8 && round.asked.delete(partition)) {
       round.tries.set(partition, 0);
+      this.tellFloors(round);
       this.trie.leaves(peer, partition, Math.max(0, this.sharedFlags(partition, peer)), body);
     } else this.stats.malformed++;
+  }
+
+  /**
+   * Floors rise here and there at different moments: by what the peer knew of ours, a delete that was forgotten here since would be missing. Said on the
+   * stream before what is listed.
+   */
+  private tellFloors(round: Round): void {
+    const { changes } = this.floorDesk;
+    if (round.toldFloors === changes) return;
+    round.toldFloors = changes;
+    this.floorDesk.sayTo(round.peer);
   }
 
   listed(peer: Peer, body: Buffer): void {

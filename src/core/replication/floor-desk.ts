@@ -61,6 +61,8 @@ export class FloorDesk {
   /** Per partition: the time at which it was first seen to be ready without a source; 0 for none. */
   private readonly unsourcedHlc: Float64Array;
   malformed = 0;
+  /** Raised whenever a floor rises or falls. */
+  changes = 0;
 
   constructor(
     private readonly ports: { log: Log },
@@ -150,6 +152,7 @@ export class FloorDesk {
   private write(raised: readonly [partition: number, hlc: number][]): boolean {
     const note = encodeFloorNote(raised);
     if (!this.wal.hasRoom(note.length) || !this.wal.append(note, 0, note.length)) return false;
+    this.changes++;
     for (const [partition, hlc] of raised) {
       this.floors.set(partition, hlc);
       this.clock.observe(hlc, this.floors.wallMs);

@@ -1,8 +1,9 @@
-/** What anti-entropy does between rounds: gaps in what was seen of a live peer; and whose word makes a partition ready. */
+/** What anti-entropy does between rounds: gaps in what was seen of a live peer; whose word makes a partition ready, and what is said before a list. */
 import { expect, it } from 'vitest';
 import { Random } from '../../../src/core/base/random.js';
+import { FRAME_LIST } from '../../../src/core/gossip/frames.js';
 import { AntiEntropy } from '../../../src/core/replication/anti-entropy.js';
-import { encodeEnd } from '../../../src/core/replication/anti-entropy-messages.js';
+import { encodeEnd, LEAVES, LEAVES_HEADER_BYTES } from '../../../src/core/replication/anti-entropy-messages.js';
 import type { FloorDesk } from '../../../src/core/replication/floor-desk.js';
 import type { Floors } from '../../../src/core/replication/floors.js';
 import { type FlushMark, NEVER_FLUSHED } from '../../../src/core/replication/flush-mark.js';
@@ -128,4 +129,59 @@ function readyBehindFlush(taken: boolean): boolean {
 it('takes no partition for ready by the word of who knows of a flush that is not known here', () => {
   expect(readyBehindFlush(true)).toBe(true);
   expect(readyBehindFlush(false)).toBe(false);
+});
+
+it('tells its floors before it lists what it holds, again only once they have changed: a delete that it has forgotten since is not missing', () => {
+  const peer = new Peer('other', 1024, new HintRoom(1024), 1);
+  Object.assign(peer, { actor: OTHER, state: 'alive', connected: true, saidWallMs: 1 });
+  const frames: string[] = [];
+  const sendFrame = (_: Peer, type: number) => {
+    if (type === FRAME_LIST) frames.push('list');
+    return true;
+  };
+  const peers = { all: () => [peer], withActor: () => peer, sendFrame } as unknown as Peers;
+  const ownership = {
+    owns: () => true,
+    isReady: () => true,
+    isSource: () => true,
+    otherOwners: () => [peer],
+    ringHash: 1,
+    unready: 0,
+    ownings: new Uint32Array(PARTITIONS),
+    fetching: new Uint8Array(PARTITIONS),
+  } as unknown as Ownership;
+  const store = { ...NEVER_FLUSHED, digest: () => 1000, digestLow: 0, digestHigh: 0, isLossy: () => false };
+  const frontiers = new Frontiers(PARTITIONS);
+  frontiers.begin(7);
+  const desk = { changes: 0, sayTo: () => frames.push('floors') };
+  const antiEntropy = new AntiEntropy(
+    { ...store, leafSums: () => new Uint32Array(LEAVES * 2) } as unknown as Store,
+    { refusal: null } as unknown as Wal,
+    ownership,
+    peers,
+    {} as unknown as Replicator,
+    frontiers,
+    { floor: new Float64Array(PARTITIONS), alone: true } as unknown as Floors,
+    desk as unknown as FloorDesk,
+    {
+      partitions: PARTITIONS,
+      intervalMs: 1_000,
+      tickIntervalMs: 25,
+      sliceRecords: 10,
+      random: new Random(1, 1),
+      mutations: new Set(),
+    },
+  );
+  antiEntropy.setTime(60_000, 60_000);
+  antiEntropy.tick();
+  const compare = (partition: number) => {
+    const body = Buffer.alloc(LEAVES_HEADER_BYTES + LEAVES * 8);
+    body.writeUInt16LE(partition, 0);
+    antiEntropy.leaves(peer, body);
+  };
+  compare(0);
+  compare(1);
+  desk.changes++;
+  compare(2);
+  expect(frames).toEqual(['floors', 'list', 'list', 'floors', 'list']);
 });
