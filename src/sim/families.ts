@@ -12,6 +12,7 @@ import { LIMITS } from './faults/limits.js';
 import { LIVE_CORE } from './faults/live-core.js';
 import { LONG_DOWN } from './faults/long-down.js';
 import { MEMBERS } from './faults/members.js';
+import { OUTSKIRTS } from './faults/outskirts.js';
 import { PATHS, STREAMS } from './faults/paths.js';
 import { PROCESSORS } from './faults/processors.js';
 import { RENEWALS } from './faults/renewals.js';
@@ -46,4 +47,5 @@ export const FAMILIES: readonly Family[] = [
   RENEWALS,
   ECHOES,
   LONG_DOWN,
+  OUTSKIRTS,
 ];

@@ -53,6 +53,7 @@ export const MUTATIONS: readonly string[] = [
   'hlc-ignores-received',
   'no-anti-entropy',
   'no-hints',
+  'old-address-kept',
   'pending-unbounded',
   'reads-ignore-flushes',
   'refusal-ignored',

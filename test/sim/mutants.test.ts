@@ -25,6 +25,8 @@ it.each([
   'wait-counts-unacknowledged',
   'session-reads-unnoted',
   'streams-believed',
+  'old-address-kept',
+  'versions-believed',
 ])(
   'finds the planted bug %s, and nothing without it on that seed',
   (name) => {

@@ -183,8 +183,10 @@ export class Peers {
     }
     this.disconnect(peer, false);
     peer.actor = actor;
-    peer.host = host;
-    peer.port = port;
+    if (peer.host === '' || !this.options.mutations.has('old-address-kept')) {
+      peer.host = host;
+      peer.port = port;
+    }
     peer.reconnectAtMs = 0;
     peer.reconnectDelayMs = RECONNECT_FLOOR_MS;
     return abandoned;
