@@ -112,7 +112,7 @@ export class SimNode implements Host {
   address: string;
   readonly clientPort = CLIENT_PORT;
   readonly gossipPort = GOSSIP_PORT;
-  readonly clock: NodeClock;
+  clock: NodeClock;
   process: SimProcess | null = null;
   powered = true;
   /** How often it was started. */
@@ -320,6 +320,12 @@ export class SimCluster {
   placeSecret(index: number, words: readonly string[]): void {
     this.nodes[index].secretWords = words;
     this.nodes[index].secrets?.place(words);
+  }
+
+  /** A node that has never run takes the machine of another that will run no more, and with it its clock. */
+  takeOver(index: number, from: number): void {
+    this.wallHighMs();
+    this.nodes[index].clock = this.nodes[from].clock;
   }
 
   /** From now on a node's turns take so much longer. */

@@ -45,6 +45,7 @@ export class Renewals {
         hands.damaged(step.node);
         members.ends(step.node);
         members.joins(step.by);
+        this.cluster.takeOver(step.by, step.node);
         hands.start(step.by);
         break;
       case 'skew':

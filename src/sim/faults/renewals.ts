@@ -11,7 +11,7 @@ export type RenewalStep =
   | { atMs: number; kind: 'roll'; nodes: number[]; everyMs: number; downMs: number }
   /** A node comes back with its disk at another address, which is in nobody's settings. */
   | { atMs: number; kind: 'move'; node: number; downMs: number; graceful: boolean }
-  /** A node dies for good; another with an empty disk, `by`, joins, and an operator has the dead one forgotten. */
+  /** A node dies for good; on its machine, with its clock, another with an empty disk, `by`, joins, and the dead one is forgotten. */
   | { atMs: number; kind: 'replace'; node: number; by: number }
   /** A node comes back as a build that speaks other versions, and after `forMs` as it was. */
   | { atMs: number; kind: 'skew'; node: number; wire: WireRange; downMs: number; forMs: number };
