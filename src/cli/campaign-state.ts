@@ -41,10 +41,16 @@ export function readState(file: string): CampaignState | null {
   } catch {
     // Said below.
   }
-  const isWhole =
-    typeof state?.build === 'string' && typeof state.floor === 'number' && Array.isArray(state.done) && !!state.tally;
-  if (!isWhole) throw new Error(`${file} is not the state of a campaign`);
-  return state as CampaignState;
+  if (!isWhole(state)) throw new Error(`${file} is not the state of a campaign`);
+  return state;
+}
+
+function isWhole(state: Partial<CampaignState> | null): state is CampaignState {
+  const { tally } = state ?? {};
+  const numbers = [state?.floor, state?.elapsedMs, tally?.seeds, tally?.events, tally?.virtualMs, tally?.workMs];
+  if (!numbers.every((each) => Number.isFinite(each)) || typeof state?.build !== 'string') return false;
+  const { marks } = tally ?? {};
+  return Array.isArray(state.done) && Array.isArray(tally?.failures) && typeof marks === 'object' && marks !== null;
 }
 
 /** In place of the file before, whole or not at all. */

@@ -1,16 +1,16 @@
 /**
  * `hearsay campaign`: many seeds of the simulator in several processes, resumed where it was stopped, with one verdict at the end.
- * `npm run campaign` and the tests run it. A failing seed is shrunk, written beside the state, and comes with the command that replays it.
+ * `npm run campaign` and the tests run it. Failing seeds come with the command that replays them; in the end they are shrunk and written beside the state.
  * Guarded: exit code 0 means that every seed was played by this very build, none broke a promise, and everything that must happen in a
  * campaign did happen.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { playBlock, shrinkSeed } from '../sim/block.js';
-import { marksMissed, type SeedFailure, type Tally } from '../sim/tally.js';
+import { marksMissed, newTally, type SeedFailure, type Tally } from '../sim/tally.js';
 import {
   BLOCK_SEEDS,
   blockCount,
@@ -22,6 +22,7 @@ import {
   writeState,
 } from './campaign-state.js';
 import { DONE, FAILED, UNWELL } from './exit-codes.js';
+import { lockFile } from './file-lock.js';
 import { directoryProblem } from './places.js';
 import { durationText } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -31,6 +32,7 @@ import { UsageError } from './terminal.js';
 const MARKS_SEEDS = 1_000;
 const JOBS_MAX = 64;
 const SEEDS_MAX = 1e9;
+const STATE_FILE = 'state.json';
 const PROGRESS_INTERVAL_MS = 10_000;
 const SHRINK_RUNS_MAX = 400;
 /** Failures that are shrunk; those after are only named. */
@@ -59,8 +61,13 @@ export async function runCampaign(flags: CampaignFlags, terminal: Terminal): Pro
   const problem = directoryProblem(flags.dir);
   if (problem !== null) problems.push(`--dir: ${problem}`);
   if (problems.length > 0) throw new UsageError(problems);
-  const state = stateFor(flags, Math.ceil(to / BLOCK_SEEDS) * BLOCK_SEEDS);
-  return new Campaign(terminal, terminal.launcher, flags.dir, state).run(jobs);
+  const unlock = await lockFile(join(flags.dir, STATE_FILE), 'another campaign');
+  try {
+    const state = stateFor(flags, Math.ceil(to / BLOCK_SEEDS) * BLOCK_SEEDS);
+    return await new Campaign(terminal, terminal.launcher, flags.dir, state).run(jobs);
+  } finally {
+    await unlock();
+  }
 }
 
 /** Where to go on: with what is there, if this build began it. */
@@ -70,7 +77,7 @@ function stateFor({ dir, anew }: CampaignFlags, to: number): CampaignState {
     .digest('hex');
   let state: CampaignState | null;
   try {
-    state = anew === true ? null : readState(join(dir, 'state.json'));
+    state = anew === true ? null : readState(join(dir, STATE_FILE));
   } catch (error) {
     throw new UsageError([`--dir: ${(error as Error).message}; --anew begins one`]);
   }
@@ -110,6 +117,7 @@ class Campaign {
     const timer = setInterval(() => this.print(this.progress()), PROGRESS_INTERVAL_MS);
     try {
       await Promise.all(Array.from({ length: Math.min(jobs, blockCount(state)) }, () => this.work()));
+      await this.shrinkFailures();
     } finally {
       clearInterval(timer);
       for (const child of this.children) child.kill('SIGKILL');
@@ -123,16 +131,41 @@ class Campaign {
     try {
       for (let block = this.nextBlock(); block !== null; block = this.nextBlock()) {
         child ??= this.newChild();
-        const tally = await ask<Tally>(child, { play: seedsOf(block) });
-        blockDone(this.state, block, tally);
+        const tally: Tally | ChildEnded = await ask<Tally>(child, { play: seedsOf(block) });
+        if (this.stopped) return;
+        if (tally instanceof ChildEnded) child = null;
+        const counted = tally instanceof ChildEnded ? this.lostBlock(block, tally) : tally;
+        blockDone(this.state, block, counted);
         this.save();
-        for (const failure of tally.failures) await this.failed(child, failure);
+        for (const failure of counted.failures) this.tell(failure);
       }
-    } catch (error) {
-      if (!this.stopped) throw error;
     } finally {
       child?.kill();
     }
+  }
+
+  /** A block whose process ended: none of its seeds counts as played. */
+  private lostBlock(block: number, ended: ChildEnded): Tally {
+    const [from, to] = seedsOf(block);
+    return {
+      ...newTally(),
+      failures: [{ seed: from, violations: [`ended: ${ended.why}, at seeds ${from} to ${to}`] }],
+    };
+  }
+
+  /** Those of the first failures that no earlier run of this campaign has shrunk. */
+  private async shrinkFailures(): Promise<void> {
+    let child: ChildProcess | null = null;
+    for (const { seed } of this.state.tally.failures.slice(0, SHRUNK_MAX)) {
+      const file = join(this.directory, `plan-${seed}.json`);
+      if (this.stopped || existsSync(file)) continue;
+      child ??= this.newChild();
+      this.print(`shrinking seed ${seed}`);
+      const shrunk: ReturnType<typeof shrinkSeed> | ChildEnded = await ask(child, { shrink: seed });
+      if (shrunk instanceof ChildEnded) child = null;
+      else if (shrunk !== null) writeFileSync(file, `${JSON.stringify(shrunk)}\n`);
+    }
+    child?.kill();
   }
 
   private nextBlock(): number | null {
@@ -156,16 +189,12 @@ class Campaign {
     return child;
   }
 
-  private async failed(child: ChildProcess, { seed, violations }: SeedFailure): Promise<void> {
+  private tell({ seed, violations }: SeedFailure): void {
     this.print(`seed ${seed} fails`);
     for (const line of violations) this.print(`  ${line}`);
     this.print(`  replay: hearsay simulate --from ${seed} --to ${seed}`);
-    if (this.state.tally.failures.findIndex((each) => each.seed === seed) >= SHRUNK_MAX) return;
-    const shrunk = await ask<ReturnType<typeof shrinkSeed>>(child, { shrink: seed });
-    if (shrunk === null) return;
     const file = join(this.directory, `plan-${seed}.json`);
-    writeFileSync(file, `${JSON.stringify(shrunk)}\n`);
-    this.print(`  shrunk to ${shrunk.plan.steps.length} steps: hearsay simulate --replay ${JSON.stringify(file)}`);
+    if (existsSync(file)) this.print(`  shrunk: hearsay simulate --replay ${JSON.stringify(file)}`);
   }
 
   private stop(): void {
@@ -176,7 +205,7 @@ class Campaign {
 
   private save(): void {
     this.state.elapsedMs = this.earlierMs + performance.now() - this.startedMs;
-    writeState(join(this.directory, 'state.json'), this.state);
+    writeState(join(this.directory, STATE_FILE), this.state);
   }
 
   private verdict(): number {
@@ -184,6 +213,7 @@ class Campaign {
     for (const [mark, times] of Object.entries(tally.marks).sort()) this.print(`  ${mark}: ${times}`);
     const missed = tally.seeds < MARKS_SEEDS ? [] : marksMissed(tally);
     for (const mark of missed) this.print(`never happened: ${mark}`);
+    for (const failure of tally.failures) this.tell(failure);
     const { elapsedMs } = this.state;
     this.print(
       `${text(tally.seeds)} seeds, ${tally.failures.length} failed; ${text(tally.events)} events, ` +
@@ -209,12 +239,17 @@ class Campaign {
   }
 }
 
-/** Asks a process for one thing; rejects if it ends before it has answered. */
-function ask<Answer>(child: ChildProcess, order: Order): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+/** What is had instead of an answer from a process that ended. */
+class ChildEnded {
+  constructor(readonly why: string) {}
+}
+
+/** Asks a process for one thing. */
+function ask<Answer>(child: ChildProcess, order: Order): Promise<Answer | ChildEnded> {
+  return new Promise((resolve) => {
     const ended = (code: number | null, signal: string | null): void => {
       child.off('message', answered);
-      reject(new Error(`a process of the campaign ended (${signal ?? code}) at ${JSON.stringify(order)}`));
+      resolve(new ChildEnded(`a process of the campaign ended (${signal ?? `code ${code}`})`));
     };
     const answered = (answer: unknown): void => {
       child.off('exit', ended);
@@ -229,6 +264,8 @@ function ask<Answer>(child: ChildProcess, order: Order): Promise<Answer> {
 /** One process of a campaign: does what it is told over its channel until that closes. */
 export function runCampaignChild(): Promise<number> {
   if (process.send === undefined) throw new UsageError(['campaign-child: only a campaign starts it']);
+  // Ctrl-C reaches every process of a terminal: the campaign says when this one ends.
+  process.on('SIGINT', () => {});
   process.on('message', (order: Order) => {
     if ('play' in order) process.send?.(playBlock(order.play[0], order.play[1], workClockMs));
     else process.send?.(shrinkSeed(order.shrink, SHRINK_RUNS_MAX));

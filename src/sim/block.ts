@@ -15,16 +15,25 @@ const TWICE_EVERY = 20;
 export function playBlock(from: number, to: number, workClockMs: () => number): Tally {
   const tally = newTally();
   for (let seed = from; seed <= to; seed++) {
-    const began = workClockMs();
-    const result = runPlan(hearsayFactories(), drawPlan(seed));
-    addRun(tally, seed, result, workClockMs() - began);
-    if (seed % TWICE_EVERY !== 0) continue;
-    const again = runPlan(hearsayFactories(), drawPlan(seed));
-    if (again.traceHash === result.traceHash) continue;
-    const violations = [`determinism: the trace is ${result.traceHash} once and ${again.traceHash} the second time`];
-    tally.failures.push({ seed, violations });
+    try {
+      playSeed(tally, seed, workClockMs);
+    } catch (error) {
+      // A mistake of the simulator's own: it takes this seed, not the campaign.
+      tally.failures.push({ seed, violations: [`threw: ${(error as Error).stack ?? error}`] });
+    }
   }
   return tally;
+}
+
+function playSeed(tally: Tally, seed: number, workClockMs: () => number): void {
+  const began = workClockMs();
+  const result = runPlan(hearsayFactories(), drawPlan(seed));
+  addRun(tally, seed, result, workClockMs() - began);
+  if (seed % TWICE_EVERY !== 0) return;
+  const again = runPlan(hearsayFactories(), drawPlan(seed));
+  if (again.traceHash === result.traceHash) return;
+  const violations = [`determinism: the trace is ${result.traceHash} once and ${again.traceHash} the second time`];
+  tally.failures.push({ seed, violations });
 }
 
 /** The least plan that still breaks the same promise, as a fixture of test/fixtures/plans; null if the seed breaks none. */
