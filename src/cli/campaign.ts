@@ -45,6 +45,8 @@ export interface CampaignFlags {
   jobs: string;
   dir: string;
   anew?: boolean;
+  /** False: plans of failing seeds are left as they are. */
+  shrink?: boolean;
 }
 
 type Order = { play: [number, number] } | { shrink: number };
@@ -64,7 +66,7 @@ export async function runCampaign(flags: CampaignFlags, terminal: Terminal): Pro
   const unlock = await lockFile(join(flags.dir, STATE_FILE), 'another campaign');
   try {
     const state = stateFor(flags, Math.ceil(to / BLOCK_SEEDS) * BLOCK_SEEDS);
-    return await new Campaign(terminal, terminal.launcher, flags.dir, state).run(jobs);
+    return await new Campaign(terminal, terminal.launcher, flags.dir, state).run(jobs, flags.shrink !== false);
   } finally {
     await unlock();
   }
@@ -110,14 +112,14 @@ class Campaign {
     this.seedsBefore = state.tally.seeds;
   }
 
-  async run(jobs: number): Promise<number> {
+  async run(jobs: number, shrinks: boolean): Promise<number> {
     const { state, terminal } = this;
     if (this.seedsBefore > 0) this.print(`goes on after ${text(this.seedsBefore)} seeds of this build`);
     terminal.onStopSignal(() => this.stop());
     const timer = setInterval(() => this.print(this.progress()), PROGRESS_INTERVAL_MS);
     try {
       await Promise.all(Array.from({ length: Math.min(jobs, blockCount(state)) }, () => this.work()));
-      await this.shrinkFailures();
+      if (shrinks) await this.shrinkFailures();
     } finally {
       clearInterval(timer);
       for (const child of this.children) child.kill('SIGKILL');

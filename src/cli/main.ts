@@ -326,6 +326,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--jobs <number>', 'processes', String(availableParallelism()))
     .option('--dir <directory>', 'where it notes how far it came, and plans that failed, shrunk', 'campaign')
     .option('--anew', 'forget what is noted there')
+    .option('--no-shrink', 'do not look for the least plan that still fails')
     .addHelpText(
       'after',
       `\n${exitCodes('every seed passed, and all that must happen in a thousand seeds did', 'not', 'stopped: the same command goes on')}`,

@@ -497,6 +497,7 @@ export class HearsayNode implements Machine {
     const peer = this.rooms.peers.closed(stream, this.monotonicMs);
     if (peer === null || this.stopped) return;
     this.rooms.membership.probeSoon(peer.id, this.monotonicMs);
+    this.desk.peerLost(peer);
     this.changes.peerLost(peer);
   }
 

@@ -147,6 +147,12 @@ export class RequestDesk {
     return strays;
   }
 
+  /** The peer is gone, or its stream: what it asked for may run elsewhere by now, and must not run here after that. */
+  peerLost(peer: Peer): void {
+    peer.owed.clear();
+    this.crowded.delete(peer);
+  }
+
   /** Commands that waited could run. */
   get wantsTurn(): boolean {
     for (const peer of this.crowded) if (!this.isOwedMuch(peer)) return true;
@@ -276,7 +282,9 @@ export class RequestDesk {
     const isLate =
       (hasWaited || (command.flags & WRITE) !== 0) && this.ageMs(host, peer, head.sentMs) > this.options.lateMs;
     if (isLate) {
-      this.stats.refused++;
+      // One that waited here has certainly not run: its asker need not call the outcome unknown.
+      if (hasWaited) this.refuse(peer, head, clock, false);
+      else this.stats.refused++;
       return;
     }
     if (partition >= host.settings.partitions) {

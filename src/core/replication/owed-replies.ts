@@ -45,6 +45,13 @@ export class OwedReplies {
     return true;
   }
 
+  /** Nobody waits for their replies any more. */
+  clear(): void {
+    this.queue = [];
+    this.head = 0;
+    this.waitingBytes = 0;
+  }
+
   /** The one that has waited longest. */
   next(): WaitingCommand | null {
     if (this.size === 0) return null;

@@ -183,6 +183,28 @@ describe('commands of a peer that is owed much', () => {
     }
   });
 
+  it('are told that nothing was done when they have waited for too long', () => {
+    const { desk, host, answers, queue, run, turn } = crowd(20);
+    const before = run.length;
+    desk.release(0);
+    queue.bytes = 0;
+    host.wallMs += LATE_MS + 1;
+    turn();
+    expect(answers.filter((head) => head?.status === STATUS_REFUSED).length).toBe(20 - before);
+  });
+
+  it('are forgotten with the stream of their asker: it may have given the command to another node since', () => {
+    const { desk, peer, queue, run, turn } = crowd(20);
+    const before = run.length;
+    desk.peerLost(peer);
+    queue.bytes = 0;
+    desk.release(0);
+    turn();
+    expect(run.length).toBe(before);
+    expect(peer.owed).toMatchObject({ size: 0, waitingBytes: 0 });
+    expect(desk.wantsTurn).toBe(false);
+  });
+
   it('are refused by the ring that counts when they run', () => {
     const { desk, peer, ownership, answers, queue, run, turn } = crowd(20);
     const before = run.length;
