@@ -59,6 +59,10 @@ export interface LocalNode {
   process: ChildProcess | null;
   /** Set before a stop or kill that is wanted, so that it is not reported as a death. */
   expectedToEnd: boolean;
+  /** Ends of its processes that nobody asked for, since the cluster was made. */
+  unaskedEnds: number;
+  /** Whether its last process has said that it gave its place up. */
+  hasLeft: boolean;
 }
 
 export class LocalCluster {
@@ -76,6 +80,8 @@ export class LocalCluster {
       dataDirectory: join(options.dataDirectory, `node-${index + 1}`),
       process: null,
       expectedToEnd: false,
+      unaskedEnds: 0,
+      hasLeft: false,
     }));
   }
 
@@ -104,6 +110,7 @@ export class LocalCluster {
     const { command, verbose } = this.options;
     const words = [...command.slice(1), ...this.flagsOf(node), '--log-format', 'json', '--stop-with-stdin'];
     node.expectedToEnd = false;
+    node.hasLeft = false;
     let expected = false;
     // A group of its own: Ctrl-C reaches the cluster alone, which then stops the nodes in order.
     const env = { ...withHugePages(process.env), ...this.options.environmentOf?.(this.nodes.indexOf(node)) };
@@ -115,6 +122,7 @@ export class LocalCluster {
       createInterface({ input: stream }).on('line', (line) => {
         this.options.onLine?.(node, line);
         left ||= messageIn(line).startsWith(LEFT);
+        if (left && (node.process === child || node.process === null)) node.hasLeft = true;
         const shown = logLine(line, verbose);
         if (shown !== null) this.print(`${node.name} | ${shown}`);
       });
@@ -125,6 +133,7 @@ export class LocalCluster {
       // The next one may have been started before this one's last lines are read.
       expected = node.expectedToEnd;
       if (expected) return;
+      node.unaskedEnds++;
       if (code !== 0)
         this.reportEnd(node, `died (${signal ?? `exit code ${code}`}); the others go on. To start it again`);
     });

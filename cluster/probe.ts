@@ -7,6 +7,9 @@ import { connect } from 'node:net';
 
 const REPLY_BYTES_MAX = 4 * 1024 * 1024;
 
+/** What a node answers to a command that it refuses: told from no answer by its class. */
+export class ErrorReply extends Error {}
+
 export type ProbeReply = string | number | null | Error | ProbeReply[];
 
 /** Sends `commands` in one go; resolves with a reply each. */
@@ -78,7 +81,7 @@ function readReply(reader: { text: string; at: number }, depth: number): ProbeRe
   const line = reader.text.slice(reader.at + 1, lineEnd);
   reader.at = lineEnd + 2;
   if (kind === '+') return line;
-  if (kind === '-') return new Error(line);
+  if (kind === '-') return new ErrorReply(line);
   if (kind === ':') return Number(line);
   const length = Number(line);
   if ((kind !== '$' && kind !== '*') || !Number.isInteger(length)) throw new Error('the answer is not RESP');

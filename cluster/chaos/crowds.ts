@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { encodeCommand } from '../../src/client/command-bytes.js';
 import type { Level } from '../trials/connection.js';
 import { Doors } from '../trials/doors.js';
-import { type Arena, type ChaosScript, inTurns, passing, throughout } from './disturbance.js';
+import { type Arena, type ChaosScript, inTurns, passing, throughout, untilTaken } from './disturbance.js';
 import { CounterLedger } from './ledgers.js';
 
 const LATE_EFFECT_MS = 3000;
@@ -83,7 +83,7 @@ export const hotKey = (): ChaosScript => {
         durationMs,
         { begins: `${HOT_LANES} clients read one key and increment one counter`, ends: 'no hot key any more' },
         async (arena) => {
-          await arena.cluster.ask(0, 'SET', HOT_KEY, 'hot');
+          await untilTaken(arena, 'SET', HOT_KEY, 'hot');
           crowd.start(arena, 'quorum', HOT_LANES, async (call, lane) => {
             try {
               await call(lane, 'INCR', counter.key);
@@ -99,7 +99,7 @@ export const hotKey = (): ChaosScript => {
       ),
     check: async ({ cluster }) => {
       const answers = await Promise.all(cluster.running().map((index) => cluster.ask(index, 'GET', counter.key)));
-      return answers.flatMap((found) => counter.judge(found === null ? null : String(found), false) ?? []);
+      return answers.flatMap((found) => counter.judge(found === null ? null : String(found), 0) ?? []);
     },
   };
 };
@@ -160,6 +160,8 @@ const SLOW_GETS = 200;
 /** What one connection may have waiting (README, limits), with as much again for the collector to come by. */
 const GROWTH_MAX_BYTES = SLOW_CONNECTIONS * 2 * 32 * 1024 * 1024;
 
+const MEMORY_LIMIT_MS = 30_000;
+
 export const slowReaders = (): ChaosScript => {
   const sockets: Socket[] = [];
   const before = new Map<number, number>();
@@ -175,16 +177,20 @@ export const slowReaders = (): ChaosScript => {
         },
         async (arena) => {
           const { cluster } = arena;
-          await cluster.ask(0, 'SET', 'slow:value', 's'.repeat(SLOW_VALUE_BYTES));
+          await untilTaken(arena, 'SET', 'slow:value', 's'.repeat(SLOW_VALUE_BYTES));
           const gets = Buffer.concat(Array.from({ length: SLOW_GETS }, () => encodeCommand(['GET', 'slow:value'])));
           for (const index of cluster.running()) {
-            before.set(index, await residentBytes(arena, index));
+            const bytes = await residentBytes(arena, index);
+            if (bytes === null) continue;
+            before.set(index, bytes);
             for (let count = 0; count < SLOW_CONNECTIONS; count++) sockets.push(deaf(cluster.nodes[index].port, gets));
           }
         },
         async (arena) => {
           for (const [index, bytes] of before) {
-            const grown = (await residentBytes(arena, index)) - bytes;
+            const now = await residentBytes(arena, index);
+            if (now === null) continue;
+            const grown = now - bytes;
             const megabytes = Math.round(grown / 1024 / 1024);
             arena.tell(`${arena.cluster.nodes[index].name} has grown by ${megabytes} MiB`);
             if (grown > GROWTH_MAX_BYTES) {
@@ -211,6 +217,12 @@ function deaf(port: number, bytes: Buffer): Socket {
   return socket;
 }
 
-async function residentBytes({ cluster }: Arena, index: number): Promise<number> {
-  return Number((await cluster.status(index)).rss_bytes);
+/** Null for a node that is down or has left beside this; one that is paused is waited for. */
+async function residentBytes({ cluster }: Arena, index: number): Promise<number | null> {
+  let bytes: number | null = null;
+  await cluster.until(`${cluster.nodes[index].name} tells its memory`, MEMORY_LIMIT_MS, async () => {
+    if (cluster.nodes[index].process !== null) bytes = Number((await cluster.status(index)).rss_bytes);
+    return true;
+  });
+  return bytes;
 }

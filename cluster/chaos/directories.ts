@@ -30,8 +30,9 @@ export const wipe = (): ChaosScript => ({
       endsAtMs,
       begins: `kill -9 ${namesOf([victim])} and empty its directory`,
       ends: `start ${namesOf([victim])}`,
-      begin: async ({ cluster }) => {
+      begin: async ({ cluster, destroyed }) => {
         await cluster.kill(victim);
+        destroyed(victim);
         await rm(cluster.nodes[victim].dataDirectory, { recursive: true, force: true, maxRetries: 3 });
       },
       end: (arena) => startAndWait(arena, victim),
@@ -61,6 +62,7 @@ export const staleRestore = (): ChaosScript => {
     begin: async (arena) => {
       const directory = arena.cluster.nodes[victim].dataDirectory;
       await arena.cluster.kill(victim);
+      arena.destroyed(victim);
       await rm(directory, { recursive: true, force: true, maxRetries: 3 });
       await cp(copyOf(arena, victim), directory, { recursive: true });
     },

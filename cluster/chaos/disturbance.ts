@@ -3,6 +3,7 @@
  * judgement. The files beside this one plan them from a seed; run.ts carries them out and catalogue.ts names them.
  * Guarded: a plan comes from the draws alone, so that a seed names a schedule.
  */
+import { ErrorReply } from '../probe.js';
 import type { TemporaryCluster } from '../temporary.js';
 import type { Draws } from './draws.js';
 import type { Budget } from './ledgers.js';
@@ -17,6 +18,8 @@ export interface Arena {
   readonly signal: AbortSignal;
   /** Indexes of nodes that left for good, or that are not to be started again. */
   readonly retired: Set<number>;
+  /** The disk of a node was lost or put back: what it alone had acknowledged of late may be gone. Told when its process has ended. */
+  destroyed(index: number): void;
 }
 
 export interface Disturbance {
@@ -28,7 +31,8 @@ export interface Disturbance {
   /** For the timeline: what happens at its beginning and at its end. */
   readonly begins: string;
   readonly ends: string;
-  begin(arena: Arena): Promise<void>;
+  /** Resolves with false when nothing was disturbed, since those it was meant for were down or paused beside it. */
+  begin(arena: Arena): Promise<unknown>;
   end(arena: Arena): Promise<void>;
 }
 
@@ -94,7 +98,7 @@ export function inTurns(
 export function throughout(
   durationMs: number,
   words: { begins: string; ends: string },
-  begin: (arena: Arena) => Promise<void>,
+  begin: Disturbance['begin'],
   end: (arena: Arena) => Promise<void>,
 ): Disturbance[] {
   const beginsAtMs = Math.min(800, Math.floor(durationMs / 4));
@@ -117,6 +121,34 @@ export function passing(ms: number): Promise<void> {
 /** Two scenarios at once may both have ended a node: it is started once, and not at all when it has left for good. */
 export function startAgain({ cluster, retired }: Arena, index: number): void {
   if (!retired.has(index) && cluster.nodes[index].process === null) cluster.start(index);
+}
+
+/**
+ * HEARSAY.FAULT to one node; false when that is down or paused beside this and has no part in it. A node that refuses the words is a
+ * mistake of the scenario, and thrown.
+ */
+export async function tellFault({ cluster }: Arena, index: number, ...words: string[]): Promise<boolean> {
+  if (cluster.nodes[index].process === null) return false;
+  try {
+    await cluster.ask(index, 'HEARSAY.FAULT', ...words);
+    return true;
+  } catch (error) {
+    if (error instanceof ErrorReply) throw error;
+    return false;
+  }
+}
+
+const TAKEN_LIMIT_MS = 30_000;
+
+/** One command to whichever running node takes it: others may be down, paused or leaving beside this. */
+export async function untilTaken({ cluster }: Arena, ...words: string[]): Promise<void> {
+  let turn = 0;
+  await cluster.until(`a node takes ${words.slice(0, 2).join(' ')}`, TAKEN_LIMIT_MS, async () => {
+    const running = cluster.running();
+    if (running.length === 0) return false;
+    await cluster.ask(running[turn++ % running.length], ...words);
+    return true;
+  });
 }
 
 const READY_LIMIT_MS = 60_000;

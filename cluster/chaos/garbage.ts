@@ -74,8 +74,12 @@ async function look(cluster: TemporaryCluster, sent: number): Promise<string[]> 
   const wrong: string[] = [];
   if (sent === 0) wrong.push('no datagram was sent: the run proves nothing');
   for (const index of cluster.running()) {
-    const known = Number((await cluster.status(index)).members_known);
-    if (known !== cluster.running().length) wrong.push(`garbage: ${cluster.nodes[index].name} knows ${known} members`);
+    const { members_alive, members_known } = await cluster.status(index);
+    const { name } = cluster.nodes[index];
+    // One that has left is known for a while.
+    if (Number(members_alive) !== cluster.running().length)
+      wrong.push(`garbage: ${name} sees ${members_alive} members`);
+    if (Number(members_known) > cluster.nodes.length) wrong.push(`garbage: ${name} knows ${members_known} members`);
   }
   return wrong;
 }

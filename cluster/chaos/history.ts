@@ -9,12 +9,22 @@
  *     a value this key was never given              garbage
  *     anything else                                 lost
  *
- * Guarded: a write without an answer stays doubtful for `lateEffectMs` only, so that a run with many failures still judges.
+ * Guarded: a write without an answer stays doubtful for `lateEffectMs` only, so that a run with many failures still judges; nodes that
+ * stood still for longer lengthen that (`stretch`).
  */
+
+/** Beyond what any node stands still for: a doubtful write so much older than an acknowledged one is forgotten. */
+const FORGOTTEN_AFTER_MS = 60_000;
 
 /** null: deleted, or never written. */
 export type Value = string | null;
 export type Verdict = 'right' | 'lost' | 'resurrected' | 'garbage';
+
+/** By the clock of the run. */
+export interface Span {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
 
 interface Write {
   readonly value: Value;
@@ -29,6 +39,8 @@ export class KeyHistory {
   private acknowledged: Write = { value: null, startedAtMs: Number.NEGATIVE_INFINITY };
   private doubtful: DoubtfulWrite[] = [];
   private issued = 0;
+  private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+  private stretchMs = 0;
 
   constructor(
     readonly key: string,
@@ -41,9 +53,20 @@ export class KeyHistory {
     return `${this.key}=${this.issued}`;
   }
 
-  acknowledge(value: Value, startedAtMs: number): void {
+  acknowledge(value: Value, startedAtMs: number, endedAtMs: number = startedAtMs): void {
     this.acknowledged = { value, startedAtMs };
-    this.doubtful = this.doubtful.filter((write) => this.mayFollow(write));
+    this.acknowledgedAtMs = endedAtMs;
+    this.doubtful = this.doubtful.filter((write) => this.mayFollow(write, FORGOTTEN_AFTER_MS));
+  }
+
+  /** A node stood still for so long in this run: a command in its socket ran when it went on. */
+  stretch(gapMs: number): void {
+    this.stretchMs = Math.max(this.stretchMs, gapMs);
+  }
+
+  /** Whether the last acknowledged write was acknowledged in one of these spans of time. */
+  endsWithin(spans: readonly Span[]): boolean {
+    return isWithin(spans, this.acknowledgedAtMs);
   }
 
   /** A write that failed, and may have been applied or still be. */
@@ -72,7 +95,12 @@ export class KeyHistory {
     return `${this.key}: expected ${expected.join(' or ')}, found ${found ?? 'nothing'}`;
   }
 
-  private mayFollow(write: DoubtfulWrite): boolean {
-    return write.gaveUpAtMs + this.lateEffectMs >= this.acknowledged.startedAtMs;
+  private mayFollow(write: DoubtfulWrite, atLeastMs = 0): boolean {
+    const lateMs = Math.max(atLeastMs, this.lateEffectMs + this.stretchMs);
+    return write.gaveUpAtMs + lateMs >= this.acknowledged.startedAtMs;
   }
+}
+
+export function isWithin(spans: readonly Span[], atMs: number): boolean {
+  return spans.some(({ fromMs, untilMs }) => atMs >= fromMs && atMs <= untilMs);
 }

@@ -8,9 +8,11 @@
  * Guarded: an increment or a key without an answer is in doubt, never "failed".
  */
 
+import { isWithin, type Span } from './history.js';
+
 /** What a scenario may cost: the rest is a broken promise. */
 export interface Budget {
-  /** A node's disk is lost or put back to what it was: what it alone had acknowledged may be gone. */
+  /** A node's disk is lost or put back to what it was: what was acknowledged at level one shortly before that may be gone. */
   readonly levelOne: boolean;
   /** Memory is too small for what is written: values may be gone, but nothing wrong may be read. */
   readonly evicts: boolean;
@@ -19,14 +21,26 @@ export interface Budget {
 export class CounterLedger {
   definite = 0;
   doubtful = 0;
+  /** When each of the certain ones was acknowledged, where anybody wants to know. */
+  private readonly acknowledgedAtMs: number[] = [];
 
   constructor(readonly key: string) {}
 
-  /** Null when it is right. `mayBeLess`: acknowledged increments may be gone. */
-  judge(found: string | null, mayBeLess: boolean): string | null {
+  acknowledge(atMs: number): void {
+    this.definite++;
+    this.acknowledgedAtMs.push(atMs);
+  }
+
+  /** How many were acknowledged in one of these spans of time. */
+  countWithin(spans: readonly Span[]): number {
+    return this.acknowledgedAtMs.filter((atMs) => isWithin(spans, atMs)).length;
+  }
+
+  /** Null when it is right. `mayBeGone`: so many acknowledged increments may be gone. */
+  judge(found: string | null, mayBeGone: number): string | null {
     const value = found === null ? 0 : /^\d{1,15}$/.test(found) ? Number(found) : Number.NaN;
     const most = this.definite + this.doubtful;
-    if (value <= most && (mayBeLess || value >= this.definite)) return null;
+    if (value <= most && value >= Math.max(0, this.definite - mayBeGone)) return null;
     const verdict = Number.isNaN(value) ? 'garbage' : value > most ? 'counted too much' : 'lost';
     return `${verdict} ${this.key}: expected ${this.definite} to ${most}, found ${found ?? 'nothing'}`;
   }

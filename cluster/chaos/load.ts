@@ -88,6 +88,11 @@ export class CheckedLoad {
     return this.books.flatMap((book) => book.histories);
   }
 
+  /** A node stood still for so long: what waited in its sockets ran late (history.ts). */
+  stretch(gapMs: number): void {
+    for (const history of this.histories) history.stretch(gapMs);
+  }
+
   /** Resolves when the last operation has ended. */
   async stop(): Promise<LoadTally> {
     this.stopping = true;
@@ -158,7 +163,7 @@ export class CheckedLoad {
     const life = longLife ? ['PX', String(LONG_LIFE_MS)] : [];
     const words = value === null ? ['DEL', history.key] : ['SET', history.key, padded(value), ...life];
     const outcome = await this.send(book.lane, words, door);
-    if (outcome === 'acknowledged') history.acknowledge(value, startedAtMs);
+    if (outcome === 'acknowledged') history.acknowledge(value, startedAtMs, performance.now());
     // A node that says that there was nothing to delete has promised nothing about a value which it has yet to hear of.
     if (outcome === 'doubtful' || outcome === 'idle') history.doubt(value, startedAtMs, performance.now());
     return outcome === 'acknowledged' || outcome === 'idle';
@@ -167,7 +172,7 @@ export class CheckedLoad {
   private async increment(book: Book, door: Door, draws: Draws): Promise<boolean> {
     const counter = book.counters[draws.below(book.counters.length)];
     const outcome = await this.send(book.lane, ['INCR', counter.key], door);
-    if (outcome === 'acknowledged') counter.definite++;
+    if (outcome === 'acknowledged') counter.acknowledge(performance.now());
     if (outcome === 'doubtful') counter.doubtful++;
     return outcome === 'acknowledged';
   }

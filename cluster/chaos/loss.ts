@@ -2,7 +2,7 @@
  * Chaos by a bad network: datagrams lost, doubled, late and out of order at every node, streams late, by HEARSAY.FAULT. What did not
  * come by datagram comes by stream; nobody is lost by it.
  */
-import { type ChaosScript, inTurns } from './disturbance.js';
+import { type Arena, type ChaosScript, inTurns, tellFault } from './disturbance.js';
 
 const LENGTH_MS = [1500, 10_000] as const;
 
@@ -25,22 +25,20 @@ export const loss = (): ChaosScript => ({
         endsAtMs,
         begins: `${lost} % of datagrams lost, ${doubled} % doubled, ${overtaken} % out of order, all ${lateMs} ms late`,
         ends: 'a good network again',
-        begin: async ({ cluster }) => {
-          for (const rule of rules)
-            await tellAll(cluster.running(), (index) => cluster.ask(index, 'HEARSAY.FAULT', ...rule));
+        begin: async (arena) => {
+          let told = 0;
+          for (const rule of rules) told += await tellAll(arena, rule);
+          return told > 0;
         },
-        end: async ({ cluster }) => {
-          for (const [kind, peer, way, , ...carrier] of rules) {
-            await tellAll(cluster.running(), (index) =>
-              cluster.ask(index, 'HEARSAY.FAULT', kind, peer, way, '0', ...carrier),
-            );
-          }
+        end: async (arena) => {
+          for (const [kind, peer, way, , ...carrier] of rules) await tellAll(arena, [kind, peer, way, '0', ...carrier]);
         },
       };
     }),
 });
 
-/** A node that is down or paused beside this is passed over. */
-async function tellAll(indexes: readonly number[], tell: (index: number) => Promise<unknown>): Promise<void> {
-  await Promise.allSettled(indexes.map(tell));
+/** How many nodes took it. */
+async function tellAll(arena: Arena, rule: readonly string[]): Promise<number> {
+  const taken = await Promise.all(arena.cluster.running().map((index) => tellFault(arena, index, ...rule)));
+  return taken.filter(Boolean).length;
 }

@@ -34,16 +34,24 @@ export const membershipChange = (): ChaosScript => ({
         begins: `${namesOf([leaver])} leaves for good`,
         ends: `${namesOf([leaver])} has handed over and ended`,
         begin: async ({ cluster, retired }) => {
-          retired.add(leaver);
-          cluster.nodes[leaver].expectedToEnd = true;
-          // One that is paused or starting beside this takes it later.
+          const node = cluster.nodes[leaver];
+          // One that is down, paused or starting beside this takes it later; an order whose answer was lost may have been taken.
           await cluster.until(`${namesOf([leaver])} takes the order to leave`, ASKED_LIMIT_MS, async () => {
-            if (cluster.nodes[leaver].process !== null) await cluster.ask(leaver, 'HEARSAY.LEAVE');
+            if (!node.hasLeft) {
+              if (node.process === null) return false;
+              node.expectedToEnd = true;
+              await cluster.ask(leaver, 'HEARSAY.LEAVE');
+            }
+            retired.add(leaver);
             return true;
           });
         },
-        end: ({ cluster }) =>
-          cluster.until(`${namesOf([leaver])} has left`, LEFT_LIMIT_MS, () => cluster.nodes[leaver].process === null),
+        end: async ({ cluster, retired }) => {
+          if (!retired.has(leaver)) return;
+          const node = cluster.nodes[leaver];
+          const hasLeft = (): boolean => node.process === null && node.hasLeft;
+          await cluster.until(`${namesOf([leaver])} has left`, LEFT_LIMIT_MS, hasLeft);
+        },
       },
     ];
     return plan;

@@ -3,7 +3,7 @@
  * Clients reach all nodes all the time. `separate` and `heal` are of use to trials and tests too.
  */
 import type { TemporaryCluster } from '../temporary.js';
-import { type Arena, type ChaosScript, indexesTo, inTurns, namesOf, passing } from './disturbance.js';
+import { type Arena, type ChaosScript, indexesTo, inTurns, namesOf, passing, tellFault } from './disturbance.js';
 import type { Draws } from './draws.js';
 
 const APART_MS = [500, 8000] as const;
@@ -63,6 +63,7 @@ export const partitionFlapping = (): ChaosScript => ({
       const cut = halves(draws, nodes);
       const turnMs = draws.between(...FLAP_TURN_MS);
       let on = true;
+      let applied = 0;
       let flapping: Promise<void> = Promise.resolve();
       return {
         beginsAtMs,
@@ -72,16 +73,19 @@ export const partitionFlapping = (): ChaosScript => ({
         begin: async (arena) => {
           flapping = (async () => {
             while (on && !arena.signal.aborted) {
-              await apply(arena, cut);
+              applied += (await apply(arena, cut)) ? 1 : 0;
               await passing(turnMs);
               await mend(arena, cut);
               await passing(turnMs);
             }
           })();
+          // It is awaited at the end: what failed is told there.
+          flapping.catch(() => {});
         },
-        end: async () => {
+        end: async ({ tell }) => {
           on = false;
           await flapping;
+          if (applied === 0) tell('no partition took effect');
         },
       };
     }),
@@ -106,15 +110,18 @@ function parting(shape: Shape): ChaosScript {
 }
 
 /** Both ends of each pair lose what passes that way; a node that can not be told (killed or paused beside this) is passed over. */
-function apply({ cluster }: Arena, cut: Cut): Promise<void> {
-  return tellBothEnds(cluster, cut, '100');
+function apply(arena: Arena, cut: Cut): Promise<boolean> {
+  return tellBothEnds(arena, cut, '100');
 }
 
-function mend({ cluster }: Arena, cut: Cut): Promise<void> {
-  return tellBothEnds(cluster, cut, '0');
+async function mend(arena: Arena, cut: Cut): Promise<void> {
+  await tellBothEnds(arena, cut, '0');
 }
 
-async function tellBothEnds(cluster: TemporaryCluster, { pairs }: Cut, percent: string): Promise<void> {
+/** Whether any of the rules was taken. */
+async function tellBothEnds(arena: Arena, { pairs }: Cut, percent: string): Promise<boolean> {
+  const { cluster } = arena;
+  let taken = 0;
   const address = (index: number): string => `127.0.0.1:${cluster.nodes[index].gossipPort}`;
   const running = cluster.running();
   await Promise.all(
@@ -123,9 +130,10 @@ async function tellBothEnds(cluster: TemporaryCluster, { pairs }: Cut, percent: 
         ...(receiver === index ? [['DROP', address(sender), 'IN', percent]] : []),
         ...(sender === index ? [['DROP', address(receiver), 'OUT', percent]] : []),
       ]);
-      for (const rule of rules) await cluster.ask(index, 'HEARSAY.FAULT', ...rule).catch(() => {});
+      for (const rule of rules) taken += (await tellFault(arena, index, ...rule)) ? 1 : 0;
     }),
   );
+  return taken > 0;
 }
 
 /** Nothing passes between the two groups, in either direction, from either side. */

@@ -16,6 +16,7 @@ import {
   startAgain,
 } from './disturbance.js';
 import { Draws } from './draws.js';
+import type { Span } from './history.js';
 import { CheckedLoad, LANES } from './load.js';
 import { type FaultBar, notRun, type RunRecord, type TimelineLine } from './record.js';
 import { Recorder } from './recorder.js';
@@ -25,6 +26,9 @@ import { type Judgement, judgeBooks } from './verdicts.js';
 const WORKERS_PER_LANE = 4;
 const KEYS_PER_WORKER = 60;
 const WORKER_PAUSE_MS = 4;
+/** A copy goes to the other owners at once; a log is synced at this interval at the latest; an answer is noted a moment after it came. */
+const SYNC_INTERVAL_MS = 1000;
+const NOTED_MS = 500;
 const HEAL_LIMIT_MS = 120_000;
 const FLAGS = ['--enable-fault-injection', '--max-memory', '48mb'];
 /** Small logs: every node preallocates its own. */
@@ -71,6 +75,9 @@ class Run {
   private readonly retired = new Set<number>();
   private startedAtMs = performance.now();
   private nodeLines = 0;
+  /** Disturbances that were carried out. */
+  private effects = 0;
+  private readonly destroyedAtMs: number[] = [];
 
   constructor(
     private readonly script: ChaosScript,
@@ -111,6 +118,7 @@ class Run {
       complain: (violation) => this.violations.push(violation),
       signal,
       retired,
+      destroyed: () => this.destroyedAtMs.push(performance.now()),
     };
     this.startedAtMs = performance.now();
     this.recorder.start(this.startedAtMs);
@@ -123,7 +131,7 @@ class Run {
       pauseMs: WORKER_PAUSE_MS,
       recorder: this.recorder,
     });
-    const sampler = new Sampler(arena, this.recorder, this.options.durationMs);
+    const sampler = new Sampler(arena, this.recorder, this.options.durationMs, (gapMs) => load.stretch(gapMs));
     try {
       await this.carryOut(plan, arena);
     } finally {
@@ -134,12 +142,14 @@ class Run {
     const agreedMs = await this.comeTogether(arena);
     await sampler.stop();
     const budget = this.script.budget ?? NOTHING_LOST;
-    const judgement = await judgeBooks(cluster, load.books, budget);
+    const costs = { budget, losses: this.losses(sampler.longestGapMs) };
+    const judgement = await judgeBooks(cluster, load.books, costs, retired);
     this.violations.push(...load.garbage);
     await this.attempt('the last look', async () => {
       this.violations.push(...((await this.script.check?.(arena)) ?? []));
     });
-    this.look(load, silenceMs, plan.length);
+    this.look(load, silenceMs);
+    this.lookForDeaths(cluster);
     return this.played(load, judgement, agreedMs, silenceMs);
   }
 
@@ -149,7 +159,10 @@ class Run {
       await this.waitUntil(disturbance.beginsAtMs);
       this.tell(disturbance.begins);
       const fromMs = this.clock();
-      await this.attempt(disturbance.begins, () => disturbance.begin(arena));
+      await this.attempt(disturbance.begins, async () => {
+        if ((await disturbance.begin(arena)) === false) this.tell(`without effect: ${disturbance.begins}`);
+        else this.effects++;
+      });
       await this.waitUntil(disturbance.endsAtMs).finally(() => {
         bars.push({ what: disturbance.begins, fromMs, untilMs: this.clock() });
       });
@@ -204,14 +217,27 @@ class Run {
     }
   }
 
-  private look(load: CheckedLoad, silenceMs: number, planned: number): void {
+  /** When what a node alone had acknowledged may not have been with any other one. */
+  private losses(longestGapMs: number): Span[] {
+    const beforeMs = this.script.lateEffectMs + longestGapMs + SYNC_INTERVAL_MS;
+    return this.destroyedAtMs.map((atMs) => ({ fromMs: atMs - beforeMs, untilMs: atMs + NOTED_MS }));
+  }
+
+  private lookForDeaths(cluster: TemporaryCluster): void {
+    for (const { name, unaskedEnds } of cluster.nodes) {
+      if (unaskedEnds > 0)
+        this.violations.push(`${name} ended by itself${unaskedEnds > 1 ? ` ${unaskedEnds} times` : ''}`);
+    }
+  }
+
+  private look(load: CheckedLoad, silenceMs: number): void {
     const bound = this.script.silenceMaxMs ?? SILENCE_MAX_MS;
     if (silenceMs > bound) {
       const measured = (silenceMs / 1000).toFixed(1);
       this.violations.push(`unavailable: ${measured} s without a write at level one, more than ${bound / 1000} s`);
     }
     if (load.tally.acknowledged === 0) this.violations.push('nothing was acknowledged: the run proves nothing');
-    if (planned === 0) this.violations.push('nothing was disturbed: the run proves nothing');
+    if (this.effects === 0) this.violations.push('nothing was disturbed: the run proves nothing');
   }
 
   private played(load: CheckedLoad, judgement: Judgement, agreedMs: number | null, silenceMs: number): Played {

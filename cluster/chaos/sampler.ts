@@ -1,9 +1,9 @@
 /**
- * Watches a chaos run beside its load: how many partitions differ between those who hold them, for the report, and whether a node has
- * ended that nobody ended, which is a broken promise.
+ * Watches a chaos run beside its load: how many partitions differ between those who hold them, for the report, and how long a node has
+ * stood still, for the judgement. A node that ended by itself is started again; that it did is counted in cluster/local.ts.
  * Guarded: a node that does not answer is passed over for that sample; nothing waits for the sampler but its own stop.
  */
-import { askNode } from '../probe.js';
+import { askNode, type ProbeReply, recordOf } from '../probe.js';
 import { type Arena, startAgain } from './disturbance.js';
 import type { Recorder } from './recorder.js';
 
@@ -12,6 +12,8 @@ const SAMPLES = 120;
 const ANSWER_LIMIT_MS = 1000;
 
 export class Sampler {
+  /** The longest time for which a node said that its loop stood still. */
+  longestGapMs = 0;
   private stopping = false;
   private wake = (): void => {};
   private readonly sampling: Promise<void>;
@@ -20,6 +22,8 @@ export class Sampler {
     private readonly arena: Arena,
     private readonly recorder: Recorder,
     durationMs: number,
+    /** Told whenever a node has stood still for longer than any before. */
+    private readonly stoodStill: (gapMs: number) => void,
   ) {
     this.sampling = this.go(Math.max(INTERVAL_MS_MIN, durationMs / SAMPLES));
   }
@@ -45,13 +49,20 @@ export class Sampler {
   }
 
   private lookForDeaths(): void {
-    const { cluster, retired, tell, complain } = this.arena;
+    const { cluster, retired, tell } = this.arena;
     for (const [index, node] of cluster.nodes.entries()) {
       if (retired.has(index) || node.process !== null || node.expectedToEnd || !cluster.wasStarted(index)) continue;
-      complain(`${node.name} ended by itself`);
       tell(`${node.name} ended by itself: start it again`);
       startAgain(this.arena, index);
     }
+  }
+
+  /** One row of the status of gossip. */
+  private lookForGap(rows: ProbeReply | undefined): void {
+    const lagMs = Array.isArray(rows) ? Number(recordOf(rows[0])?.loopLagMs ?? 0) : 0;
+    if (!(lagMs > this.longestGapMs)) return;
+    this.longestGapMs = lagMs;
+    this.stoodStill(lagMs);
   }
 
   private async sample(): Promise<void> {
@@ -59,8 +70,10 @@ export class Sampler {
     const digests = await Promise.all(
       cluster.running().map(async (index) => {
         try {
-          const [reply] = await askNode('127.0.0.1', cluster.nodes[index].port, [['HEARSAY.DIGEST']], ANSWER_LIMIT_MS);
-          return Array.isArray(reply) ? reply : [];
+          const questions = [['HEARSAY.DIGEST'], ['HEARSAY.STATUS']];
+          const replies = await askNode('127.0.0.1', cluster.nodes[index].port, questions, ANSWER_LIMIT_MS);
+          this.lookForGap(recordOf(replies[1])?.gossip);
+          return Array.isArray(replies[0]) ? replies[0] : [];
         } catch {
           return [];
         }

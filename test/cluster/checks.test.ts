@@ -48,6 +48,18 @@ describe('the history of a key', () => {
     expect(history.judge(doubtful)).toBe('lost');
     expect(history.judge(last)).toBe('right');
   });
+
+  test('lets a doubtful write count for longer when a node stood still', () => {
+    const history = historyOf();
+    const [doubtful, last] = [history.nextValue(), history.nextValue()];
+    history.doubt(doubtful, 0, 100);
+    history.acknowledge(last, 1600);
+    expect(history.judge(doubtful)).toBe('lost');
+    history.stretch(499);
+    expect(history.judge(doubtful)).toBe('lost');
+    history.stretch(500);
+    expect(history.judge(doubtful)).toBe('right');
+  });
 });
 
 describe('the comparison of digests', () => {

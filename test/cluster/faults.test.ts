@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untilAgreed } from '../../cluster/agreement.js';
 import { chooseScenarios } from '../../cluster/chaos/catalogue.js';
-import type { Scenario } from '../../cluster/chaos/disturbance.js';
+import { type Scenario, startAgain, tellFault } from '../../cluster/chaos/disturbance.js';
 import { heal, separate } from '../../cluster/chaos/partition.js';
 import { runScenario } from '../../cluster/chaos/run.js';
 import { DirectReader } from '../../cluster/direct-reader.js';
@@ -95,4 +95,35 @@ test('a chaos run finds what is lost when all nodes lose their disks', async () 
   const record = await runScenario({ scenario, nodes: 3, durationMs: 700, seed: 1, command: SERVE }, () => {});
   expect(record.verdict).toBe('wrong');
   expect(record.violations.filter((line) => line.startsWith('lost on node-')).length).toBeGreaterThan(0);
+}, 60_000);
+
+test('a chaos run finds a node that died by itself before it was killed, a fault that was refused, and that nothing took effect', async () => {
+  const step = { beginsAtMs: 100, endsAtMs: 200, begins: 'begin', ends: 'end' };
+  const scenario: Scenario = {
+    name: 'hidden',
+    does: 'hides what happened',
+    expects: 'to be found out',
+    mixes: false,
+    script: () => ({
+      lateEffectMs: 0,
+      plan: () => [
+        {
+          ...step,
+          begin: async ({ cluster }) => {
+            cluster.nodes[0].process?.kill('SIGKILL');
+            await cluster.until('it is gone', 10_000, () => cluster.nodes[0].process === null);
+            await cluster.kill(0);
+            return false;
+          },
+          end: async (arena) => startAgain(arena, 0),
+        },
+        { ...step, lane: 1, begin: (arena) => tellFault(arena, 1, 'DISK', 'EMPTY'), end: () => Promise.resolve() },
+      ],
+    }),
+  };
+  const record = await runScenario({ scenario, nodes: 3, durationMs: 700, seed: 1, command: SERVE }, () => {});
+  expect(record.violations).toHaveLength(3);
+  expect(record.violations[0]).toMatch(/^begin: ERR /);
+  expect(record.violations).toContain('node-1 ended by itself');
+  expect(record.violations).toContain('nothing was disturbed: the run proves nothing');
 }, 60_000);

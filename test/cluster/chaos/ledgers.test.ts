@@ -1,6 +1,6 @@
 /** The books of a chaos run, and the judgement of what nodes answer by them: each wrong answer must be found, and no right one. */
 import { describe, expect, test } from 'vitest';
-import { KeyHistory } from '../../../cluster/chaos/history.js';
+import { KeyHistory, type Span } from '../../../cluster/chaos/history.js';
 import { CounterLedger, MortalLedger, padded, unpadded } from '../../../cluster/chaos/ledgers.js';
 import type { Book, Lane } from '../../../cluster/chaos/load.js';
 import { type Judgement, judgeBook, keysOf } from '../../../cluster/chaos/verdicts.js';
@@ -13,20 +13,21 @@ describe('a counter', () => {
   counter.doubtful = 2;
 
   test.each(['10', '11', '12'])('is right with %s of 10 certain and 2 doubtful increments', (found) => {
-    expect(counter.judge(found, false)).toBeNull();
+    expect(counter.judge(found, 0)).toBeNull();
   });
 
   test('is lost below, and counted too much above', () => {
-    expect(counter.judge('9', false)).toMatch(/^lost c: expected 10 to 12, found 9/);
-    expect(counter.judge(null, false)).toMatch(/^lost/);
-    expect(counter.judge('13', false)).toMatch(/^counted too much/);
-    expect(counter.judge('ten', false)).toMatch(/^garbage/);
+    expect(counter.judge('9', 0)).toMatch(/^lost c: expected 10 to 12, found 9/);
+    expect(counter.judge(null, 0)).toMatch(/^lost/);
+    expect(counter.judge('13', 0)).toMatch(/^counted too much/);
+    expect(counter.judge('ten', 0)).toMatch(/^garbage/);
   });
 
   test('may be less where increments may be gone, and never more', () => {
-    expect(counter.judge('3', true)).toBeNull();
-    expect(counter.judge('13', true)).toMatch(/^counted too much/);
-    expect(counter.judge('-1e9', true)).toMatch(/^garbage/);
+    expect(counter.judge('3', 7)).toBeNull();
+    expect(counter.judge('2', 7)).toMatch(/^lost/);
+    expect(counter.judge('13', 7)).toMatch(/^counted too much/);
+    expect(counter.judge('-1e9', 7)).toMatch(/^garbage/);
   });
 });
 
@@ -54,17 +55,23 @@ describe('the judgement of a book', () => {
     const history = new KeyHistory('k', 0);
     const first = history.nextValue();
     history.acknowledge(first, 0);
-    history.acknowledge(history.nextValue(), 10);
+    history.acknowledge(history.nextValue(), 10, 20);
     const counter = new CounterLedger('c');
-    counter.definite = 3;
+    for (const atMs of [5, 6, 20]) counter.acknowledge(atMs);
     const mortals = new MortalLedger('m');
     mortals.acknowledge('m:1', 1000);
     const book: Book = { lane, histories: [history], counters: [counter], mortals };
     return { book, right: [padded('k=2'), '3', null] };
   };
-  const judge = (lane: Lane, found: (string | null)[], askedAtMs = 2000, budget = STRICT): Judgement => {
+  const judge = (
+    lane: Lane,
+    found: (string | null)[],
+    askedAtMs = 2000,
+    budget = STRICT,
+    losses: readonly Span[] = [],
+  ): Judgement => {
     const judgement: Judgement = { violations: [], excused: 0, keys: 0 };
-    judgeBook('node-1', open(lane).book, found, askedAtMs, budget, judgement);
+    judgeBook('node-1', open(lane).book, found, askedAtMs, { budget, losses }, judgement);
     return judgement;
   };
   const one: Lane = { door: 'resp', level: 'one' };
@@ -87,10 +94,22 @@ describe('the judgement of a book', () => {
     expect(judge(one, [padded('k=2'), '3', 'mortal'], 1000).violations).toEqual([]);
   });
 
-  test('excuses level one alone where a disk may be lost', () => {
+  test('excuses at level one alone what was acknowledged shortly before a disk was lost', () => {
     const budget = { levelOne: true, evicts: false };
-    expect(judge(one, [padded('k=1'), '2', null], 2000, budget)).toMatchObject({ violations: [], excused: 2 });
-    expect(judge(quorum, [padded('k=1'), '2', null], 2000, budget).violations).toHaveLength(2);
+    const found = [padded('k=1'), '2', null];
+    const shortlyBefore = [{ fromMs: 15, untilMs: 30 }];
+    expect(judge(one, found, 2000, budget, shortlyBefore)).toMatchObject({ violations: [], excused: 2 });
+    expect(judge(quorum, found, 2000, budget, shortlyBefore).violations).toHaveLength(2);
+    expect(judge(one, found, 2000, STRICT, shortlyBefore).violations).toHaveLength(2);
+    expect(judge(one, [padded('k=1'), '1', null], 2000, budget, shortlyBefore).violations).toHaveLength(1);
+  });
+
+  test('does not excuse at level one what was acknowledged long before a disk was lost, or after it', () => {
+    const budget = { levelOne: true, evicts: false };
+    const found = [padded('k=1'), '2', null];
+    expect(judge(one, found, 2000, budget, []).violations).toHaveLength(2);
+    expect(judge(one, found, 2000, budget, [{ fromMs: 21, untilMs: 90 }]).violations).toHaveLength(2);
+    expect(judge(one, found, 2000, budget, [{ fromMs: 8, untilMs: 19 }]).violations).toHaveLength(2);
   });
 
   test('excuses absence where memory is too small, and no old value', () => {
