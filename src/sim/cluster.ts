@@ -43,6 +43,8 @@ export interface CrashableDisk extends Disk {
   readonly options: SimDiskOptions;
   readonly bytesUsed: number;
   readonly counts: { readonly crashes: number };
+  /** How often it has answered with each error. */
+  readonly errors: Readonly<Record<'EIO' | 'ENOSPC', number>>;
   failNextSyncs(count: number): void;
   failNextWrite(code: DiskErrorCode): void;
   contents(name: string): Buffer;

@@ -2,7 +2,8 @@
  * Brings the disk faults of a plan on a cluster, and stands for whoever looks after its disks: starts a node again that ended for
  * its disk or whose log failed for good, puts swapped directories right, empties one whose manifest is gone. nemesis.ts hands it the
  * steps; run.ts the processes that ended by themselves and every line that is logged. Guarded: a process may end for its disk only
- * where a fault of that disk explains it, and what was taken from a disk behind its node's back is told to the ledgers.
+ * where that disk has failed it in that life, in the way that it names, or where what is on the disk is rotten or another's; and what was
+ * taken from a disk behind its node's back is told to the ledgers.
  */
 import { HearsayError } from '../core/base/errors.js';
 import { readManifest } from '../core/wal/manifest.js';
@@ -25,7 +26,12 @@ export interface Hands {
 const RESTART_MS = 500;
 /** A log that failed for good refuses writes until somebody restarts the node. */
 const OPERATOR_MS = 900;
-const DISK_REFUSALS = ['DATADIR', 'NOSPACE', 'DISKFAILED'];
+/** What a start says where an error of the disk, and none of what is on it, ended it. */
+const UNUSABLE = /^the data directory can not be used: (EIO|ENOSPC) /;
+const ROTTEN_MANIFEST = `the file ${MANIFEST_NAME} is damaged`;
+
+type DiskErrors = CrashableDisk['errors'];
+const NO_ERRORS: DiskErrors = { EIO: 0, ENOSPC: 0 };
 
 interface Swapped {
   disk: CrashableDisk;
@@ -40,8 +46,8 @@ export class DiskNemesis {
   hasRotted = false;
   private readonly cluster: SimCluster;
   private readonly hands: Hands;
-  /** Nodes that a fault of input or output has met, or may at any time. */
-  private readonly faulty = new Set<number>();
+  /** The errors that each node's disk had answered with before the node was started last. */
+  private readonly errorsBefore = new Map<number, { disk: CrashableDisk | null; errors: DiskErrors }>();
   /** Nodes with rot that no start has read yet. */
   private readonly rotten = new Set<number>();
   /** Nodes whose manifest has rotted: they can not start. */
@@ -59,19 +65,18 @@ export class DiskNemesis {
   }
 
   apply(step: DiskStep): void {
-    this.mark(`disk ${step.fault}`);
     switch (step.fault) {
       case 'full':
-        this.withDisk(step.node, (disk) => this.fill(disk, step.slackBytes, step.forMs));
+        this.withDisk(step, (disk) => this.fill(disk, step.slackBytes, step.forMs));
         break;
       case 'slow':
-        this.withDisk(step.node, (disk) => this.slow(disk, step.syncMs, step.forMs));
+        this.withDisk(step, (disk) => this.slow(disk, step.syncMs, step.forMs));
         break;
       case 'sync':
-        this.withDisk(step.node, (disk) => disk.failNextSyncs(step.count));
+        this.withDisk(step, (disk) => disk.failNextSyncs(step.count));
         break;
       case 'write':
-        this.withDisk(step.node, (disk) => {
+        this.withDisk(step, (disk) => {
           for (let left = step.count; left > 0; left--) disk.failNextWrite(step.code);
         });
         break;
@@ -89,6 +94,8 @@ export class DiskNemesis {
 
   /** A node is about to be started: what a start reads of rot, it may lose. */
   starting(node: number): void {
+    const { disk } = this.cluster.nodes[node];
+    this.errorsBefore.set(node, { disk, errors: { ...(disk?.errors ?? NO_ERRORS) } });
     if (!this.rotten.delete(node)) return;
     this.hands.damaged(node);
     this.cluster.watches?.replaced(node);
@@ -96,20 +103,25 @@ export class DiskNemesis {
 
   /** Whether a process ended for its disk, as it should; then it is started again. */
   explains({ node, error }: Failure): boolean {
-    if (!(error instanceof HearsayError) || !DISK_REFUSALS.includes(error.code)) return false;
+    if (!(error instanceof HearsayError)) return false;
+    const code = diskErrorOf(error);
+    if (code !== null) {
+      if (!this.hasFailed(node, code)) return false;
+      this.mark('ended for its disk');
+      this.after(RESTART_MS, () => this.hands.start(node));
+      return true;
+    }
+    if (error.code !== 'DATADIR') return false;
     if (this.swapped.has(node)) {
       this.mark('swap met');
       return true;
     }
-    if (this.rootless.has(node)) {
+    if (this.rootless.has(node) && error.message.startsWith(ROTTEN_MANIFEST)) {
       this.mark('rotten manifest met');
       this.after(RESTART_MS, () => this.startEmpty(node));
       return true;
     }
-    if (!this.faulty.has(node)) return false;
-    this.mark('ended for its disk');
-    this.after(RESTART_MS, () => this.hands.start(node));
-    return true;
+    return false;
   }
 
   /** Looks at what a node logs. */
@@ -144,13 +156,7 @@ export class DiskNemesis {
       this.putRight(index);
       if (this.failedLogs.get(index) === this.cluster.nodes[index].life) this.hands.kill(index);
     }
-    this.faulty.clear();
     this.failedLogs.clear();
-  }
-
-  /** The disks of these nodes may fail at any time until all is healed. */
-  expectErrors(nodes: readonly number[]): void {
-    for (const node of nodes) this.faulty.add(node);
   }
 
   private fill(disk: CrashableDisk, slackBytes: number, forMs: number): void {
@@ -178,6 +184,7 @@ export class DiskNemesis {
     const reads = downMs > 0 && file !== 'manifest' && !this.rootless.has(node);
     const before = reads ? readable(disk) : 0;
     for (const word of draws) if (turnBit(disk, file, word)) this.rotten.add(node);
+    if (this.rotten.has(node)) this.mark('disk rot');
     this.hasRotted ||= this.rotten.has(node);
     const lost = reads ? before - readable(disk) : 0;
     const { crashes } = disk.counts;
@@ -202,6 +209,7 @@ export class DiskNemesis {
     const disks = nodes.map((node) => this.cluster.nodes[node].disk);
     const [left, right] = disks;
     if (left === null || right === null || nodes.some((node) => this.swapped.has(node))) return;
+    this.mark('disk swap');
     for (const node of nodes) this.hands.kill(node);
     const copies = [left.copy(), right.copy()];
     for (const [place, disk] of [left, right].entries()) {
@@ -230,6 +238,7 @@ export class DiskNemesis {
   private restoreLater({ node, ageMs, downMs }: Extract<DiskStep, { fault: 'stale' }>): void {
     const { disk } = this.cluster.nodes[node];
     if (disk === null || this.swapped.has(node)) return;
+    this.mark('disk stale');
     const old = disk.copy();
     this.hands.later(ageMs, () => {
       if (this.cluster.nodes[node].disk !== disk || this.swapped.has(node)) return;
@@ -261,11 +270,21 @@ export class DiskNemesis {
     this.hands.start(node);
   }
 
-  private withDisk(node: number, change: (disk: CrashableDisk) => void): void {
+  private withDisk(
+    { node, fault }: Extract<DiskStep, { fault: 'full' | 'slow' | 'sync' | 'write' }>,
+    change: (disk: CrashableDisk) => void,
+  ): void {
     const { disk } = this.cluster.nodes[node];
     if (disk === null || this.healed) return;
-    this.faulty.add(node);
+    this.mark(`disk ${fault}`);
     change(disk);
+  }
+
+  /** Whether the disk has answered so since the node was started. */
+  private hasFailed(node: number, code: keyof DiskErrors): boolean {
+    const { disk } = this.cluster.nodes[node];
+    const before = this.errorsBefore.get(node);
+    return disk !== null && disk.errors[code] > (before?.disk === disk ? before.errors[code] : 0);
   }
 
   /** Also when all is healed: a node that ended is started again at any time. */
@@ -276,6 +295,14 @@ export class DiskNemesis {
   private mark(name: string): void {
     this.marks[name] = (this.marks[name] ?? 0) + 1;
   }
+}
+
+/** The error of the disk for which a process says that it ended; null if it names none. */
+function diskErrorOf({ code, message }: HearsayError): keyof DiskErrors | null {
+  if (code === 'NOSPACE') return 'ENOSPC';
+  if (code === 'DISKFAILED') return 'EIO';
+  const found = code === 'DATADIR' ? UNUSABLE.exec(message) : null;
+  return found === null ? null : (found[1] as keyof DiskErrors);
 }
 
 /** How many records a start would read. */

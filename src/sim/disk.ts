@@ -32,6 +32,7 @@ export interface Chooser {
 export class PowerLoss extends Error {}
 
 const SECTOR_BYTES = 512;
+const NO_SPACE = 'no space left on the simulated disk';
 
 const PERFECT: SimDiskOptions = {
   syncMsMin: 1,
@@ -67,6 +68,8 @@ export class SimDisk implements Disk {
   calls = 0;
   powerLossAtCall = 0;
   readonly counts = { syncs: 0, syncErrors: 0, shortWrites: 0, noSpace: 0, crashes: 0 };
+  /** How often it has answered with each error. */
+  readonly errors = { EIO: 0, ENOSPC: 0 };
   private readonly random: Random;
   private readonly schedule: (delayMs: number, run: () => void) => void;
   private readonly complete: (token: number, error: Error | null) => void;
@@ -135,7 +138,7 @@ export class SimDisk implements Disk {
     this.called();
     const inode = this.inode(file);
     const failure = this.failWrites.shift();
-    if (failure !== undefined) throw new DiskError(failure, 'a write failed');
+    if (failure !== undefined) throw this.failed(failure, 'a write failed');
     let count = end - start;
     if (count > 1 && this.options.shortWriteChance > 0 && this.random.chance(this.options.shortWriteChance)) {
       count = this.random.between(1, count - 1);
@@ -145,7 +148,7 @@ export class SimDisk implements Disk {
     if (position + count > room) {
       this.counts.noSpace++;
       count = room - position;
-      if (count <= 0) throw new DiskError('ENOSPC', 'no space left on the simulated disk');
+      if (count <= 0) throw this.failed('ENOSPC', NO_SPACE);
     }
     this.touch(inode, position, position + count);
     inode.bytes.set(bytes.subarray(start, start + count), position);
@@ -156,7 +159,7 @@ export class SimDisk implements Disk {
   truncate(file: FileHandle, size: number): void {
     this.called();
     const inode = this.inode(file);
-    if (size > inode.size + this.free()) throw new DiskError('ENOSPC', 'no space left on the simulated disk');
+    if (size > inode.size + this.free()) throw this.failed('ENOSPC', NO_SPACE);
     const from = Math.min(size, inode.size);
     const to = Math.max(size, inode.size);
     this.touch(inode, from, to);
@@ -175,7 +178,7 @@ export class SimDisk implements Disk {
       inode.flight = null;
       if (this.takeSyncError()) {
         if (flight !== null) drop(inode, flight.undo);
-        return new DiskError('EIO', 'a sync failed');
+        return this.failed('EIO', 'a sync failed');
       }
       if (flight !== null) inode.durableSize = flight.size;
       return null;
@@ -189,7 +192,7 @@ export class SimDisk implements Disk {
     if (this.takeSyncError()) {
       drop(inode, inode.undo);
       inode.undo = new Map();
-      throw new DiskError('EIO', 'a sync failed');
+      throw this.failed('EIO', 'a sync failed');
     }
     inode.undo.clear();
     inode.flight?.undo.clear();
@@ -204,7 +207,7 @@ export class SimDisk implements Disk {
       if (this.free() < bytes) {
         this.counts.noSpace++;
         if (this.names.get(name) === inode) this.change((names) => dropName(names, name, inode));
-        return new DiskError('ENOSPC', 'no space left on the simulated disk');
+        return this.failed('ENOSPC', NO_SPACE);
       }
       inode.bytes = Buffer.alloc(bytes);
       inode.size = bytes;
@@ -328,6 +331,11 @@ export class SimDisk implements Disk {
   private called(): void {
     this.calls++;
     if (this.powerLossAtCall > 0 && this.calls >= this.powerLossAtCall) throw new PowerLoss('the power is gone');
+  }
+
+  private failed(code: DiskErrorCode, message: string): DiskError {
+    if (code === 'EIO' || code === 'ENOSPC') this.errors[code]++;
+    return new DiskError(code, message);
   }
 
   private free(): number {

@@ -19,6 +19,12 @@ export interface InquiryPorts {
   timeoutMs: number;
 }
 
+/** What a node said; null: no reply came. */
+export interface Answer {
+  node: number;
+  reply: Reply | null;
+}
+
 export class Inquiry {
   private readonly ports: InquiryPorts;
   private readonly replies = new Map<number, Completion>();
@@ -35,19 +41,22 @@ export class Inquiry {
     return true;
   }
 
-  /** Asks every node the same; null where no reply came. */
-  askAll(words: string[]): (Reply | null)[] {
+  /** Asks every node the same. */
+  askAll(words: string[]): Answer[] {
     const { probes, nowMs, rest, timeoutMs } = this.ports;
-    const numbers = this.ports.members().map((node) => {
+    const nodes = this.ports.members();
+    const numbers = nodes.map((node) => {
       const number = this.number++;
       probes[node].send(number, words);
       return number;
     });
     const deadline = nowMs() + timeoutMs + 100;
     while (numbers.some((number) => !this.replies.has(number)) && nowMs() < deadline) rest(1);
-    const replies = numbers.map((number) => this.replies.get(number)?.reply ?? null);
+    const answers = numbers.map((number, place) => {
+      return { node: nodes[place], reply: this.replies.get(number)?.reply ?? null };
+    });
     this.replies.clear();
-    return replies;
+    return answers;
   }
 
   /** Sends a command and waits for nothing. */
@@ -56,14 +65,14 @@ export class Inquiry {
   }
 
   /** HEARSAY.STATUS of every node. */
-  statuses(): Status[] {
-    return this.askAll(['HEARSAY.STATUS']).map((reply) => new Status(reply));
+  statuses(): { node: number; status: Status }[] {
+    return this.askAll(['HEARSAY.STATUS']).map(({ node, reply }) => ({ node, status: new Status(reply) }));
   }
 
   /** Every node knows every other, and nobody thinks anybody failed; else what is missing. */
   hasFormed(): string | null {
     const nodes = this.ports.members().length;
-    for (const [node, reply] of this.askAll(['CLUSTER', 'NODES']).entries()) {
+    for (const { node, reply } of this.askAll(['CLUSTER', 'NODES'])) {
       const lines = reply?.type === 'bulk' ? reply.text.trim().split('\n') : [];
       const good = lines.filter((line) => !/\b(fail\??|handshake|noaddr)\b/.test(line.split(' ')[2] ?? ''));
       if (good.length !== nodes) return `node ${node} sees ${good.length} of ${nodes} members`;
@@ -75,8 +84,8 @@ export class Inquiry {
   isReady(): string | null {
     const unformed = this.hasFormed();
     if (unformed !== null) return unformed;
-    const unready = this.statuses().findIndex((status) => !['1', 'true', 't'].includes(status.text('ready')));
-    return unready < 0 ? null : `node ${unready} is not ready`;
+    const unready = this.statuses().find(({ status }) => !['1', 'true', 't'].includes(status.text('ready')));
+    return unready === undefined ? null : `node ${unready.node} is not ready`;
   }
 
   /** The cluster has formed, and all who hold a partition, `owners` at least, hold the same of it. */
@@ -84,7 +93,7 @@ export class Inquiry {
     const unready = this.isReady();
     if (unready !== null) return unready;
     const holders = new Map<string, { digest: string; node: number; count: number }>();
-    for (const [node, reply] of this.askAll(['HEARSAY.DIGEST']).entries()) {
+    for (const { node, reply } of this.askAll(['HEARSAY.DIGEST'])) {
       if (reply?.type !== 'array') return `node ${node} gives no digests: ${JSON.stringify(reply)?.slice(0, 120)}`;
       for (const item of reply.items) {
         if (item.type !== 'array' || item.items.length < 2) return `node ${node} gives a digest of no known shape`;

@@ -1,16 +1,16 @@
 /**
  * Brings the faults of a plan on a cluster: kills, loss of power, wipes, pauses, partitions, clocks, secrets; and takes them back when
  * all is healed. run.ts hands each step here and asks how steady a node is. (The name is Jepsen's.) Guarded: every damage to what a node
- * had acknowledged is told to the ledgers, or they would take it for a broken promise.
+ * had acknowledged is told to the ledgers, or they would take it for a broken promise; and a step is marked where it does something.
  */
-import type { SimCluster } from './cluster.js';
+import type { SimCluster, SimNode } from './cluster.js';
 import { DiskNemesis } from './disk-nemesis.js';
 import { applyAround } from './faults/around.js';
 import type { LiveCore } from './faults/live-core.js';
 import { MemberBook, nodesOf } from './faults/members.js';
 import { Renewals } from './faults/renew.js';
-import { isRenewal } from './faults/renewals.js';
-import { isAround } from './faults/steps.js';
+import { isRenewal, type RenewalStep } from './faults/renewals.js';
+import { type AroundStep, isAround } from './faults/steps.js';
 import type { Ledger } from './ledger.js';
 import type { Plan, Step } from './schedule.js';
 
@@ -35,13 +35,19 @@ export class Nemesis {
   /** Since when each node is steady; infinite while it is down, or for good once it left or lost its disk. */
   private readonly steadySinceMs: number[];
   private readonly unsteady = new Set<number>();
-  /** Nodes that were asked to leave and have not been started again. */
+  /** Nodes that were asked to stop and have not been started again. */
   private readonly leaving = new Set<number>();
   /** Nodes to strike at the next acknowledged write through the first. */
   private armed: Strike[] = [];
   private healed = false;
 
-  constructor(cluster: SimCluster, plan: Plan, ledgers: readonly Ledger[]) {
+  /** `mark` hears of each step that did something, by its kind. */
+  constructor(
+    cluster: SimCluster,
+    plan: Plan,
+    ledgers: readonly Ledger[],
+    private readonly mark: (kind: string) => void,
+  ) {
     this.cluster = cluster;
     this.plan = plan;
     this.members = new MemberBook(plan);
@@ -67,76 +73,83 @@ export class Nemesis {
       stop: (node, downMs) => this.stop(node, downMs),
       unsettle: (node) => this.unsteady.add(node),
       damaged: (node) => this.damaged(node),
+      mark,
       later: (delayMs, action) => this.later(delayMs, action),
     });
-    this.disks.expectErrors(plan.disks.flatMap(({ syncErrorChance }, node) => (syncErrorChance > 0 ? node : [])));
     this.steadySinceMs = new Array(nodesOf(plan)).fill(Number.POSITIVE_INFINITY);
   }
 
-  apply(step: Fault): void {
+  /** False where a step of this kind meets nobody that it could be done to. */
+  apply(step: Fault): boolean {
     const { cluster } = this;
     if (isAround(step)) {
-      applyAround(cluster, step, (delayMs, action) => this.later(delayMs, action));
-      return;
+      const acted = (): void => this.mark(step.kind);
+      applyAround(cluster, step, (delayMs, action) => this.later(delayMs, action), acted);
+      return true;
     }
     if (isRenewal(step)) {
       this.renewals.apply(step);
-      return;
+      return true;
     }
+    // What strikes later is marked when it does; what meets disks, by its fault.
+    const marks = step.kind !== 'kill' && step.kind !== 'power' && step.kind !== 'disk';
+    const acts = this.act(step);
+    if (acts && marks) this.mark(step.kind);
+    return acts;
+  }
+
+  private act(step: Exclude<Fault, AroundStep | RenewalStep>): boolean {
+    const { cluster } = this;
     switch (step.kind) {
       case 'kill':
       case 'power':
         if (step.onAck) this.armed.push(step);
         else this.strike(step);
-        break;
+        return true;
       case 'join':
         this.members.joins(step.node);
-        this.start(step.node);
-        break;
+        return this.start(step.node);
       case 'leave':
-        if (!cluster.nodes[step.node].up && step.returning !== true) break;
-        this.members.leaves(step.node);
-        if (!cluster.nodes[step.node].up) this.members.killed(step.node);
-        break;
+        return this.takeLeave(step.node, step.returning === true);
       case 'forget':
+        if (this.members.isGone(step.node)) return false;
         this.kill(step.node);
         this.fell(step.node);
         this.damaged(step.node);
         this.members.ends(step.node);
-        break;
+        return true;
       case 'wipe':
         // Nobody empties the disk of a node that hands over what is on it.
-        if (this.members.leaving.has(step.node)) break;
+        if (this.members.leaving.has(step.node)) return false;
         cluster.wipe(step.node);
         this.fell(step.node);
         this.unsteady.add(step.node);
         this.damaged(step.node);
         this.later(step.downMs, () => this.start(step.node));
-        break;
+        return true;
       case 'stop':
-        this.stop(step.node, step.downMs);
-        break;
+        return this.stop(step.node, step.downMs);
       case 'pause':
         cluster.pause(step.node);
         this.later(step.forMs, () => cluster.resume(step.node));
-        break;
+        return cluster.nodes[step.node].up;
       case 'partition':
         for (const [from, to] of step.pairs) cluster.network.block(from, to);
         this.later(step.forMs, () => cluster.unblock(step.pairs));
-        break;
+        return true;
       case 'udp':
         cluster.network.blockDatagrams(step.node);
         this.later(step.forMs, () => cluster.network.unblockDatagrams(step.node));
-        break;
+        return true;
       case 'secret':
         cluster.placeSecret(step.node, step.words);
-        break;
+        return true;
       case 'disk':
         this.disks.apply(step);
-        break;
+        return true;
       case 'clock':
         cluster.stepClock(step.node, step.byMs);
-        break;
+        return true;
     }
   }
 
@@ -208,26 +221,43 @@ export class Nemesis {
     }
   }
 
-  /** A graceful stop; what has not ended by then is killed and started. */
-  private stop(node: number, downMs: number): void {
-    if (!this.members.mayRun(node)) return;
+  /** A node is asked to leave for good; false if there is none that could be. */
+  private takeLeave(node: number, returning: boolean): boolean {
+    const { up } = this.cluster.nodes[node];
+    if (!up && !returning) return false;
+    if (!this.members.leaves(node)) return false;
+    // One that is stopping may end before it hears of it, and is then not started again but to leave.
+    if (!up || this.leaving.has(node)) this.members.killed(node);
+    return true;
+  }
+
+  /** A graceful stop; what has not ended by then is killed and started. False if nothing ran. */
+  private stop(node: number, downMs: number): boolean {
+    if (!this.members.mayRun(node)) return false;
+    const { up } = this.cluster.nodes[node];
     this.cluster.stop(node);
     this.leaving.add(node);
     this.unsteady.add(node);
     this.later(downMs, () => this.start(node));
+    return up;
   }
 
-  private start(node: number): void {
-    if (!this.members.mayRun(node)) return;
+  /** False if it runs already, or may not. */
+  private start(node: number): boolean {
+    if (!this.members.mayRun(node)) return false;
     if (this.leaving.delete(node)) this.kill(node);
-    if (this.cluster.nodes[node].up) return;
+    if (this.cluster.nodes[node].up) return false;
     this.disks.starting(node);
     this.cluster.start(node);
     for (const ledger of this.ledgers) ledger.restarted(this.cluster.wallHighMs());
     this.steadySinceMs[node] = this.cluster.clock.nowMs + STEADY_AFTER_MS;
+    return true;
   }
 
   private strike({ kind, nodes, downMs }: Strike): void {
+    // The power of a node that is down takes what its system had not yet written.
+    const strikes = ({ up, disk }: SimNode): boolean => up || (kind === 'power' && disk !== null);
+    if (nodes.some((node) => strikes(this.cluster.nodes[node]))) this.mark(kind);
     for (const node of nodes) {
       if (kind === 'kill') this.kill(node);
       else {

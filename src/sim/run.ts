@@ -140,7 +140,7 @@ class Run {
     );
     this.echoes = plan.echoes === true ? new Echoes(this.cluster) : null;
     this.cluster.watches = this.watchesOf();
-    this.nemesis = new Nemesis(this.cluster, plan, this.ledgers);
+    this.nemesis = new Nemesis(this.cluster, plan, this.ledgers, (kind) => this.mark(kind, 1));
     this.cluster.logged = (line) => this.nemesis.disks.logged(line);
     if (plan.secrets !== null) this.cluster.network.packets = new PacketWatch();
     // What is sealed shows no records.
@@ -292,8 +292,7 @@ class Run {
       this.issue(step.client, number, step.words);
       return;
     }
-    if (step.kind !== 'disk') this.mark(step.kind, 1);
-    this.nemesis.apply(step);
+    if (!this.nemesis.apply(step)) return;
     if (step.kind === 'replace') forgetSoon(this.cluster, this.nemesis, this.inquiry, step.node);
     if (step.kind === 'leave') this.inquiry.tell(step.node, ['HEARSAY.LEAVE']);
   }

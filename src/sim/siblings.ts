@@ -148,7 +148,7 @@ export class SiblingsLedger implements Ledger {
 
   checkFinal(key: string, reply: Reply | null): string | null {
     const context = contextIn(reply);
-    if (context === null) return null;
+    if (context === null) return misshapen('CGET', reply);
     const wrong = this.together(key, context.shown);
     if (wrong !== null) return `${wrong} in the end`;
     const changes = this.changesOf(key).filter((change) => change.outcome === 'ok' && this.isProtected(change));

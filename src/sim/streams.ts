@@ -152,7 +152,8 @@ export class SimStreams {
   }
 
   /** The streams between two nodes are forgotten on their way; `closed`: the first has lost them and knows it. */
-  halve(left: number, right: number, closed: boolean): void {
+  halve(left: number, right: number, closed: boolean): number {
+    const { halved } = this.counters;
     for (const end of [...this.endsOf(this.network.hosts[left]).values()]) {
       const { other } = end;
       if (other === null || other.owner.index !== right) continue;
@@ -161,6 +162,7 @@ export class SimStreams {
       other.void = true;
       if (closed) this.finish(end, 'ETIMEDOUT');
     }
+    return this.counters.halved - halved;
   }
 
   /** A process reads again what other nodes sent it. */

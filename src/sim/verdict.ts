@@ -39,17 +39,21 @@ const MARKED = [
   'hints_dropped',
 ];
 
+/** What a node found that its frontiers had covered. */
+const FOUND = ['repair_records_wanted', 'repair_records_pushed'];
+
+/** Every counter that a status must have for `checkFrontiers`. */
+export const COUNTERS: readonly string[] = [...FOUND, ...MARKED];
+
 export class Verdict {
   constructor(private readonly ports: VerdictPorts) {}
 
   /** No node has taken in more packets than were different. */
   checkPackets(): void {
-    const { cluster, nemesis, inquiry, violate, mark } = this.ports;
+    const { cluster, inquiry, violate, mark } = this.ports;
     const { packets } = cluster.network;
     if (packets === null) return;
-    const present = nemesis.members.present();
-    for (const [place, status] of inquiry.statuses().entries()) {
-      const node = present[place];
+    for (const { node, status } of inquiry.statuses()) {
       const accepted = status.number('packets_accepted');
       const met = packets.count(node);
       if (!(accepted <= met)) violate('replay', `node ${node} took in ${accepted} packets of ${met} different ones`);
@@ -79,11 +83,16 @@ export class Verdict {
    */
   checkFrontiers(): void {
     const { inquiry, nemesis, violate, mark } = this.ports;
-    for (const [node, status] of inquiry.statuses().entries()) {
-      const found = (status.number('repair_records_wanted') || 0) + (status.number('repair_records_pushed') || 0);
+    for (const { node, status } of inquiry.statuses()) {
+      const numberOf = (name: string): number => {
+        const number = status.number(name);
+        if (Number.isNaN(number)) violate('status', `node ${node} gives no number ${name}`);
+        return number;
+      };
+      const found = FOUND.reduce((sum, name) => sum + numberOf(name), 0);
       if (found > 0 && !nemesis.disks.hasRotted)
         violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
-      for (const name of MARKED) mark(name.replaceAll('_', ' '), status.number(name) || 0);
+      for (const name of MARKED) mark(name.replaceAll('_', ' '), numberOf(name));
     }
   }
 
@@ -144,15 +153,19 @@ export class Verdict {
   /** What every node answers; a violation if they do not agree. */
   private answerEverywhere({ key, words, types }: Question): Reply | null {
     const { inquiry, violate } = this.ports;
-    const replies = inquiry.askAll(words);
-    for (const [node, reply] of replies.entries()) {
+    const answers = inquiry.askAll(words);
+    for (const { node, reply } of answers) {
       if (reply !== null && types.includes(reply.type)) continue;
       violate('reply', `healed node ${node} answers ${JSON.stringify(reply)}`);
     }
-    const texts = replies.map((reply) => JSON.stringify(reply));
-    const other = texts.findIndex((text) => text !== texts[0]);
-    if (other > 0) violate('diverged', `${key} is ${texts[0]} at node 0 and ${texts[other]} at node ${other}`);
-    return replies[0];
+    const [first] = answers;
+    const text = JSON.stringify(first.reply);
+    const other = answers.find(({ reply }) => JSON.stringify(reply) !== text);
+    if (other !== undefined) {
+      const elsewhere = `${JSON.stringify(other.reply)} at node ${other.node}`;
+      violate('diverged', `${key} is ${text} at node ${first.node} and ${elsewhere}`);
+    }
+    return first.reply;
   }
 
   private violateLine(line: string): void {

@@ -49,6 +49,10 @@ describe('the ledger of siblings', () => {
     return story;
   };
 
+  it('takes no reply of another shape for one that shows nothing wrong', () => {
+    for (const items of [[], [NULL]]) expect(begun().finally('k', { type: 'array', items })).toMatch(/^reply: CGET/);
+  });
+
   it('wants every value that was acknowledged and that nobody who saw it has replaced', () => {
     const story = begun();
     expect(story.finally('k', set('c1', 'a', 'b'))).toBeNull();

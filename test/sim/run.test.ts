@@ -57,6 +57,11 @@ describe('a run', () => {
     expect(found).toBeGreaterThan(0);
   });
 
+  it('takes a counter that nobody gives for no proof that nothing was counted', () => {
+    const { violations } = runPlan(toyFactories('counter-renamed'), toyPlan(1));
+    expect(violations[0]?.message).toBe('node 0 gives no number repair_records_wanted');
+  });
+
   it('is the same run for the same seed, and another for another', () => {
     const hash = (seed: number): string => runPlan(toyFactories(null), toyPlan(seed)).traceHash;
     expect(hash(3)).toBe(hash(3));

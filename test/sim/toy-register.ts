@@ -11,6 +11,7 @@ import type { FileHandle } from '../../src/ports/disk.js';
 import type { Ports } from '../../src/ports/world.js';
 import type { MachineSeed, NodePlace } from '../../src/sim/cluster.js';
 import type { SimMachine } from '../../src/sim/process.js';
+import { COUNTERS } from '../../src/sim/verdict.js';
 
 interface Entry {
   key: string;
@@ -133,6 +134,10 @@ export class ToyRegister implements SimMachine {
   diskCompleted(): void {}
   nameResolved(): void {}
 
+  private counters(): readonly string[] {
+    return this.mutation === 'counter-renamed' ? COUNTERS.slice(1) : COUNTERS;
+  }
+
   private answer(words: string[]): string {
     const [name, key, value] = words;
     switch (name) {
@@ -143,7 +148,7 @@ export class ToyRegister implements SimMachine {
       case 'CLUSTER':
         return bulk(Array.from({ length: this.nodes }, (_, node) => `${node} address flags`).join('\n'));
       case 'HEARSAY.STATUS':
-        return '*2\r\n$5\r\nready\r\n:1\r\n';
+        return statusOf([['ready', 1], ...this.counters().map((name): [string, number] => [name, 0])]);
       case 'HEARSAY.DIGEST':
         return `*1\r\n*2\r\n:0\r\n${bulk(this.digest())}`;
       case 'GET':
@@ -260,6 +265,10 @@ export class ToyRegister implements SimMachine {
 /** Stands in the log for a FLUSHALL. */
 function flushMark(hlc: number): Entry {
   return { key: '', hlc, actor: 0, value: null, expireAtMs: 0, expiryHlc: 0, expiryActor: 0 };
+}
+
+function statusOf(fields: [string, number][]): string {
+  return `*${fields.length * 2}\r\n${fields.map(([name, value]) => `${bulk(name)}:${value}\r\n`).join('')}`;
 }
 
 function bulk(text: string | null): string {

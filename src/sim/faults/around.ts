@@ -8,7 +8,8 @@ import type { AroundStep } from './steps.js';
 
 export type Later = (delayMs: number, action: () => void) => void;
 
-export function applyAround(cluster: SimCluster, step: AroundStep, later: Later): void {
+/** `acted` hears when a step has met something that ran, or lies on the way of all that will. */
+export function applyAround(cluster: SimCluster, step: AroundStep, later: Later, acted = (): void => {}): void {
   const { troubles } = cluster.network;
   switch (step.kind) {
     case 'lag':
@@ -28,8 +29,8 @@ export function applyAround(cluster: SimCluster, step: AroundStep, later: Later)
       });
       break;
     case 'halve':
-      cluster.streams.halve(step.nodes[0], step.nodes[1], step.closed);
-      break;
+      if (cluster.streams.halve(step.nodes[0], step.nodes[1], step.closed) > 0) acted();
+      return;
     case 'deaf':
       troubles.deaf.begin(step.node);
       later(step.forMs, () => {
@@ -47,13 +48,14 @@ export function applyAround(cluster: SimCluster, step: AroundStep, later: Later)
     case 'stalls':
       for (let time = 0; time < step.times; time++) {
         later(time * step.everyMs, () => {
+          if (step.nodes.some((node) => cluster.nodes[node].up)) acted();
           for (const node of step.nodes) cluster.pause(node);
         });
         later(time * step.everyMs + step.forMs, () => {
           for (const node of step.nodes) cluster.resume(node);
         });
       }
-      break;
+      return;
     case 'rate':
       cluster.slewClock(step.node, step.ppm);
       later(step.forMs, () => cluster.slewClock(step.node, -step.ppm));
@@ -62,4 +64,5 @@ export function applyAround(cluster: SimCluster, step: AroundStep, later: Later)
       cluster.nodes[step.node].clock.coarsen(step.grainMs);
       break;
   }
+  acted();
 }

@@ -29,7 +29,7 @@ export function seeMembersOff(cluster: SimCluster, nemesis: Nemesis, inquiry: In
   const { members } = nemesis;
   // Who leaves waits for every owner, the dead ones too.
   for (const node of members.unforgotten()) {
-    const replies = inquiry.askAll(['HEARSAY.FORGET', cluster.placeOf(node).id]);
+    const replies = inquiry.askAll(['HEARSAY.FORGET', cluster.placeOf(node).id]).map(({ reply }) => reply);
     const isNobody = replies.every((reply) => /no member is called/.test(textIn(reply)));
     if (!isNobody && !replies.some((reply) => reply?.type === 'status')) {
       return `node ${node} is not forgotten: ${textIn(replies[0])}`;

@@ -73,8 +73,11 @@ export class MemberBook {
     this.waiting.delete(node);
   }
 
-  leaves(node: number): void {
-    if (!this.gone.has(node)) this.leaving.set(node, { interrupted: false });
+  /** False where it is none that may leave: it leaves already, is gone, or has yet to come. */
+  leaves(node: number): boolean {
+    if (!this.mayRun(node)) return false;
+    this.leaving.set(node, { interrupted: false });
+    return true;
   }
 
   ends(node: number): void {
@@ -85,6 +88,10 @@ export class MemberBook {
   killed(node: number): void {
     const leaving = this.leaving.get(node);
     if (leaving !== undefined) leaving.interrupted = true;
+  }
+
+  isGone(node: number): boolean {
+    return this.gone.has(node);
   }
 
   mayRun(node: number): boolean {

@@ -12,12 +12,14 @@ export interface RenewalHands {
   kill(node: number): void;
   /** Starts a node that may run. */
   start(node: number): void;
-  /** Stops it gracefully, and starts it after so long. */
-  stop(node: number, downMs: number): void;
+  /** Stops it gracefully, and starts it after so long; false if there was nothing to stop. */
+  stop(node: number, downMs: number): boolean;
   /** From now on its reads may be others'. */
   unsettle(node: number): void;
   /** What it had acknowledged may be lost. */
   damaged(node: number): void;
+  /** A step of this kind has been done, or its first part. */
+  mark(kind: RenewalStep['kind']): void;
   later: Later;
 }
 
@@ -32,9 +34,7 @@ export class Renewals {
     const { members, hands } = this;
     switch (step.kind) {
       case 'roll':
-        for (const [turn, node] of step.nodes.entries()) {
-          hands.later(turn * step.everyMs, () => hands.stop(node, step.downMs));
-        }
+        this.roll(step);
         break;
       case 'move':
         if (members.mayRun(step.node)) this.move(step.node, step.downMs, step.graceful);
@@ -47,6 +47,7 @@ export class Renewals {
         members.joins(step.by);
         this.cluster.takeOver(step.by, step.node);
         hands.start(step.by);
+        hands.mark('replace');
         break;
       case 'skew':
         if (members.mayRun(step.node)) this.skew(step);
@@ -62,6 +63,15 @@ export class Renewals {
     this.cluster.nodes[node].wire = undefined;
   }
 
+  private roll({ nodes, everyMs, downMs }: Extract<RenewalStep, { kind: 'roll' }>): void {
+    let stopped = 0;
+    for (const [turn, node] of nodes.entries()) {
+      this.hands.later(turn * everyMs, () => {
+        if (this.hands.stop(node, downMs) && ++stopped === 1) this.hands.mark('roll');
+      });
+    }
+  }
+
   private move(node: number, downMs: number, graceful: boolean): void {
     const { cluster, hands } = this;
     hands.unsettle(node);
@@ -69,6 +79,7 @@ export class Renewals {
     hands.later(graceful ? downMs : 0, () => {
       hands.kill(node);
       cluster.move(node);
+      hands.mark('move');
       hands.later(downMs, () => hands.start(node));
     });
   }
@@ -78,6 +89,7 @@ export class Renewals {
     hands.unsettle(node);
     hands.kill(node);
     cluster.nodes[node].wire = wire;
+    hands.mark('skew');
     hands.later(downMs, () => hands.start(node));
     hands.later(downMs + forMs, () => {
       this.heal(node);

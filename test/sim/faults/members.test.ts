@@ -15,8 +15,9 @@ describe('the book of members', () => {
     const book = new MemberBook({ ...calmPlan(1), nodes: 3, late: 2 });
     expect(book.present()).toEqual([0, 1, 2]);
     book.joins(4);
-    book.leaves(0);
+    expect(book.leaves(0)).toBe(true);
     book.ends(1);
+    expect([0, 1, 3].map((node) => book.leaves(node))).toEqual([false, false, false]);
     expect(book.present()).toEqual([2, 4]);
     expect(book.unforgotten()).toEqual([1]);
     book.forgot(1);
