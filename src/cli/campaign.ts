@@ -29,7 +29,7 @@ import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
 /** So many seeds at least before it is asked whether everything happened. */
-const MARKS_SEEDS = 1_000;
+const MARKS_SEEDS = 300;
 const JOBS_MAX = 64;
 const SEEDS_MAX = 1e9;
 const STATE_FILE = 'state.json';

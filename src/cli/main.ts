@@ -329,7 +329,7 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .option('--no-shrink', 'do not look for the least plan that still fails')
     .addHelpText(
       'after',
-      `\n${exitCodes('every seed passed, and all that must happen in a thousand seeds did', 'not', 'stopped: the same command goes on')}`,
+      `\n${exitCodes('every seed passed, and all that must happen in 300 seeds did', 'not', 'stopped: the same command goes on')}`,
     )
     .action(async (flags) => setExitCode(await runCampaign(flags, terminal)));
   program.command('campaign-child', { hidden: true }).action(async () => setExitCode(await runCampaignChild()));

@@ -26,7 +26,7 @@ export interface SeedFailure {
 
 const VIOLATIONS_SHOWN = 3;
 
-/** What some run of a campaign of a thousand seeds must have met. */
+/** What some run of a campaign of 300 seeds must have met. */
 export const MUST_HAPPEN: readonly string[] = [
   'commands ok',
   'commands indeterminate',
