@@ -100,7 +100,7 @@ class Moving {
 
 describe('a node that has not heard that the ring changed', () => {
   it('has nothing acknowledged by an owner that has given the partition up: nobody would look for it there', () => {
-    const moving = new Moving(57, 4, 2, 2);
+    const moving = new Moving(58, 4, 2, 2);
     const { scenario } = moving;
     moving.keepRings();
     for (const joiner of [2, 3]) scenario.cut(1, joiner);
