@@ -113,7 +113,7 @@ describe('a disk that fails', () => {
 
 test('a slow disk shows in the status, and holds up what waits for it and nothing else', async () => {
   const { port, fault } = await begin('always');
-  await fault('DISK SLOW 1500 ON 1');
+  await fault('DISK SLOW 1500');
   let answered = false;
   const write = ask(port, ['SET', 'k', 'v']).then((replies) => {
     answered = true;
@@ -123,6 +123,7 @@ test('a slow disk shows in the status, and holds up what waits for it and nothin
   expect(await ask(port, ['GET', 'k'])).toEqual(['v']);
   expect(answered).toBe(false);
   expect(await write).toEqual(['OK']);
+  await fault('DISK CLEAR');
   const hasShown = async (): Promise<boolean> => Number((await logOf(port)).syncTookMsMax) >= 1_400;
   await until('the status tells how long it took', 10_000, hasShown);
 }, 60_000);
