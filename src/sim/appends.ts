@@ -4,7 +4,7 @@
  * Guarded: soundness before sharpness: only a piece that is there twice, was refused or was never sent is a broken promise.
  */
 import type { Asked, Ended, Ledger, Question } from './ledger.js';
-import type { Reply } from './replies.js';
+import { misshapen, type Reply } from './replies.js';
 
 const PREFIX = 'app';
 
@@ -36,7 +36,7 @@ export class AppendLedger implements Ledger {
     }
     this.pieces.set(piece, { key, outcome });
     if (outcome !== 'ok' || (reply?.type === 'integer' && reply.value >= piece.length)) return [];
-    return [`reply: APPEND of ${piece} was answered ${JSON.stringify(reply)?.slice(0, 120)}`];
+    return [misshapen(`APPEND of ${piece}`, reply)];
   }
 
   damaged(): void {}

@@ -5,7 +5,7 @@
  * is excused by history.ts.
  */
 import type { History, Operation } from './history.js';
-import type { Reply } from './replies.js';
+import { misshapen, type Reply } from './replies.js';
 
 export interface Violation {
   /** `foreign`, `stale`, `expired`, `lost`, `sibling`, `session`, `count`, `reply`, `diverged`, `unformed`, `threw`, `datagram`,
@@ -67,7 +67,7 @@ export function checkFinal(history: History, key: string, value: string | null, 
 
 /** Whether a reply has the shape that its command must have. */
 export function checkShape(words: readonly string[], reply: Reply): string | null {
-  const wrong = (): string => `reply: ${words[0]} was answered ${JSON.stringify(reply).slice(0, 120)}`;
+  const wrong = (): string => misshapen(words[0], reply);
   if (reply.type === 'error') return /^(ERR|WRONGTYPE|NOAUTH) /.test(reply.text) ? wrong() : null;
   switch (words[0]) {
     case 'SET':

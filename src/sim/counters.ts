@@ -6,7 +6,7 @@
  */
 import type { Random } from '../core/base/random.js';
 import type { Asked, Ended, Ledger, Question } from './ledger.js';
-import type { Reply } from './replies.js';
+import { type Reply, textOf } from './replies.js';
 import type { ClientPlan, Step } from './schedule.js';
 
 const COUNTERS_MAX = 3;
@@ -96,7 +96,7 @@ export class CounterLedger implements Ledger {
   /** What is left of a counter in the end; a line if it can not be. */
   checkFinal(key: string, reply: Reply | null): string | null {
     const { acknowledged, unknown, expires } = this.tally(key);
-    const value = reply?.type === 'bulk' ? reply.text : null;
+    const value = textOf(reply);
     const found = value === null ? 0 : Number(value);
     const least = this.lossy || expires ? 0 : acknowledged;
     if (found >= least && found <= acknowledged + unknown) return null;

@@ -6,7 +6,7 @@ import { checkEndless, checkFinal, checkRead, checkTold } from './checkers.js';
 import { History, type HistoryOptions, type Observed, type Operation } from './history.js';
 import type { Asked, Ended, Ledger, Question } from './ledger.js';
 import { isParsed, parseCommand } from './parse.js';
-import type { Reply } from './replies.js';
+import { misshapen, type Reply, textOf } from './replies.js';
 
 /** They change nothing and read no value. */
 const ABOUT = new Set(['PTTL', 'WAIT', 'WAITAOF']);
@@ -64,14 +64,14 @@ export class Register implements Ledger {
   }
 
   checkFinal(key: string, reply: Reply | null, wallHighMs: number): string | null {
-    return checkFinal(this.history, key, reply?.type === 'bulk' ? reply.text : null, wallHighMs);
+    return checkFinal(this.history, key, textOf(reply), wallHighMs);
   }
 
   private judge(operation: Operation, reply: Reply | null, observed: Observed): string | null {
     const { history } = this;
     if (operation.tells && reply?.type === 'bulk') return checkTold(history, operation, reply.text);
     if (operation.kind !== 'read' || (reply?.type !== 'bulk' && reply?.type !== 'null')) return null;
-    const value = reply.type === 'bulk' ? reply.text : null;
+    const value = textOf(reply);
     const wrong = checkRead(history, operation, value, observed.wallHighMs);
     const write = value === null ? undefined : history.byValue.get(value);
     if (write !== undefined && operation.level === 'one' && operation.steady) history.sawAt(operation.node, write);
@@ -83,7 +83,7 @@ export class Register implements Ledger {
     const figures = reply?.type === 'array' ? reply.items : [reply];
     const [first, last] = [figures[0], figures.at(-1)];
     if (first?.type !== 'integer' || last?.type !== 'integer' || figures.length !== (words[0] === 'WAITAOF' ? 2 : 1)) {
-      return [`reply: ${words[0]} was answered ${JSON.stringify(reply)?.slice(0, 120)}`];
+      return [misshapen(words[0], reply)];
     }
     if (words[0] === 'PTTL') {
       const wrong = first.value === -1 ? checkEndless(this.history, words[1]) : null;

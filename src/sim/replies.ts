@@ -11,6 +11,16 @@ export type Reply =
   | { type: 'null' }
   | { type: 'array'; items: Reply[] };
 
+/** What a reply holds as a value; null for anything else. */
+export function textOf(reply: Reply | null): string | null {
+  return reply?.type === 'bulk' ? reply.text : null;
+}
+
+/** The line about a reply that its command never gives. */
+export function misshapen(command: string, reply: Reply | null): string {
+  return `reply: ${command} was answered ${JSON.stringify(reply).slice(0, 120)}`;
+}
+
 const INCOMPLETE = 'incomplete';
 const DEPTH_MAX = 8;
 

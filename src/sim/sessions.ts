@@ -9,7 +9,8 @@ import type { Random } from '../core/base/random.js';
 import { Damages } from './damages.js';
 import type { Family } from './families.js';
 import type { Asked, Ended, Ledger, Question } from './ledger.js';
-import type { Reply } from './replies.js';
+import { addCommand } from './own-clients.js';
+import { type Reply, textOf } from './replies.js';
 import type { Plan } from './schedule.js';
 
 const NAME = 'HEARSAY.SESSION';
@@ -33,9 +34,9 @@ export const SESSIONS: Family = {
         const client = first + random.below(plan.nodes);
         const key = `${PREFIX}${random.below(KEYS)}`;
         const words = random.chance(0.35) ? ['SET', key, `t${++written}`] : ['GET', key];
-        plan.steps.push({ atMs, kind: 'command', client, words: [NAME, 'RESUME', `@${session}`] });
-        plan.steps.push({ atMs, kind: 'command', client, words });
-        plan.steps.push({ atMs, kind: 'command', client, words: [NAME, 'END', `@${session}`] });
+        addCommand(plan, atMs, client, [NAME, 'RESUME', `@${session}`]);
+        addCommand(plan, atMs, client, words);
+        addCommand(plan, atMs, client, [NAME, 'END', `@${session}`]);
       }
     }
   },
@@ -139,7 +140,7 @@ export class SessionLedger implements Ledger {
 
   /** In the end nothing stands that some session has seen something above. */
   checkFinal(key: string, reply: Reply | null): string | null {
-    const text = reply?.type === 'bulk' ? reply.text : null;
+    const text = textOf(reply);
     if (text !== null && this.values.get(text)?.key !== key) return `foreign: ${key} holds ${text}`;
     for (const known of this.known.values()) {
       const above = this.above(text, known.get(key) ?? new Set());
@@ -149,7 +150,7 @@ export class SessionLedger implements Ledger {
   }
 
   private judge(key: string, reply: Reply | null, turn: Turn, knew: ReadonlySet<string>): string | null {
-    const text = reply?.type === 'bulk' ? reply.text : null;
+    const text = textOf(reply);
     if (text !== null && this.values.get(text)?.key !== key) return `foreign: ${key} holds ${text}`;
     const above = this.above(text, knew);
     if (above !== null) return `session: session ${turn.session} read ${text} of ${key} and knew ${above}`;

@@ -9,8 +9,8 @@ import type { Random } from '../core/base/random.js';
 import { copiesOf, Damages, mustMeet } from './damages.js';
 import type { Family } from './families.js';
 import type { Asked, Ended, Ledger, Question } from './ledger.js';
-import { addClients } from './own-clients.js';
-import type { Reply } from './replies.js';
+import { addClients, addCommand } from './own-clients.js';
+import { misshapen, type Reply } from './replies.js';
 import type { ClientPlan, Level, Plan } from './schedule.js';
 
 const KEYS_MAX = 3;
@@ -27,10 +27,10 @@ export const SIBLINGS: Family = {
   draw(plan: Plan, random: Random): void {
     if (!random.chance(0.35)) return;
     const clients = addClients(plan, random, 3);
-    const anyone = (): number => clients[random.below(clients.length)];
     let written = 0;
     const add = (atMs: number, words: string[]): void => {
-      if (atMs < plan.lengthMs) plan.steps.push({ atMs, kind: 'command', client: anyone(), words });
+      // Who it would be is not drawn for what comes too late.
+      if (atMs < plan.lengthMs) addCommand(plan, atMs, clients[random.below(clients.length)], words);
     };
     for (let key = random.between(1, KEYS_MAX); key > 0; key--) {
       const name = `sib${key}`;
@@ -239,10 +239,6 @@ function contextIn(reply: Reply | null): Context | null {
   if (texts.some((text) => text === null)) return null;
   const [text, ...shown] = texts as string[];
   return { text, shown };
-}
-
-function misshapen(name: string, reply: Reply | null): string {
-  return `reply: ${name} was answered ${JSON.stringify(reply)?.slice(0, 120)}`;
 }
 
 function say({ value, shown, outcome, level, invokedMs, completedMs }: Change): string {

@@ -9,8 +9,8 @@ import { entryOf, estimate, sketchOf } from '../core/types/hyperloglog.js';
 import { copiesOf, Damages, mustMeet } from './damages.js';
 import type { Family } from './families.js';
 import type { Asked, Ended, Ledger, Question } from './ledger.js';
-import { addClients } from './own-clients.js';
-import type { Reply } from './replies.js';
+import { addClients, addCommand } from './own-clients.js';
+import { misshapen, type Reply } from './replies.js';
 import type { ClientPlan, Level, Plan } from './schedule.js';
 
 const KEYS_MAX = 3;
@@ -37,7 +37,7 @@ export const SKETCHES: Family = {
           : roll < 65
             ? ['PFMERGE', key(), ...some(2, key)]
             : ['PFCOUNT', ...some(2, key)];
-      plan.steps.push({ atMs, kind: 'command', client, words });
+      addCommand(plan, atMs, client, words);
     }
   },
 };
@@ -134,9 +134,9 @@ export class SketchLedger implements Ledger {
   /** Only what holds every element already changes nothing. */
   private judgeRaise({ key, elements, sources }: Raise, reply: Reply | null): string | null {
     if (sources.length > 0 || elements.length === 0) {
-      return reply?.type === 'status' ? null : `reply: PFMERGE was answered ${JSON.stringify(reply)?.slice(0, 120)}`;
+      return reply?.type === 'status' ? null : misshapen('PFMERGE', reply);
     }
-    if (reply?.type !== 'integer') return `reply: PFADD was answered ${JSON.stringify(reply)?.slice(0, 120)}`;
+    if (reply?.type !== 'integer') return misshapen('PFADD', reply);
     // This one is among them, pending: it is what an element was first counted by.
     const others = this.raises.filter((raise) => raise.outcome !== 'pending' || raise.elements !== elements);
     const known = registersOf(elementsOf(others, [key]));

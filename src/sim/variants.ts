@@ -8,7 +8,7 @@
 import type { Random } from '../core/base/random.js';
 import { WALL_EPOCH_MS } from './clock.js';
 import type { Family } from './families.js';
-import { addClients } from './own-clients.js';
+import { addClients, addCommand } from './own-clients.js';
 import type { Plan } from './schedule.js';
 
 const PER_SECOND_MAX = 14;
@@ -30,7 +30,7 @@ export const VARIANTS: Family = {
     const x = (): string => `x${random.below(2)}`;
     const add = (atMs: number, words: string[]): void => {
       const client = clients[random.below(clients.length)];
-      if (atMs < plan.lengthMs) plan.steps.push({ atMs, kind: 'command', client, words });
+      addCommand(plan, atMs, client, words);
     };
     const kinds: (() => string[])[] = [
       () =>
@@ -105,8 +105,7 @@ export const WAITS: Family = {
       const atMs = random.below(plan.lengthMs);
       const client = clients[random.below(clients.length)];
       const add = (afterMs: number, by: number, ...words: string[]): void => {
-        if (atMs + afterMs < plan.lengthMs)
-          plan.steps.push({ atMs: atMs + afterMs, kind: 'command', client: by, words });
+        addCommand(plan, atMs + afterMs, by, words);
       };
       const key = `z${random.below(4)}`;
       for (let writes = random.between(1, 2); writes > 0; writes--) add(0, client, 'SET', key, `z${++written}`);

@@ -105,7 +105,7 @@ export class Verdict {
       const { store, rooms, config } = seen;
       const members = rooms.membership.members().map(({ id, actor, state }) => `${id} ${actor.toString(16)} ${state}`);
       // What is not owned is handed to its owners and goes, whatever comes.
-      const contents = contentsOf(store, { partitions: config.partitions, all: false });
+      const contents = contentsOf(store, config.partitions);
       return { node, contents: contents.map((sum, at) => (rooms.ownership.owns(at) ? sum : '')), members };
     });
   }
