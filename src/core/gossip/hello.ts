@@ -14,7 +14,7 @@ import type { SealingKey } from '../../ports/secrets.js';
 import { readWord, writeWord } from '../record/record.js';
 import { type ControlMessage, decodeControl, encodeControl } from './codec.js';
 import { type ClusterKey, type KeyRing, NONCE_BYTES, SALT_BYTES, TAG_BYTES } from './key-ring.js';
-import { WIRE, type WireRange } from './packet.js';
+import { understands, WIRE, type WireRange } from './packet.js';
 import type { Refusal } from './refusals.js';
 
 const FORMAT = 1;
@@ -51,7 +51,7 @@ export interface OpenedHello {
   readonly salt: Buffer;
   /** The key it was sealed with; null in the clear. */
   readonly key: ClusterKey | null;
-  /** Null when the sender speaks no version of ours, and what else it says may mean anything. */
+  /** Null when one side does not read what the other writes, and what else it says may mean anything. */
   readonly hello: Hello | null;
 }
 
@@ -184,7 +184,7 @@ function read(
   start: number,
   wire: WireRange,
 ): OpenedHello | Refusal {
-  if (prefix.oldest > wire.newest || prefix.newest < wire.oldest) return { ...prefix, hello: null };
+  if (!understands(wire, prefix.newest)) return { ...prefix, hello: null };
   const fields = decodeControl(bytes, start, bytes.length);
   if (fields === null) return 'malformed';
   const [clusterName, settings, hashMark, id, actor, host, port, refusal] = fields;

@@ -33,8 +33,14 @@ export interface WireRange {
   readonly oldest: number;
   readonly newest: number;
 }
-/** Those of this build. */
-export const WIRE: WireRange = { oldest: 2, newest: 2 };
+/** Those of this build. A word of the wire that is added, renumbered or read otherwise makes another version. */
+export const WIRE: WireRange = { oldest: 3, newest: 3 };
+
+/** Whether each of two nodes reads what the other writes, which is its newest, whatever else it could read: half an acquaintance is none. */
+export function understands(own: WireRange, theirs: number): boolean {
+  return theirs === own.newest;
+}
+
 const FIRST_COUNTER_MAX = 2 ** 47;
 const ACTOR_AT = 16;
 const COUNTER_AT = 22;
@@ -183,8 +189,7 @@ export class PacketReader {
     const sealed = bytes[0] === MAGIC_SEALED;
     if (bytes.length < PACKET_HEADER_BYTES || bytes.length > PACKET_BYTES_MAX) return 'malformed';
     if (!sealed && bytes[0] !== MAGIC_CLEAR) return 'malformed';
-    const [, version] = bytes;
-    if (this.checksVersion && (version < this.wire.oldest || version > this.wire.newest)) return 'version';
+    if (this.checksVersion && !understands(this.wire, bytes[1])) return 'version';
     if (readWord(bytes, 8) !== this.clusterId[0] || readWord(bytes, 12) !== this.clusterId[1]) return 'foreign';
     const refusal = sealed ? this.unseal(bytes) : this.sum(bytes);
     if (refusal !== null) return refusal;

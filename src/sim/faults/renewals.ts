@@ -3,7 +3,7 @@
  * address, put a new one in the place of one that died, and install a build that speaks another version of the wire. renew.ts carries
  * these steps out. Guarded: a plan whose members change already is given no replacement, so that no more nodes go than replicas may.
  */
-import type { WireRange } from '../../core/gossip/packet.js';
+import { WIRE, type WireRange } from '../../core/gossip/packet.js';
 import type { Family } from '../families.js';
 
 export type RenewalStep =
@@ -17,12 +17,12 @@ export type RenewalStep =
   | { atMs: number; kind: 'skew'; node: number; wire: WireRange; downMs: number; forMs: number };
 
 const KINDS: ReadonlySet<string> = new Set<RenewalStep['kind']>(['roll', 'move', 'replace', 'skew']);
-/** Newer ones that are not known here, and older ones that are spoken no more. */
+/** A newer one that is not known here, one that reads this build and is not read by it, and older ones that are spoken no more. */
 const RANGES: readonly WireRange[] = [
-  { oldest: 3, newest: 3 },
-  { oldest: 3, newest: 5 },
-  { oldest: 1, newest: 1 },
-  { oldest: 0, newest: 1 },
+  { oldest: WIRE.newest + 1, newest: WIRE.newest + 1 },
+  { oldest: WIRE.newest, newest: WIRE.newest + 2 },
+  { oldest: WIRE.oldest - 1, newest: WIRE.oldest - 1 },
+  { oldest: WIRE.oldest - 2, newest: WIRE.oldest - 1 },
 ];
 
 export const RENEWALS: Family = {

@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeFrame, FRAME_CONTROL, FRAME_HELLO, FrameSeal, openFrame } from '../../../src/core/gossip/frames.js';
+import {
+  encodeFrame,
+  FRAME_CONTROL,
+  FRAME_HEAR,
+  FRAME_HELLO,
+  FrameSeal,
+  openFrame,
+} from '../../../src/core/gossip/frames.js';
 import { greet, type HelloFacts } from '../../../src/core/gossip/hello.js';
 import { KeyRing } from '../../../src/core/gossip/key-ring.js';
+import { WIRE } from '../../../src/core/gossip/packet.js';
 import { Refusals } from '../../../src/core/gossip/refusals.js';
 import { IncomingStreams } from '../../../src/core/replication/incoming.js';
 import { OutgoingStreams } from '../../../src/core/replication/outgoing.js';
@@ -177,6 +185,34 @@ describe('a greeting', () => {
     expect(news.why).toContain(said);
     expect(dialler.outgoing.drainNews()).toEqual([]);
     expect(dialler.written).toEqual([]);
+  });
+
+  it.each([
+    ['the version before', { oldest: WIRE.newest - 1, newest: WIRE.newest - 1 }],
+    ['the version after', { oldest: WIRE.newest + 1, newest: WIRE.newest + 1 }],
+    ['two versions, and writes the one that is not read here', { oldest: WIRE.newest, newest: WIRE.newest + 1 }],
+  ])('of a build that speaks %s is refused by name on both sides, and no frame behind it is read', (_name, wire) => {
+    const theirs = wire.oldest === wire.newest ? String(wire.newest) : `${wire.oldest} to ${wire.newest}`;
+    for (const isDialled of [false, true]) {
+      const dialler = endOf(SECRET, { id: 'x', actor: 9, ...(isDialled ? {} : { wire }) });
+      const host = endOf(SECRET, isDialled ? { wire } : {}, 2);
+      dialler.outgoing.contact('10.0.0.1', 17_000, openFrame(FRAME_CONTROL, Buffer.from('news')), 0);
+      dialler.outgoing.connected(1, 0);
+      host.incoming.accepted(1, '10.0.0.9:5', 0);
+      const behind = encodeFrame(FRAME_HEAR, Buffer.alloc(4));
+      expect(host.hear(Buffer.concat([dialler.take(), behind]))).toEqual([]);
+      const [own, other] = isDialled ? [theirs, WIRE.newest] : [WIRE.newest, theirs];
+      expect(host.lines).toEqual([`a stream from 10.0.0.9:5 is refused: wire version ${own} here, ${other} there`]);
+      expect(host.refusals.counts).toMatchObject({ version: 1, malformed: 0 });
+      expect([host.incoming.refused, host.closed, host.incoming.has(1)]).toEqual([1, [1], false]);
+      const answer = host.take();
+      expect(dialler.outgoing.bytes(1, answer, 0, answer.length, 0)).toBeNull();
+      const why = `wire version ${other} here, ${own} there`;
+      expect(dialler.outgoing.drainNews()).toEqual([
+        { address: '10.0.0.1:17000', outcome: 'refused', reason: 'version', why },
+      ]);
+      expect([dialler.written, dialler.closed]).toEqual([[], [1]]);
+    }
   });
 
   it('without the key gets no answer, and one line a minute', () => {

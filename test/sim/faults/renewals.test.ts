@@ -1,5 +1,6 @@
 /** Nodes restarted one after the other, moved, replaced, and run as a build of another wire version, in plans and step by step. */
 import { describe, expect, it } from 'vitest';
+import { WIRE, type WireRange } from '../../../src/core/gossip/packet.js';
 import type { RenewalStep } from '../../../src/sim/faults/renewals.js';
 import { hearsayFactories } from '../../../src/sim/hearsay.js';
 import { runPlan } from '../../../src/sim/run.js';
@@ -14,11 +15,16 @@ function planWith(seed: number, step: RenewalStep, late?: number): Plan {
 }
 
 const roll = (nodes: number[]): RenewalStep => ({ atMs: 200, kind: 'roll', nodes, everyMs: 900, downMs: 400 });
-const skewTo = (version: number): RenewalStep => ({
+const BEFORE: WireRange = { oldest: WIRE.oldest - 1, newest: WIRE.oldest - 1 };
+const AFTER: WireRange = { oldest: WIRE.newest + 1, newest: WIRE.newest + 1 };
+/** It reads what this build writes, and writes what this build does not read. */
+const BOTH: WireRange = { oldest: WIRE.newest, newest: WIRE.newest + 1 };
+
+const skewTo = (wire: WireRange): RenewalStep => ({
   atMs: 400,
   kind: 'skew',
   node: 1,
-  wire: { oldest: version, newest: version },
+  wire,
   downMs: 200,
   forMs: 2_500,
 });
@@ -32,8 +38,9 @@ describe('a run keeps every promise', () => {
       'when a new node takes the place of one that died, which is forgotten',
       planWith(7, { atMs: 900, kind: 'replace', node: 0, by: drawPlan(7).nodes }, 1),
     ],
-    ['when a node is installed with a build that is too new, and then as before', planWith(8, skewTo(3))],
-    ['when a node is installed with a build that is too old, and then as before', planWith(8, skewTo(1))],
+    ['when a node is installed with a build that is too new, and then as before', planWith(8, skewTo(AFTER))],
+    ['when a node is installed with a build that is too old, and then as before', planWith(8, skewTo(BEFORE))],
+    ['when a node is installed with a build that reads the others and is not read', planWith(8, skewTo(BOTH))],
   ])('%s', (_, plan) => {
     const { violations, marks } = runPlan(hearsayFactories(), plan);
     expect(violations).toEqual([]);
@@ -50,23 +57,24 @@ describe('a run keeps every promise', () => {
 });
 
 it('says so when a node takes in what another version wrote', () => {
-  const plan = planWith(8, skewTo(3));
+  const plan = planWith(8, skewTo(AFTER));
   const { violations } = runPlan(hearsayFactories(new Set(['versions-believed'])), plan);
   expect(violations.map(({ kind }) => kind)).toContain('version');
 });
 
 describe('a node whose build speaks another wire version', () => {
   it.each([
-    [1, 'older'],
-    [3, 'newer'],
-  ])('is refused by name on both sides, serves nothing, and is taken back as it was: version %i is %s', (version) => {
+    ['older', BEFORE, '2'],
+    ['newer', AFTER, '4'],
+    ['newer, and reads the others', BOTH, '3 to 4'],
+  ])('is refused by name on both sides, serves nothing, and is taken back as it was: it is %s', (_, wire, versions) => {
     const scenario = new Scenario({ nodes: 3, seed: 4 });
     expect(scenario.text(0, 'SET', 'key', 'before')).toBe('OK');
     scenario.untilEqual(5_000);
     scenario.kill(1);
-    scenario.cluster.nodes[1].wire = { oldest: version, newest: version };
+    scenario.cluster.nodes[1].wire = wire;
     scenario.start(1);
-    const [here, there] = [`wire version 2 here, ${version} there`, `wire version ${version} here, 2 there`];
+    const [here, there] = [`wire version 3 here, ${versions} there`, `wire version ${versions} here, 3 there`];
     const said = (line: string) =>
       scenario.cluster.log.some(({ level, event }) => level === 'warn' && event.includes(line));
     scenario.until(15_000, () => (said(here) && said(there) ? null : 'the refusal is not said on both sides'));
