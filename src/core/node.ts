@@ -325,6 +325,7 @@ export class HearsayNode implements Machine {
     // Before anything of this turn is stamped.
     if (this.wallClock.inDoubt && !this.rooms.coordinator.drifted) this.clockWatch.judge(this.wallMs);
     if (this.stopped) return;
+    this.host.scanWork.turnStarted();
     const strays = this.desk.turn(this.host, this.rooms.coordinator, this.rooms.clock);
     for (const { id } of strays) this.rooms.ring.announceSoon(id);
     this.sessions.turn();

@@ -16,12 +16,13 @@ import {
   lastKeyOf,
   NOAUTH,
   READ,
+  SCANS,
   syntaxError,
   unknownSubcommand,
   WRITE,
   wrongArity,
 } from './command.js';
-import { globMatchesText, requirePatternFits } from './glob.js';
+import { GLOB_STEPS_MAX, globMatchesText, globWork, requirePatternFits } from './glob.js';
 import type { CommandTable } from './table.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
@@ -160,8 +161,10 @@ function list(shown: Command[], args: Args, reply: Reply): void {
   if (args.count === 5 && args.equalsIgnoreCase(2, 'FILTERBY')) {
     requirePatternFits(args, 4);
     const filter = args.string(4);
-    if (args.equalsIgnoreCase(3, 'PATTERN')) chosen = shown.filter((command) => globMatchesText(filter, command.name));
-    else if (args.equalsIgnoreCase(3, 'ACLCAT')) {
+    const stepsMax = globWork.steps + GLOB_STEPS_MAX;
+    if (args.equalsIgnoreCase(3, 'PATTERN')) {
+      chosen = shown.filter((command) => globMatchesText(filter, command.name, stepsMax));
+    } else if (args.equalsIgnoreCase(3, 'ACLCAT')) {
       chosen = shown.filter((command) => categoriesOf(command).includes(`@${filter.toLowerCase()}`));
     } else if (args.equalsIgnoreCase(3, 'MODULE')) chosen = [];
     else throw syntaxError();
@@ -189,7 +192,7 @@ function getKeys(table: CommandTable, args: Args, reply: Reply): void {
 export const catalogCommand: Command = {
   name: 'command',
   arity: -1,
-  flags: CONNECTION,
+  flags: CONNECTION | SCANS,
   firstKey: 0,
   lastKey: 0,
   step: 0,

@@ -32,6 +32,8 @@ export const CONNECTION = 64;
 export const INTERNAL = 128;
 /** Runs only when every command before it on its connection is done: it speaks of all of them. */
 export const BARRIER = 256;
+/** Its work grows with a pattern and with what is stored: shares what a turn has for that (scan-work.ts). */
+export const SCANS = 512;
 
 export type CommandGroup = 'string' | 'hyperloglog' | 'generic' | 'connection' | 'server' | 'cluster' | 'hearsay';
 

@@ -6,8 +6,8 @@ import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { ADMIN, unknownSubcommand, wrongArity } from './command.js';
-import { globMatchesText, PATTERNS_MAX, requirePatternFits } from './glob.js';
+import { ADMIN, SCANS, unknownSubcommand, wrongArity } from './command.js';
+import { GLOB_STEPS_MAX, globMatchesText, globWork, PATTERNS_MAX, requirePatternFits } from './glob.js';
 import type { HostSettings } from './host.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
@@ -43,7 +43,10 @@ function get(settings: HostSettings, args: Args, reply: Reply): void {
     requirePatternFits(args, index);
     patterns.push(args.string(index));
   }
-  const shown = settingsShown(settings).filter(([name]) => patterns.some((pattern) => globMatchesText(pattern, name)));
+  const stepsMax = globWork.steps + GLOB_STEPS_MAX;
+  const shown = settingsShown(settings).filter(([name]) =>
+    patterns.some((pattern) => globMatchesText(pattern, name, stepsMax)),
+  );
   reply.map(shown.length);
   for (const [name, value] of shown) {
     reply.bulkString(name);
@@ -86,7 +89,7 @@ function settingsShown(settings: HostSettings): [string, string][] {
 export const configCommand: Command = {
   name: 'config',
   arity: -2,
-  flags: ADMIN,
+  flags: ADMIN | SCANS,
   firstKey: 0,
   lastKey: 0,
   step: 0,

@@ -9,6 +9,7 @@ import type { Reply } from '../resp/reply.js';
 import type { Command } from './command.js';
 import type { Keyspace } from './keyspace.js';
 import type { Receipt } from './receipt.js';
+import type { ScanWork } from './scan-work.js';
 import type { SessionToken } from './session-token.js';
 import type { SnapshotDoor } from './snapshot-door.js';
 import type { WriteMarks } from './write-marks.js';
@@ -134,6 +135,8 @@ export interface CommandHost {
   readonly settings: HostSettings;
   /** Whether `given`, which is only lent, is the password; in a time that tells nothing of it. */
   passwordMatches(given: Uint8Array): boolean;
+  /** What commands that scan have left of this turn. */
+  readonly scanWork: ScanWork;
   /** What this node held at points in time. */
   readonly snapshots: SnapshotDoor;
   /** True if all keys of this command can be executed here, now, at the caller's level. */

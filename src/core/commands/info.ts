@@ -65,7 +65,7 @@ function persistence({ host }: CommandContext): Lines {
   ];
 }
 
-function stats({ stats: counters }: CommandContext, status: Status): Lines {
+function stats({ host, stats: counters }: CommandContext, status: Status): Lines {
   return [
     ['total_connections_received', counters.connectionsReceived],
     ['total_commands_processed', counters.commandsProcessed],
@@ -82,6 +82,7 @@ function stats({ stats: counters }: CommandContext, status: Status): Lines {
     ['hearsay_stuck_log_disconnections', counters.heldClosed],
     ['hearsay_protocol_errors', counters.protocolErrors],
     ['hearsay_passwords_refused', counters.passwordsRefused],
+    ['hearsay_scans_postponed', host.scanWork.postponed],
     ['hearsay_backpressure_pauses', counters.pauses],
   ];
 }

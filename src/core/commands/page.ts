@@ -7,7 +7,7 @@ import type { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { CommandContext } from './command.js';
 import { notAnInteger, syntaxError } from './command.js';
-import { GLOB_STEPS_MAX, globMatches, globWork, keysPerLook, requirePatternFits } from './glob.js';
+import { GLOB_STEPS_MAX, globMatches, globWork, keysPerLook, requirePatternFits, STEPS_PER_KEY } from './glob.js';
 import type { KeyVisitor } from './host.js';
 import { typeName } from './keys.js';
 
@@ -15,11 +15,18 @@ import { typeName } from './keys.js';
 export const KEYS_VISITED_MAX = 10_000;
 /** Keys past which KEYS is refused: it would stall the node. */
 export const KEYS_LISTED_MAX = 200_000;
-/** Steps of a pattern past which KEYS is refused, for the same reason. */
-const LIST_STEPS_MAX = 8 * GLOB_STEPS_MAX;
+/** Steps past which KEYS is refused, for the same reason: of all its parts together. */
+export const LIST_STEPS_MAX = 16 * GLOB_STEPS_MAX;
+/** However many parts it has, each may take so many. */
+const PART_STEPS_MIN = 64 * 1024;
 /** Hashes of keys: a cursor is partition x HASHES + hash. */
 export const HASHES = 0x100000000;
 const COUNT_BY_DEFAULT = 10;
+
+/** Steps that each of the parts of a KEYS may take. */
+export function listStepsMax(parts: number): number {
+  return Math.max(PART_STEPS_MIN, Math.floor(LIST_STEPS_MAX / parts));
+}
 
 /** What SCAN asks for. `pattern` -1: any key. */
 export interface ScanOptions {
@@ -51,7 +58,7 @@ export function scanOptions(args: Args, from: number): ScanOptions {
   return options;
 }
 
-/** What one page came to. `steps`: of the pattern; a page ends when they are used up, however few keys it has. */
+/** What one page came to. `steps`: of the pattern and the keys; a page ends when they are used up, however few keys it has. */
 export interface PageCount {
   visited: number;
   found: number;
@@ -76,6 +83,7 @@ export function scanHere(
   const { pattern, type } = options;
   const visit: KeyVisitor = (bytes, start, end, recordType) => {
     page.visited++;
+    globWork.steps += STEPS_PER_KEY;
     if (type >= 0 && !args.equalsIgnoreCase(type, typeName(recordType).toUpperCase())) return;
     if (pattern >= 0 && !globMatches(buffer, starts[pattern], ends[pattern], bytes, start, end)) return;
     page.found++;
@@ -101,30 +109,32 @@ export function replyPage(reply: Reply, cursor: number, count: number, found: Re
   if (found.overflowed) reply.overflowed = true;
 }
 
-/** All keys of some partitions held here that match the pattern at `args[index]`, as an array. */
+/** All keys of some partitions held here that match the pattern at `args[index]`, as an array; refused past `stepsMax`. */
 export function keysHere(
   context: CommandContext,
   args: Args,
   index: number,
   partitions: readonly number[],
+  stepsMax: number,
   reply: Reply,
 ): void {
   const { buffer, starts, ends } = args;
   const found = new Reply(reply.protocol, null);
   let count = 0;
-  const stepsMax = globWork.steps + LIST_STEPS_MAX;
+  const lastStep = globWork.steps + stepsMax;
   for (const partition of partitions) {
     let hash = 0;
-    while (hash >= 0) {
+    while (hash >= 0 && globWork.steps <= lastStep) {
       hash = context.host.scanPartition(partition, hash, KEYS_VISITED_MAX, (bytes, start, end) => {
-        if (globWork.steps > stepsMax) return;
+        if (globWork.steps > lastStep) return;
+        globWork.steps += STEPS_PER_KEY;
         if (!globMatches(buffer, starts[index], ends[index], bytes, start, end)) return;
         count++;
         found.bulk(bytes, start, end);
       });
     }
   }
-  if (globWork.steps > stepsMax) throw new HearsayError('ERR', 'the pattern takes too long for KEYS, use SCAN');
+  if (globWork.steps > lastStep) throw new HearsayError('ERR', 'the pattern takes too long for KEYS, use SCAN');
   if (found.overflowed) throw tooManyKeys();
   reply.array(count);
   reply.raw(found.buffer, 0, found.length);

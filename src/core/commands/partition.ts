@@ -1,6 +1,6 @@
 /**
  * HEARSAY.PARTITION: what a node asks of an owner about a partition it does not hold itself, for DBSIZE, KEYS and SCAN.
- * `COUNT p`, `KEYS p pattern`, `SCAN p hash [COUNT n] [MATCH pattern] [TYPE type]`. Clients cannot give it.
+ * `COUNT p`, `KEYS p pattern steps`, `SCAN p hash [COUNT n] [MATCH pattern] [TYPE type]`. Clients cannot give it.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
@@ -8,7 +8,16 @@ import { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
 import { INTERNAL, READ, syntaxError } from './command.js';
 import { requirePatternFits } from './glob.js';
-import { HASHES, KEYS_LISTED_MAX, keysHere, replyPage, scanHere, scanOptions, tooManyKeys } from './page.js';
+import {
+  HASHES,
+  KEYS_LISTED_MAX,
+  keysHere,
+  LIST_STEPS_MAX,
+  replyPage,
+  scanHere,
+  scanOptions,
+  tooManyKeys,
+} from './page.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
   const { host } = context;
@@ -21,8 +30,10 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
   if (args.count < 4) throw syntaxError();
   if (args.equalsIgnoreCase(1, 'KEYS')) {
     requirePatternFits(args, 3);
+    const stepsMax = args.count > 4 ? args.integer(4) : Number.NaN;
+    if (!(stepsMax >= 0)) throw syntaxError();
     if (host.countKeys(partition) > KEYS_LISTED_MAX) throw tooManyKeys();
-    keysHere(context, args, 3, [partition], reply);
+    keysHere(context, args, 3, [partition], Math.min(stepsMax, LIST_STEPS_MAX), reply);
     return;
   }
   if (!args.equalsIgnoreCase(1, 'SCAN')) throw syntaxError();

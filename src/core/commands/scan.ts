@@ -10,10 +10,21 @@ import { HearsayError } from '../base/errors.js';
 import { Args } from '../resp/args.js';
 import { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { BARRIER, FAST, READ } from './command.js';
+import { BARRIER, FAST, READ, SCANS } from './command.js';
 import { requirePatternFits } from './glob.js';
 import type { ScanOptions } from './page.js';
-import { HASHES, isSpent, KEYS_LISTED_MAX, keysHere, replyPage, scanHere, scanOptions, tooManyKeys } from './page.js';
+import {
+  HASHES,
+  isSpent,
+  KEYS_LISTED_MAX,
+  keysHere,
+  LIST_STEPS_MAX,
+  listStepsMax,
+  replyPage,
+  scanHere,
+  scanOptions,
+  tooManyKeys,
+} from './page.js';
 import { partitionCommand } from './partition.js';
 import { Gathering } from './split.js';
 
@@ -59,13 +70,14 @@ function keys(context: CommandContext, args: Args, reply: Reply): void {
   if (countHere(context) > KEYS_LISTED_MAX) throw tooManyKeys();
   const away = partitionsAway(context);
   if (away.length === 0) {
-    keysHere(context, args, 1, partitionsHere(context), reply);
+    keysHere(context, args, 1, partitionsHere(context), LIST_STEPS_MAX, reply);
     return;
   }
   const gathering = new Gathering(caller, deferredOf(context), 'concat', 0);
-  gathering.run((part) => keysHere(context, args, 1, partitionsHere(context), part.reply));
+  const stepsMax = listStepsMax(away.length + 1);
+  gathering.run((part) => keysHere(context, args, 1, partitionsHere(context), stepsMax, part.reply));
   for (const partition of away) {
-    const words = Args.of('hearsay.partition', 'KEYS', `${partition}`, args.copy(1));
+    const words = Args.of('hearsay.partition', 'KEYS', `${partition}`, args.copy(1), `${stepsMax}`);
     gathering.run((part) => host.submitToPartition(partition, partitionCommand, words, part));
   }
   gathering.allGiven();
@@ -117,11 +129,13 @@ function partitionsAway(context: CommandContext): number[] {
   return away;
 }
 
+/** One at a time of each connection: what it asks of other nodes is their work, and no turn of this one counts it. */
+const scans = READ | SCANS | BARRIER;
 const noKeys = { firstKey: 0, lastKey: 0, step: 0 } as const;
 
 export const scanCommands: Command[] = [
-  { name: 'scan', arity: -2, flags: READ, ...noKeys, group: 'generic', summary: 'Go through the keys', run: scan },
-  { name: 'keys', arity: 2, flags: READ, ...noKeys, group: 'generic', summary: 'List keys by pattern', run: keys },
+  { name: 'scan', arity: -2, flags: scans, ...noKeys, group: 'generic', summary: 'Go through the keys', run: scan },
+  { name: 'keys', arity: 2, flags: scans, ...noKeys, group: 'generic', summary: 'List keys by pattern', run: keys },
   {
     name: 'dbsize',
     arity: 1,

@@ -30,8 +30,8 @@ import { Reply } from '../resp/reply.js';
 import { alive } from '../types/siblings.js';
 import { takeSet } from '../types/siblings-record.js';
 import type { Command, CommandContext } from './command.js';
-import { ADMIN, notAnInteger, READ, syntaxError, unknownSubcommand, wrongArity } from './command.js';
-import { GLOB_STEPS_MAX, globMatches, globWork, keysPerLook, requirePatternFits } from './glob.js';
+import { ADMIN, notAnInteger, READ, SCANS, syntaxError, unknownSubcommand, wrongArity } from './command.js';
+import { GLOB_STEPS_MAX, globMatches, globWork, keysPerLook, requirePatternFits, STEPS_PER_KEY } from './glob.js';
 import { typeName } from './keys.js';
 import { HASHES, KEYS_VISITED_MAX, replyPage } from './page.js';
 import type { SnapshotFacts } from './snapshot-door.js';
@@ -131,7 +131,7 @@ class Page {
   readonly reply: Reply;
   visited = 0;
   found = 0;
-  /** Of the pattern. */
+  /** Of the pattern and the keys. */
   steps = 0;
 
   constructor(
@@ -157,6 +157,8 @@ class Page {
 
   readonly visit = (buffer: Buffer, offset: number): void => {
     this.visited++;
+    this.steps += STEPS_PER_KEY;
+    globWork.steps += STEPS_PER_KEY;
     const { args, reply } = this;
     const { pattern, values } = this.options;
     const start = recordKeyStart(buffer, offset);
@@ -250,7 +252,7 @@ function requireCount(args: Args, count: number, subcommand: string): void {
 export const snapshotCommand: Command = {
   name: 'hearsay.snapshot',
   arity: -2,
-  flags: READ | ADMIN,
+  flags: READ | ADMIN | SCANS,
   firstKey: 0,
   lastKey: 0,
   step: 0,

@@ -65,6 +65,8 @@ export function nodeBounds({ config, rooms, store, waiters, windows, siblingWatc
     { name: 'commands_waiting_in_order', size: order.waiting, bound: FOLLOWERS_MAX },
     { name: 'commands_handed_waiting_per_peer', size: most((peer) => peer.owed.size), bound: WAITING_MAX },
     { name: 'commands_handed_bytes_per_peer', size: most((peer) => peer.owed.waitingBytes), bound: HANDED_BYTES_MAX },
+    { name: 'scans_handed_waiting_per_peer', size: most((peer) => peer.scans.size), bound: WAITING_MAX },
+    { name: 'scans_handed_bytes_per_peer', size: most((peer) => peer.scans.waitingBytes), bound: HANDED_BYTES_MAX },
     { name: 'waiters', size: waiters.size, bound: WAITERS_MAX },
     { name: 'hints_bytes', size: hintBytes, bound: config.hintBytesMax },
     { name: 'hints_bytes_per_peer', size: most((peer) => peer.hints.bytes), bound: config.hintBytesPerPeerMax },

@@ -19,6 +19,7 @@ import type {
   WaitWish,
 } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
+import { ScanWork } from '../commands/scan-work.js';
 import type { NodeConfig } from '../config.js';
 import { FRAME_SKETCH } from '../gossip/frames.js';
 import type { KeyRing } from '../gossip/key-ring.js';
@@ -77,6 +78,7 @@ export class NodeHost implements CommandHost {
   readonly settings: HostSettings;
   readonly waiters: Waiters;
   private readonly siblingWatch = new SiblingWatch();
+  readonly scanWork = new ScanWork();
   readonly snapshots: SnapshotDesk;
   private readonly rooms: Rooms;
   private view: ClusterNodeView[] | null = null;

@@ -6,6 +6,7 @@
  */
 import type { HybridClock } from '../base/hlc.js';
 import { arityFits, keysFit, WRITE } from '../commands/command.js';
+import { globWork } from '../commands/glob.js';
 import type { CommandHost } from '../commands/host.js';
 import { partitionCommand } from '../commands/partition.js';
 import type { SessionToken } from '../commands/session-token.js';
@@ -24,7 +25,7 @@ import {
   readKeyRequest,
   readVersionResponse,
 } from '../replication/key-requests.js';
-import { OWED_BYTES_HIGH } from '../replication/owed-replies.js';
+import { OWED_BYTES_HIGH, type OwedReplies, type WaitingCommand } from '../replication/owed-replies.js';
 import type { Ownership } from '../replication/ownership.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { QuorumReads } from '../replication/reads.js';
@@ -69,6 +70,8 @@ export class RequestDesk {
   private readonly callers = new Set<PeerCaller>();
   /** Peers that have commands waiting, because they are owed much. */
   private readonly crowded = new Set<Peer>();
+  /** Peers that have commands waiting that scan; who had one run goes to the end. */
+  private readonly scanning = new Set<Peer>();
   readonly stats = { requests: 0, malformed: 0, refused: 0, ringDiffered: 0 };
 
   constructor(
@@ -96,7 +99,7 @@ export class RequestDesk {
     this.stats.requests++;
     clock.observe(head.hlc, host.wallMs);
     if (head.what === REQUEST_FORWARD && (peer.owed.size > 0 || this.isOwedMuch(peer))) {
-      this.keepWaiting(peer, head, body, clock);
+      this.keepWaiting(peer, peer.owed, this.crowded, head, body, clock);
       return true;
     }
     if (this.ringDiffers(head, body)) {
@@ -127,35 +130,64 @@ export class RequestDesk {
 
   /** Start of a turn: commands that waited run, as far as their peers have taken the replies before. Returns peers of another ring. */
   turn(host: CommandHost, coordinator: Coordinator, clock: HybridClock): readonly Peer[] {
-    if (this.crowded.size === 0) return NOBODY;
+    if (this.crowded.size === 0 && this.scanning.size === 0) return NOBODY;
     const strays: Peer[] = [];
     for (const peer of this.crowded) {
       for (let run = 0; run < WAITED_PER_TURN && !this.isOwedMuch(peer); run++) {
         const waiting = peer.owed.next();
         if (waiting === null) break;
-        const head = waiting.actor === peer.actor ? readRequestHead(waiting.body) : null;
-        if (head === null) continue;
-        if (!this.ringDiffers(head, waiting.body)) {
-          this.forwarded(host, peer, head, waiting.body, coordinator, clock, true);
-          continue;
-        }
-        this.refuseRing(peer, head, clock);
-        strays.push(peer);
+        this.runWaiting(host, peer, waiting, coordinator, clock, strays);
       }
       if (peer.owed.size === 0) this.crowded.delete(peer);
     }
+    this.runScans(host, coordinator, clock, strays);
     return strays;
+  }
+
+  /** One of each peer in turn, while something is left for scans; a peer that is owed much waits as it does with its other commands. */
+  private runScans(host: CommandHost, coordinator: Coordinator, clock: HybridClock, strays: Peer[]): void {
+    for (let idle = 0; idle < this.scanning.size && !host.scanWork.isSpent; ) {
+      for (const peer of this.scanning) {
+        this.scanning.delete(peer);
+        const waiting = this.isOwedMuch(peer) ? null : peer.scans.next();
+        if (peer.scans.size > 0) this.scanning.add(peer);
+        idle = waiting === null ? idle + 1 : 0;
+        if (waiting !== null) this.runWaiting(host, peer, waiting, coordinator, clock, strays);
+        break;
+      }
+    }
+  }
+
+  private runWaiting(
+    host: CommandHost,
+    peer: Peer,
+    { body, actor }: WaitingCommand,
+    coordinator: Coordinator,
+    clock: HybridClock,
+    strays: Peer[],
+  ): void {
+    const head = actor === peer.actor ? readRequestHead(body) : null;
+    if (head === null) return;
+    if (!this.ringDiffers(head, body)) {
+      this.forwarded(host, peer, head, body, coordinator, clock, true);
+      return;
+    }
+    this.refuseRing(peer, head, clock);
+    strays.push(peer);
   }
 
   /** The peer is gone, or its stream: what it asked for may run elsewhere by now, and must not run here after that. */
   peerLost(peer: Peer): void {
     peer.owed.clear();
     this.crowded.delete(peer);
+    peer.scans.clear();
+    this.scanning.delete(peer);
   }
 
   /** Commands that waited could run. */
   get wantsTurn(): boolean {
     for (const peer of this.crowded) if (!this.isOwedMuch(peer)) return true;
+    for (const peer of this.scanning) if (!this.isOwedMuch(peer)) return true;
     return false;
   }
 
@@ -163,12 +195,16 @@ export class RequestDesk {
     return peer.owed.heldBytes + this.peers.waitingBytes(peer) > OWED_BYTES_HIGH;
   }
 
-  private keepWaiting(peer: Peer, head: RequestHead, body: Buffer, clock: HybridClock): void {
-    if (!peer.owed.wait(body, peer.actor)) {
-      this.refuse(peer, head, clock, false);
-      return;
-    }
-    this.crowded.add(peer);
+  private keepWaiting(
+    peer: Peer,
+    queue: OwedReplies,
+    waiting: Set<Peer>,
+    head: RequestHead,
+    body: Buffer,
+    clock: HybridClock,
+  ): void {
+    if (queue.wait(body, peer.actor)) waiting.add(peer);
+    else this.refuse(peer, head, clock, false);
   }
 
   private refuseRing(peer: Peer, head: RequestHead, clock: HybridClock): void {
@@ -296,13 +332,19 @@ export class RequestDesk {
       this.refuse(peer, head, clock, true);
       return;
     }
+    if (!keyed && host.scanWork.isSpent) {
+      this.keepWaiting(peer, peer.scans, this.scanning, head, body, clock);
+      return;
+    }
     const caller = this.caller(peer, head, clock, session);
     caller?.beginReceipt((command.flags & WRITE) === 0 ? head.readLevel : head.writeLevel);
     if (caller === null) {
       this.refuse(peer, head, clock, false);
       return;
     }
+    const before = globWork.steps;
     coordinator.submitTo(host, partition, command, args, caller, Math.max(head.hops, 1));
+    if (!keyed) host.scanWork.chargeSince(before);
     caller.hold();
   }
 

@@ -321,10 +321,10 @@ export function nodeStatus(parts: StatusParts): Status {
 
 function sumHanded(peers: readonly Peer[]) {
   const sum = { size: 0, waited: 0, refused: 0 };
-  for (const { owed } of peers) {
-    sum.size += owed.size;
-    sum.waited += owed.waited;
-    sum.refused += owed.refused;
+  for (const { owed, scans } of peers) {
+    sum.size += owed.size + scans.size;
+    sum.waited += owed.waited + scans.waited;
+    sum.refused += owed.refused + scans.refused;
   }
   return sum;
 }

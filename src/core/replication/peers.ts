@@ -57,6 +57,8 @@ export class Peer {
   readonly pending: Pending;
   /** What it is owed for commands that it handed to this node. */
   readonly owed = new OwedReplies();
+  /** Those of them that scan, and wait for a turn that has something left for that. */
+  readonly scans = new OwedReplies();
   /** Our stream to it; 0 when there is none. */
   stream: StreamId = 0;
   connected = false;

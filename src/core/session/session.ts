@@ -3,14 +3,26 @@
  * events and flushes it once, at the end of each turn.
  *
  * Fairness: sessions with more to do than a turn allows share `COMMANDS_PER_TURN` commands and `INPUT_BYTES_PER_TURN` bytes a turn;
- * the rest is kept and goes on in the next. Back-pressure: while its client does not take its replies, or too many are still to come, it runs
+ * the rest is kept and goes on in the next. Commands that scan share what the node has for them in a turn (commands/scan-work.ts), and
+ * whoever found nothing left of it goes first in the next. Back-pressure: while its client does not take its replies, or too many are still to come, it runs
  * nothing and reads nothing.
  * Guarded: replies leave in the order of commands; a client never holds more memory here than the limits of parser.ts,
  * reply.ts and outbox.ts add up to; past them it is closed, and counted.
  */
 import type { StreamId, Streams } from '../../ports/streams.js';
 import type { Command, CommandContext, Connection, Connections } from '../commands/command.js';
-import { arityFits, BARRIER, execute, isPublic, keysFit, NOAUTH, readsFirst, WRITE } from '../commands/command.js';
+import {
+  arityFits,
+  BARRIER,
+  execute,
+  isPublic,
+  keysFit,
+  NOAUTH,
+  readsFirst,
+  SCANS,
+  WRITE,
+} from '../commands/command.js';
+import { globWork } from '../commands/glob.js';
 import type { Caller, CommandHost, Deferred, Level } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
 import { Receipt } from '../commands/receipt.js';
@@ -84,6 +96,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   /** In the list of those to flush, and of those to go on with: kept by the table of sessions. */
   flushing = false;
   turning = false;
+  /** The next command scans, and others had what this turn had for that. */
+  postponed = false;
   /** Since when half a command is waiting for its rest; 0 if none is. */
   partialSinceMs = 0;
 
@@ -97,6 +111,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   private inputLeft = INPUT_BYTES_PER_TURN;
   /** There is input left that could be run, but for the limits. */
   private starved = false;
+  /** It has had its part of what this turn had for scans. */
+  private hasScanned = false;
   /** Nothing is run before, because a password was wrong; 0 if none was. */
   private unheardUntilMs = 0;
   private wrongPasswords = 0;
@@ -305,6 +321,9 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   private work(): void {
     const { parser } = this;
     this.starved = false;
+    this.postponed = false;
+    this.hasScanned = false;
+    const { scanWork } = this.ports.host;
     while (!this.closing) {
       if (this.commandsLeft <= 0 || this.inputLeft <= 0 || this.isFull()) {
         this.starved = parser.unread > 0;
@@ -316,9 +335,16 @@ export class Session implements Caller, Connection, CommandContext, Owner {
         this.refuseStream(`Protocol error: ${parser.error}`);
         return;
       }
-      this.barred = this.outbox.places > 0 && this.isBarrier();
+      this.barred = this.outbox.places > 0 && this.isNext(BARRIER);
       if (this.barred) {
         parser.rewind();
+        this.starved = true;
+        return;
+      }
+      if (scanWork.isSpent && this.isNext(SCANS)) {
+        parser.rewind();
+        scanWork.postponed++;
+        this.postponed = !this.hasScanned;
         this.starved = true;
         return;
       }
@@ -339,10 +365,10 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     sessions.flushLater(this);
   }
 
-  /** Whether the command in hand speaks of everything before it. */
-  private isBarrier(): boolean {
+  /** Whether the command in hand has this flag. */
+  private isNext(flag: number): boolean {
     const index = this.ports.table.find(this.parser.args);
-    return index >= 0 && (this.ports.table.commands[index].flags & BARRIER) !== 0;
+    return index >= 0 && (this.ports.table.commands[index].flags & flag) !== 0;
   }
 
   private dispatch(): void {
@@ -374,9 +400,17 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     }
     stats.calls[index]++;
     stats.commandsProcessed++;
-    if (command.firstKey === 0) execute(command, this, args, this.outbox.target());
+    if (command.firstKey === 0) this.runWithoutKeys(command);
     else this.dispatchToKeys(command);
     if (this.outbox.failed()) stats.failed[index]++;
+  }
+
+  private runWithoutKeys(command: Command): void {
+    const before = globWork.steps;
+    execute(command, this, this.parser.args, this.outbox.target());
+    if ((command.flags & SCANS) === 0) return;
+    this.hasScanned = true;
+    this.ports.host.scanWork.chargeSince(before);
   }
 
   /** The command in hand answers with no value of a key: any number of those may be under way. */

@@ -21,6 +21,8 @@ export class Sessions implements Connections, Schedule {
   private readonly byStream = new Map<StreamId, Session>();
   private toFlush: Session[] = [];
   private toTurn: Session[] = [];
+  /** They go on before the others: the last turn had nothing left for what they ask. */
+  private toTurnFirst: Session[] = [];
   private nextId = 1;
 
   constructor(host: CommandHost, streams: Streams, table: CommandTable, stats: CommandStats) {
@@ -35,7 +37,7 @@ export class Sessions implements Connections, Schedule {
 
   /** A session has input left to run: the world should give another turn at once. */
   get wantsTurn(): boolean {
-    return this.toTurn.length > 0;
+    return this.toTurn.length > 0 || this.toTurnFirst.length > 0;
   }
 
   all(): Iterable<Connection> {
@@ -73,10 +75,11 @@ export class Sessions implements Connections, Schedule {
 
   /** Start of a turn: sessions that stopped for fairness go on. */
   turn(): void {
-    const due = this.toTurn;
+    const due = this.toTurnFirst.length === 0 ? this.toTurn : [...this.toTurnFirst, ...this.toTurn];
     this.crowd = Math.max(1, due.length);
     if (due.length === 0) return;
     this.toTurn = [];
+    this.toTurnFirst = [];
     for (const session of due) {
       session.turning = false;
       session.turn();
@@ -128,6 +131,6 @@ export class Sessions implements Connections, Schedule {
   turnLater(session: Session): void {
     if (session.turning) return;
     session.turning = true;
-    this.toTurn.push(session);
+    (session.postponed ? this.toTurnFirst : this.toTurn).push(session);
   }
 }

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { HearsayError } from '../../../src/core/base/errors.js';
 import { readsFirst } from '../../../src/core/commands/command.js';
-import { GLOB_STEPS_MAX, globMatches, globWork, PATTERN_BYTES_MAX } from '../../../src/core/commands/glob.js';
 import { commandTable } from '../../../src/core/commands/table.js';
 import { Args } from '../../../src/core/resp/args.js';
 import { Harness } from '../session/harness.js';
@@ -463,77 +462,5 @@ describe("Hearsay's own commands", () => {
     expect(harness.line('DBSIZE')).toBe(':0\r\n');
     harness.host.keyspace.wallMs = 1_700_000_000_123;
     expect(read(harness.line('TIME'))).toEqual(['1700000000', '123000']);
-  });
-});
-
-describe('glob patterns', () => {
-  it('take work in proportion to pattern and text, whatever the pattern', () => {
-    const pattern = Buffer.from(`${'a*'.repeat(PATTERN_BYTES_MAX / 2 - 1)}b`);
-    const text = Buffer.alloc(65_535, 'a');
-    let looks = 0;
-    const counted = new Proxy(text, {
-      get(target, property) {
-        looks++;
-        return Reflect.get(target, property);
-      },
-    });
-    expect(globMatches(pattern, 0, pattern.length, counted, 0, text.length)).toBe(false);
-    expect(looks).toBeLessThanOrEqual(pattern.length * text.length);
-  });
-
-  /** Sixty keys of 64 KiB; against `slow` each takes nearly pattern x key steps. */
-  const withLongKeys = (): Harness => {
-    const harness = new Harness((host) => {
-      host.settings = { ...host.settings, topology: 'off' };
-    });
-    for (let key = 0; key < 60; key++) harness.ask('SET', `${'a'.repeat(65_500)}${key}`, 'v');
-    return harness;
-  };
-  const slow = `*${'a'.repeat(200)}b`;
-
-  it('end a page of SCAN when their steps are used up, and the pages together find every key', () => {
-    const harness = withLongKeys();
-    for (const [pattern, expected] of [
-      [slow, 0],
-      [`*${'a'.repeat(200)}*`, 60],
-    ] as const) {
-      let cursor = '0';
-      let [found, pages, most] = [0, 0, 0];
-      do {
-        const before = globWork.steps;
-        const [next, keys] = read(harness.ask('SCAN', cursor, 'COUNT', '10000', 'MATCH', pattern)) as [
-          string,
-          string[],
-        ];
-        most = Math.max(most, globWork.steps - before);
-        cursor = next;
-        found += keys.length;
-        pages++;
-      } while (cursor !== '0');
-      expect(found).toBe(expected);
-      // One look of at least a key comes on top.
-      expect(most).toBeLessThan(2 * GLOB_STEPS_MAX);
-      expect(pages > 1).toBe(expected === 0);
-    }
-  });
-
-  it('are refused by KEYS when they take too long, with few steps more', () => {
-    const harness = withLongKeys();
-    const before = globWork.steps;
-    expect(harness.ask('KEYS', slow)).toBe('-ERR the pattern takes too long for KEYS, use SCAN\r\n');
-    expect(globWork.steps - before).toBeLessThan(10 * GLOB_STEPS_MAX);
-    expect((read(harness.ask('KEYS', 'a*1')) as string[]).length).toBe(6);
-  });
-
-  it('are at most 64 in one CONFIG GET', () => {
-    const harness = new Harness();
-    expect(harness.ask('CONFIG', 'GET', ...Array.from({ length: 65 }, () => 'x'))).toBe('-ERR at most 64 patterns\r\n');
-    expect(harness.ask('CONFIG', 'GET', ...Array.from({ length: 64 }, () => 'x'))).toBe('*0\r\n');
-  });
-
-  it('are refused past their bound', () => {
-    const harness = new Harness();
-    expect(harness.ask('KEYS', 'a'.repeat(1025))).toBe('-ERR pattern is too long\r\n');
-    expect(harness.ask('SCAN', '0', 'MATCH', 'a'.repeat(1025))).toBe('-ERR pattern is too long\r\n');
   });
 });

@@ -1,7 +1,9 @@
 /** What a node answers to requests that it does not carry out: whoever asked is told, and waits no longer. */
 import { describe, expect, it } from 'vitest';
 import { HybridClock } from '../../../src/core/base/hlc.js';
+import { globWork } from '../../../src/core/commands/glob.js';
 import type { Caller, CommandHost } from '../../../src/core/commands/host.js';
+import { ScanWork, STEPS_PER_TURN } from '../../../src/core/commands/scan-work.js';
 import { commandTable } from '../../../src/core/commands/table.js';
 import type { Membership } from '../../../src/core/membership/membership.js';
 import { RequestDesk } from '../../../src/core/node/request-desk.js';
@@ -77,7 +79,7 @@ function deskFor(run: (args: Args, caller: Caller) => void) {
     {} as SessionCover,
     { lateMs: LATE_MS, mutations: new Set<string>() },
   );
-  const host = { wallMs: NOW_MS, monotonicMs: 0, settings: { partitions: 16 } };
+  const host = { wallMs: NOW_MS, monotonicMs: 0, settings: { partitions: 16 }, scanWork: new ScanWork() };
   const peer = new Peer('peer', 1024, new HintRoom(1024), 1);
   peer.actor = 2;
   const request = (body: Buffer): boolean => {
@@ -223,5 +225,34 @@ describe('commands of a peer that is owed much', () => {
     for (let id = 0; id < WAITING_MAX + 3; id++) request(forwarded(['GET', 'k'], { id }));
     expect(peer.owed).toMatchObject({ size: WAITING_MAX, refused: 3 });
     expect(answers.map((head) => head?.status)).toEqual([STATUS_REFUSED, STATUS_REFUSED, STATUS_REFUSED]);
+  });
+});
+
+describe('commands of a peer that scan', () => {
+  it('share what a turn has for them, and no other command waits for them', () => {
+    const run: string[] = [];
+    const { desk, peer, host, request, turn } = deskFor((args, caller) => {
+      run.push(args.string(1));
+      if (args.string(0) !== 'GET') globWork.steps += STEPS_PER_TURN / 2;
+      caller.reply.ok();
+    });
+    host.scanWork.turnStarted();
+    for (let id = 0; id < 7; id++) request(forwarded(['HEARSAY.PARTITION', 'SCAN', '0', '0'], { id }));
+    request(forwarded(['GET', 'k'], { id: 7 }));
+    expect(run).toEqual(['SCAN', 'SCAN', 'k']);
+    expect(peer.scans).toMatchObject({ size: 5, waited: 5 });
+    const done: number[] = [];
+    while (desk.wantsTurn) {
+      host.scanWork.turnStarted();
+      turn();
+      done.push(run.length);
+    }
+    expect(done).toEqual([5, 7, 8]);
+    request(forwarded(['HEARSAY.PARTITION', 'SCAN', '0', '0']));
+    request(forwarded(['HEARSAY.PARTITION', 'SCAN', '0', '0']));
+    expect(peer.scans.size).toBe(1);
+    desk.peerLost(peer);
+    expect(peer.scans.size).toBe(0);
+    expect(desk.wantsTurn).toBe(false);
   });
 });

@@ -78,6 +78,7 @@ export class Harness {
     let turns = 1;
     this.endTurn();
     while (this.sessions.wantsTurn) {
+      this.host.scanWork.turnStarted();
       this.sessions.turn();
       this.endTurn();
       if (++turns > 10_000) throw new Error('the sessions never settle');
