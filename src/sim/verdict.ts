@@ -3,6 +3,8 @@
  * nothing changed when all nodes died, and what the network has seen. run.ts asks for it between its phases. Guarded: only members
  * are asked, and each line is told to the run as a violation.
  */
+
+import { isGone, type MemberState } from '../core/membership/precedence.js';
 import type { SimCluster } from './cluster.js';
 import type { Inquiry } from './inquiry.js';
 import type { Ledger, Question } from './ledger.js';
@@ -14,7 +16,8 @@ import { contentsOf, differenceOf } from './watches/contents.js';
 interface Standing {
   node: number;
   contents: string[];
-  members: string[];
+  /** By id: the life, and what it is held for. */
+  members: Map<string, { life: string; state: MemberState }>;
 }
 
 export interface VerdictPorts {
@@ -103,7 +106,9 @@ export class Verdict {
       const seen = cluster.watches?.inspected(node) ?? null;
       if (seen === null || seen.rooms === null) return [];
       const { store, rooms, config } = seen;
-      const members = rooms.membership.members().map(({ id, actor, state }) => `${id} ${actor.toString(16)} ${state}`);
+      const members = new Map(
+        rooms.membership.members().map(({ id, actor, state }) => [id, { life: actor.toString(16), state }]),
+      );
       // What is not owned is handed to its owners and goes, whatever comes.
       const contents = contentsOf(store, config.partitions);
       return { node, contents: contents.map((sum, at) => (rooms.ownership.owns(at) ? sum : '')), members };
@@ -117,9 +122,15 @@ export class Verdict {
       const was = before[place];
       const wrong = differenceOf(was.contents, contents);
       if (wrong !== null) violate('echo', `what came late changed what node ${node} holds: ${wrong}`);
-      const other = members.findIndex((line, at) => line !== was.members[at]);
-      if (other >= 0 || members.length !== was.members.length) {
-        violate('echo', `what came late made node ${node} see ${members[other]} in place of ${was.members[other]}`);
+      for (const id of new Set([...was.members.keys(), ...members.keys()])) {
+        const [former, present] = [was.members.get(id), members.get(id)];
+        if (former?.life === present?.life && former?.state === present?.state) continue;
+        // Who has started anew may learn of one that is gone: that is no member either way, and guards against its own late words.
+        if (former === undefined && present !== undefined && isGone(present.state)) continue;
+        const [text, before] = [present, former].map((held) =>
+          held === undefined ? 'nobody' : `${held.state} ${held.life}`,
+        );
+        violate('echo', `what came late made node ${node} see ${id} as ${text} in place of ${before}`);
       }
     }
   }

@@ -10,7 +10,7 @@ export interface Member {
   readonly id: string;
   /** Random id of this run of the process. */
   readonly actor: number;
-  /** Starts of this id, counted durably. */
+  /** Starts of this id, counted durably; a dismissal counts as many more as may have been missed. */
   readonly boot: number;
   /** Raised by the member itself to refute. */
   readonly incarnation: number;

@@ -73,7 +73,7 @@ export class Membership {
     this.claims = new Claims({ prober: this.prober }, { heardWithinMs: options.probeIntervalMs });
     this.contacts = new Contacts(options.contactPoints, options.seedRetryMs, random);
     const rooms = { roster: this.roster, suspicions: this.suspicions, rumors: this.rumors };
-    this.view = new View(rooms, options.tombstoneMs);
+    this.view = new View(rooms, { tombstoneMs: options.tombstoneMs, mutations: this.mutations });
     const { view, roster, prober, claims, outbox, health } = this;
     this.conversation = new Conversation(
       { view, roster, prober, claims, outbox, health },

@@ -10,7 +10,9 @@
  *     left@i                        j > i      j > i      j > i      j > i
  *
  * A higher boot stands over any statement about a lower one: a restart. The same boot under another actor is no later
- * statement but another process of the same name; it is never joined while the first is there.
+ * statement but another life of the same name: of two processes, or from before a disk was lost. It is never joined while the
+ * first is there, nor once that is gone, since nobody can tell a newcomer from a late word of an earlier life; it is told, and
+ * goes on as a later life. So does who was dismissed without its knowledge, for a dismissal stands in a later boot than all it said.
  */
 
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left';
@@ -46,11 +48,25 @@ export function compareStandings(left: Standing, right: Standing): number {
 
 /** What is offered, measured against what is held about the same id. */
 export function judge(held: Standing & { actor: number }, offered: Standing & { actor: number }): Verdict {
+  let order = compareStandings(offered, held);
   if (held.boot === offered.boot && held.actor !== offered.actor) {
-    return isGone(held.state) && !isGone(offered.state) ? 'newer' : 'duplicate';
+    if (!isGone(held.state)) return 'duplicate';
+    if (!isGone(offered.state)) return 'older';
+    // Two tombstones: everybody keeps the same one.
+    if (order === 0) order = offered.actor - held.actor;
   }
-  const order = compareStandings(offered, held);
   return order > 0 ? 'newer' : order < 0 ? 'older' : 'same';
+}
+
+/**
+ * Boots between a life that is dismissed and its dismissal: more starts than anybody can have missed, and so few that 2^24 dismissals of one
+ * id fit below the bound of the wire.
+ */
+const BOOTS_PER_DISMISSAL = 2 ** 16;
+
+/** The boot of a dismissal: above whatever the member has said in this life or in one that nobody heard of; the same for all who dismiss it. */
+export function dismissedBoot(held: number): number {
+  return (Math.floor(held / BOOTS_PER_DISMISSAL) + 1) * BOOTS_PER_DISMISSAL;
 }
 
 /** The incarnation that refutes an accusation: above it and above the own. */

@@ -6,7 +6,7 @@
  */
 import { assert } from '../base/assert.js';
 import { adoptRecord, type Held, holdRecord, type Member, type MemberRecord, recordOf } from './member.js';
-import { isGone, judge, type MemberState, refutingIncarnation, type Verdict } from './precedence.js';
+import { dismissedBoot, isGone, judge, type MemberState, refutingIncarnation, type Verdict } from './precedence.js';
 import type { Roster } from './roster.js';
 import type { Rumors } from './rumors.js';
 import type { Suspicions } from './suspicions.js';
@@ -40,14 +40,19 @@ export class View {
   private readonly suspicions: Suspicions;
   private readonly rumors: Rumors;
   private readonly tombstoneMs: number;
+  private readonly mutations: ReadonlySet<string>;
   private startMs = 0;
   private changes: MemberChange[] = [];
 
-  constructor(rooms: { roster: Roster; suspicions: Suspicions; rumors: Rumors }, tombstoneMs: number) {
+  constructor(
+    rooms: { roster: Roster; suspicions: Suspicions; rumors: Rumors },
+    options: { tombstoneMs: number; mutations: ReadonlySet<string> },
+  ) {
     this.roster = rooms.roster;
     this.suspicions = rooms.suspicions;
     this.rumors = rooms.rumors;
-    this.tombstoneMs = tombstoneMs;
+    this.tombstoneMs = options.tombstoneMs;
+    this.mutations = options.mutations;
   }
 
   /** This node is alive from now on, on the clock that all later calls use. */
@@ -66,7 +71,7 @@ export class View {
       return 'refused';
     }
     if (held === undefined) return this.admit(record, accuser, nowMs);
-    const verdict = judge(held, record);
+    const verdict = this.judge(held, record);
     if (verdict === 'newer') this.adopt(held, record, accuser, nowMs);
     else if (verdict === 'older') this.counters.stale++;
     else if (verdict === 'duplicate') this.counters.duplicates++;
@@ -78,13 +83,18 @@ export class View {
 
   /**
    * Takes in what others hold about this node's id. An accusation is refuted by a higher incarnation; an earlier life of
-   * this node is overtaken by a higher boot; another live process of the name is a duplicate, and one of the two yields:
-   * the one of the lower boot, the one not yet joined, the one of the greater actor.
+   * this node, and a dismissal while it was away, are overtaken by a higher boot; another live process of the name is a
+   * duplicate, and one of the two yields: the one of the lower boot, the one not yet joined, the one of the greater actor.
    */
   applyOwn(record: MemberRecord, joined: boolean, nowMs: number): void {
     const { self } = this.roster;
     if (self.state === 'left') return;
+    if (record.actor === self.actor && record.boot > self.boot) {
+      this.startAgain(record.boot, nowMs);
+      return;
+    }
     if (record.actor === self.actor) {
+      if (record.boot < self.boot) return;
       const accused = record.incarnation === self.incarnation && record.state !== 'alive';
       if (accused || record.incarnation > self.incarnation) this.refute(record.incarnation, nowMs);
       return;
@@ -95,12 +105,18 @@ export class View {
     }
     const ownAddress = record.host === self.host && record.port === self.port;
     if (isGone(record.state) || (ownAddress && nowMs - this.startMs < PAST_LIFE_MS)) {
-      self.boot = record.boot + 1;
-      this.refute(self.incarnation, nowMs);
+      this.startAgain(record.boot, nowMs);
       return;
     }
     this.counters.duplicates++;
     if (record.boot > self.boot || !joined || self.actor > record.actor) this.duplicate ??= record;
+  }
+
+  /** What others hold of this id is gone, and above all that this life has said: it goes on above that. */
+  private startAgain(boot: number, nowMs: number): void {
+    const { self } = this.roster;
+    self.boot = boot + 1;
+    this.refute(self.incarnation, nowMs);
   }
 
   /** Raises this node's incarnation above `accusedIncarnation`, and says so. */
@@ -153,9 +169,10 @@ export class View {
     this.rumors.add(recordOf(self, nowMs), '');
   }
 
-  /** A dead member counts as one that left. */
+  /** A dead member counts as one that left, whatever of its words is still on its way: it comes back once it has heard of this. */
   dismiss(member: Held, nowMs: number): void {
-    this.adopt(member, { ...recordOf(member, nowMs), state: 'left', ageMs: 0 }, '', nowMs);
+    const boot = this.mutations.has('dismissed-as-heard') ? member.boot : dismissedBoot(member.boot);
+    this.adopt(member, { ...recordOf(member, nowMs), boot, state: 'left', ageMs: 0 }, '', nowMs);
   }
 
   forgetExpired(nowMs: number): void {
@@ -167,6 +184,12 @@ export class View {
     const drained = this.changes;
     this.changes = [];
     return drained;
+  }
+
+  private judge(held: Held, record: MemberRecord): Verdict {
+    const isFormer = held.actor !== record.actor && held.boot === record.boot && isGone(held.state);
+    if (isFormer && !isGone(record.state) && this.mutations.has('former-life-returns')) return 'newer';
+    return judge(held, record);
   }
 
   private admit(record: MemberRecord, accuser: string, nowMs: number): Applied {

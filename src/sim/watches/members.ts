@@ -26,6 +26,11 @@ const SPREAD_MS = 1_500;
 
 type Held = Pick<Member, 'id' | 'actor' | 'boot' | 'incarnation' | 'state'>;
 
+/** Another life of the boot of one that is gone is none that came after it: that one counts on. */
+function isFormerLife(was: Held, is: Held): boolean {
+  return was.boot === is.boot && was.actor !== is.actor && isGone(was.state) && !isGone(is.state);
+}
+
 /**
  * When all who are well know of a death: a member's turn to be probed comes at the latest after two rounds, stretched by what health makes of
  * it, then the longest suspicion there is, then the news.
@@ -111,7 +116,7 @@ export class MemberWatch implements Watch {
       if (was !== undefined && was.actor === actor && was.incarnation === incarnation && was.state === state) continue;
       if (was !== undefined && was.boot === boot && was.actor === actor && compareStandings(member, was) < 0) {
         this.complain(`member: node ${node} takes ${id} from ${standingText(was)} back to ${standingText(member)}`);
-      } else if (was !== undefined && boot < was.boot) {
+      } else if (was !== undefined && (boot < was.boot || isFormerLife(was, member))) {
         this.complain(`member: node ${node} takes ${id} from ${standingText(was)} back to ${standingText(member)}`);
       }
       const said = this.said.get(actor);

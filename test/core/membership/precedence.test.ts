@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   compareStandings,
+  dismissedBoot,
+  isGone,
   judge,
   MEMBER_STATES,
   type MemberState,
@@ -14,6 +16,8 @@ const standing: fc.Arbitrary<Standing> = fc.record({
   incarnation: fc.integer({ min: 0, max: 3 }),
   state: fc.constantFrom(...MEMBER_STATES),
 });
+
+type Tombstone = Standing & { actor: number };
 
 const join = (left: Standing, right: Standing) => (compareStandings(left, right) >= 0 ? left : right);
 
@@ -58,15 +62,42 @@ describe('precedence', () => {
     );
   });
 
-  it('keeps the first of two actors of one boot, unless it is gone and the other is not', () => {
+  it('keeps the first of two lives of one boot while it is there, and no other one comes in its place when it is gone', () => {
     for (const held of MEMBER_STATES) {
       for (const offered of MEMBER_STATES) {
         const first = { actor: 7, boot: 1, incarnation: 0, state: held };
         const verdict = judge(first, { actor: 8, boot: 1, incarnation: 9, state: offered });
-        const replaces = (held === 'dead' || held === 'left') && (offered === 'alive' || offered === 'suspect');
-        expect(verdict).toBe(replaces ? 'newer' : 'duplicate');
+        const bothGone = isGone(held) && isGone(offered);
+        expect(verdict).toBe(!isGone(held) ? 'duplicate' : bothGone ? 'newer' : 'older');
       }
     }
+  });
+
+  it('keeps the same one of two tombstones of one boot, in whatever order they come', () => {
+    const tombstone = fc.record({
+      boot: fc.constant(1),
+      incarnation: fc.integer({ min: 0, max: 3 }),
+      state: fc.constantFrom<MemberState>('dead', 'left'),
+      actor: fc.integer({ min: 1, max: 3 }),
+    });
+    const kept = (held: Tombstone, offered: Tombstone) => (judge(held, offered) === 'newer' ? offered : held);
+    fc.assert(
+      fc.property(tombstone, tombstone, tombstone, (one, two, three) => {
+        expect(kept(one, two)).toEqual(kept(two, one));
+        expect(kept(kept(one, two), three)).toEqual(kept(one, kept(two, three)));
+      }),
+    );
+  });
+
+  it('lets a dismissal stand over all that the member said before it knew of it, and is the same whoever dismisses', () => {
+    fc.assert(
+      fc.property(standing, standing, fc.nat(1_000), (held, said, starts) => {
+        const dismissal = { ...held, boot: dismissedBoot(held.boot), state: 'left' as const };
+        expect(compareStandings({ ...said, boot: held.boot + starts }, dismissal)).toBeLessThan(0);
+        expect(dismissedBoot(held.boot + starts)).toBe(dismissal.boot);
+        expect(dismissedBoot(dismissal.boot + 1)).toBeGreaterThan(dismissal.boot + 1);
+      }),
+    );
   });
 
   it('joins commutatively, associatively and idempotently', () => {

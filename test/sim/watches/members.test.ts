@@ -60,5 +60,12 @@ it('refuses a standing that goes back, an earlier life, and one that the member 
   see('alive', 3, 8, 2);
   see('alive', 3, 7, 1);
   see('alive', 4, 7, 3);
-  expect(lines.map((line) => /back to|never said/.exec(line)?.[0])).toEqual(['back to', 'back to', 'never said']);
+  see('left', 3, 8, 4);
+  see('suspect', 0, 9, 4);
+  expect(lines.map((line) => /back to|never said/.exec(line)?.[0])).toEqual([
+    'back to',
+    'back to',
+    'never said',
+    'back to',
+  ]);
 });
