@@ -5,6 +5,7 @@
  * Guarded: a `NodeConfig` that comes out of `completeConfig` breaks no bound and no relation between fields, and what
  * goes in wrong is reported all at once.
  */
+import { OUTPUT_ROOM_BYTES_MIN, QUERY_ROOM_BYTES_MIN } from './resp/output-marks.js';
 import { BULK_BYTES_MAX } from './resp/parser.js';
 import type { Setting, SettingValue } from './setting.js';
 import {
@@ -12,6 +13,7 @@ import {
   choice,
   count,
   decimal,
+  formatBytes,
   GIB,
   integer,
   isAnyAddress,
@@ -175,7 +177,7 @@ export const SETTINGS: readonly Setting[] = [
     'clientOutputBytesMax',
     'replies that one client has not read, past which it is closed',
     32 * MIB,
-    MIB,
+    64 * KIB + OUTPUT_ROOM_BYTES_MIN,
     32 * MIB,
   ),
   tunable('clientPartialCommandMs', 'half a command waits this long for its rest', 60_000, 100, 3_600_000),
@@ -309,14 +311,14 @@ function brokenRelations(config: NodeConfig): Violation[] {
     'must be 0, or from 4kb to a sixteenth of maxMemory',
   );
   check(
-    config.clientQueryBytesMax >= config.clientBulkBytesMax,
+    config.clientQueryBytesMax >= config.clientBulkBytesMax + QUERY_ROOM_BYTES_MIN,
     'clientQueryBytesMax',
-    'must be at least clientBulkBytesMax',
+    `must be at least clientBulkBytesMax (${formatBytes(config.clientBulkBytesMax)}) and ${formatBytes(QUERY_ROOM_BYTES_MIN)}: a command is longer than its longest argument`,
   );
   check(
-    config.clientOutputBytesMax > config.clientBulkBytesMax,
+    config.clientOutputBytesMax >= config.clientBulkBytesMax + OUTPUT_ROOM_BYTES_MIN,
     'clientOutputBytesMax',
-    'must be more than clientBulkBytesMax: what was written could not be read',
+    `must be at least clientBulkBytesMax (${formatBytes(config.clientBulkBytesMax)}) and ${formatBytes(OUTPUT_ROOM_BYTES_MIN)}: who reads what was written would be closed for it`,
   );
   check(config.pendingPerPeerMax <= config.pendingMax, 'pendingPerPeerMax', 'must be at most pendingMax');
   return found;

@@ -44,10 +44,19 @@ describe('the settings of a node', () => {
   });
 
   it('let no value be written that could not be read again', () => {
-    expect(messages({ clientOutputBytesMax: '1mb' })).toEqual([
-      'clientOutputBytesMax: must be more than clientBulkBytesMax: what was written could not be read',
+    const why = 'who reads what was written would be closed for it';
+    expect(messages({ clientOutputBytesMax: '3mb', clientBulkBytesMax: '2mb' })).toEqual([
+      `clientOutputBytesMax: must be at least clientBulkBytesMax (2mb) and 2mb: ${why}`,
     ]);
-    expect(messages({ clientOutputBytesMax: '1mb', clientBulkBytesMax: '512kb' })).toEqual([]);
+    expect(messages({ clientOutputBytesMax: '4mb', clientBulkBytesMax: '2mb' })).toEqual([]);
+  });
+
+  it('let no value be allowed that no command could bring', () => {
+    const why = 'a command is longer than its longest argument';
+    expect(messages({ clientQueryBytesMax: '1mb', clientBulkBytesMax: '1mb' })).toEqual([
+      `clientQueryBytesMax: must be at least clientBulkBytesMax (1mb) and 128kb: ${why}`,
+    ]);
+    expect(messages({ clientQueryBytesMax: '1mb', clientBulkBytesMax: '896kb' })).toEqual([]);
   });
 
   it('have one row for each field, and names that differ as flags and variables', () => {

@@ -5,14 +5,16 @@
  * allocation.
  */
 
-/** Before anything is known: sixteen of them are `AWAITED_BYTES_HIGH`. */
-export const REPLY_BYTES_AT_FIRST = 256 * 1024;
-/** Replies that are likely to be longer together are not awaited at once; one alone always is. */
-export const AWAITED_BYTES_HIGH = 4 * 1024 * 1024;
+import type { OutputMarks } from './output-marks.js';
+
 const GAIN = 1 / 8;
 
 export class ReplyEstimate {
-  bytes = REPLY_BYTES_AT_FIRST;
+  bytes: number;
+
+  constructor(private readonly marks: OutputMarks) {
+    this.bytes = marks.replyBytesAtFirst;
+  }
 
   learn(length: number): void {
     if (length >= this.bytes) this.bytes = length;
@@ -21,6 +23,6 @@ export class ReplyEstimate {
 
   /** Whether one more may be awaited beside `count` others. */
   allows(count: number): boolean {
-    return count === 0 || (count + 1) * this.bytes <= AWAITED_BYTES_HIGH;
+    return count === 0 || (count + 1) * this.bytes <= this.marks.awaitedBytesHigh;
   }
 }

@@ -9,6 +9,7 @@
  */
 import type { Deferred } from '../commands/host.js';
 import type { CommandStats } from '../commands/stats.js';
+import type { OutputMarks } from '../resp/output-marks.js';
 import type { BufferPool } from '../resp/pool.js';
 import { Reply } from '../resp/reply.js';
 import { ReplyEstimate } from '../resp/reply-estimate.js';
@@ -34,13 +35,14 @@ export class Outbox {
   private placedBytes = 0;
   /** Places whose reply is still to come and may be long, and how long. */
   private open = 0;
-  private readonly estimate = new ReplyEstimate();
+  private readonly estimate: ReplyEstimate;
   /** Where the reply of the command in hand begins in its target. */
   private commandStart = 0;
   private readonly owner: Owner;
   private readonly stats: CommandStats;
 
-  constructor(owner: Owner, pool: BufferPool, stats: CommandStats, protocol: 2 | 3) {
+  constructor(owner: Owner, pool: BufferPool, stats: CommandStats, marks: OutputMarks, protocol: 2 | 3) {
+    this.estimate = new ReplyEstimate(marks);
     this.owner = owner;
     this.stats = stats;
     this.out = new Reply(protocol, pool);

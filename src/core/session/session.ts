@@ -32,6 +32,7 @@ import { PARTS_MAX, partsOf, runSplit } from '../commands/split.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { CommandTable } from '../commands/table.js';
 import { WriteMarks } from '../commands/write-marks.js';
+import type { OutputMarks } from '../resp/output-marks.js';
 import { BROKEN, INCOMPLETE, Parser } from '../resp/parser.js';
 import type { BufferPool } from '../resp/pool.js';
 import type { Reply } from '../resp/reply.js';
@@ -43,8 +44,6 @@ export const INPUT_BYTES_PER_TURN = 64 * 1024;
 /** However many sessions share a turn, each does this much in it. */
 export const COMMANDS_PER_TURN_MIN = 16;
 const INPUT_BYTES_PER_TURN_MIN = 4 * 1024;
-/** Output that its client has not taken, past which a session runs no more commands. */
-export const OUTPUT_BYTES_HIGH = 1024 * 1024;
 /** Unread input past which a session stops reading its stream. */
 const INPUT_BYTES_HIGH = 64 * 1024;
 
@@ -59,6 +58,7 @@ export interface SessionPorts {
   readonly table: CommandTable;
   readonly stats: CommandStats;
   readonly pool: BufferPool;
+  readonly marks: OutputMarks;
   readonly sessions: Connections & Schedule;
 }
 
@@ -133,7 +133,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.writeLevel = ports.host.settings.writeConsistency;
     this.lastCommandMs = this.acceptedMs;
     this.parser = new Parser(ports.host.settings.password === null, ports.host.settings.limits);
-    this.outbox = new Outbox(this, ports.pool, ports.stats, 2);
+    this.outbox = new Outbox(this, ports.pool, ports.stats, ports.marks, 2);
   }
 
   get host(): CommandHost {
@@ -462,8 +462,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     if (this.unheardUntilMs > 0 && this.unheardUntilMs > this.ports.host.monotonicMs) return true;
     if (this.outbox.places >= PLACES_MAX || (this.barred && this.outbox.places > 0)) return true;
     if (this.outbox.awaitsMuch) return true;
-    const owed = this.outbox.bytes;
-    return owed > OUTPUT_BYTES_HIGH || owed + this.queued > OUTPUT_BYTES_HIGH;
+    return this.outbox.bytes + this.queued > this.ports.marks.owedBytesHigh;
   }
 
   private throttle(): void {

@@ -8,6 +8,7 @@ import type { Connection, Connections } from '../commands/command.js';
 import type { CommandHost } from '../commands/host.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { CommandTable } from '../commands/table.js';
+import { outputMarks } from '../resp/output-marks.js';
 import { BufferPool } from '../resp/pool.js';
 import type { Schedule, SessionPorts } from './session.js';
 import { Session } from './session.js';
@@ -28,7 +29,8 @@ export class Sessions implements Connections, Schedule {
   constructor(host: CommandHost, streams: Streams, table: CommandTable, stats: CommandStats) {
     this.table = table;
     this.startedMs = host.monotonicMs;
-    this.ports = { host, streams, table, stats, pool: this.pool, sessions: this };
+    const marks = outputMarks(host.settings.limits);
+    this.ports = { host, streams, table, stats, pool: this.pool, marks, sessions: this };
   }
 
   get size(): number {

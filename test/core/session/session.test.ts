@@ -1,14 +1,9 @@
 /** One connection: order of replies, fairness, back-pressure, and its bounds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AWAITED_BYTES_HIGH, REPLY_BYTES_AT_FIRST } from '../../../src/core/resp/reply-estimate.js';
+import { OUTPUT_ROOM_BYTES_MIN, outputMarks } from '../../../src/core/resp/output-marks.js';
 import { PLACES_MAX } from '../../../src/core/session/outbox.js';
-import {
-  COMMANDS_PER_TURN,
-  OUTPUT_BYTES_HIGH,
-  WRONG_PASSWORD_MS,
-  WRONG_PASSWORDS_MAX,
-} from '../../../src/core/session/session.js';
+import { COMMANDS_PER_TURN, WRONG_PASSWORD_MS, WRONG_PASSWORDS_MAX } from '../../../src/core/session/session.js';
 import { encode, Harness } from './harness.js';
 
 function store(harness: Harness, key: string, value: Buffer | string): void {
@@ -27,6 +22,10 @@ const step = fc.tuple(
   fc.constantFrom<Step>('here', 'away', 'held', 'here and held', 'answer', 'durable', 'end turn'),
   fc.nat(1000),
 );
+
+/** With the limits that a node has by itself. */
+const MARKS = outputMarks(new Harness().host.settings.limits);
+const AT_FIRST = Math.max(1, Math.floor(MARKS.awaitedBytesHigh / MARKS.replyBytesAtFirst));
 
 describe('a session', () => {
   it('sends replies in the order of commands, whole, and none before its batch, however they become known', () => {
@@ -167,7 +166,7 @@ describe('a session', () => {
     harness.receive(Buffer.concat(Array.from({ length: 200 }, () => encode('GET', 'big'))));
     harness.settle();
     expect(harness.streams.paused.get(1)).toBe(true);
-    expect(harness.streams.queued(1)).toBeLessThan(OUTPUT_BYTES_HIGH + 200_000);
+    expect(harness.streams.queued(1)).toBeLessThan(MARKS.owedBytesHigh + 200_000);
     expect(harness.host.stats.calls[0]).toBeLessThan(20);
     harness.streams.stuck.delete(1);
     harness.sessions.drained(1);
@@ -231,7 +230,7 @@ describe('a session', () => {
       rounds.push(harness.host.remote.length);
       answerAll(harness);
     }
-    expect(rounds[0]).toBe(AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+    expect(rounds[0]).toBe(AT_FIRST);
     expect(rounds.length).toBeLessThan(6);
     expect(harness.output()).toBe('$-1\r\n'.repeat(600));
   });
@@ -244,7 +243,7 @@ describe('a session', () => {
     expect(harness.host.remote.length).toBe(300);
     harness.receive(Buffer.concat(Array.from({ length: 300 }, (_, at) => encode('GETDEL', `k${at}`))));
     harness.settle();
-    expect(harness.host.remote.length).toBe(300 + AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+    expect(harness.host.remote.length).toBe(300 + AT_FIRST);
     for (let round = 0; harness.host.remote.length > 0 && round < 20; round++) answerAll(harness);
     expect(harness.output()).toBe(`${'+OK\r\n'.repeat(300)}${'$1\r\nv\r\n'.repeat(300)}`);
   });
@@ -262,7 +261,7 @@ describe('a session', () => {
       answered += harness.host.remote.length;
       answerAll(harness);
     }
-    expect(answered).toBe(AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+    expect(answered).toBe(AT_FIRST);
     expect(harness.streams.queued(1)).toBeLessThan((answered + 1) * value.length);
     expect(harness.streams.closes.has(1)).toBe(false);
   });
@@ -305,8 +304,42 @@ describe('a session', () => {
       }
       expect(given === expected).toBe(true);
       expect(most).toBeGreaterThan(0);
-      expect(most).toBeLessThanOrEqual(AWAITED_BYTES_HIGH / REPLY_BYTES_AT_FIRST);
+      expect(most).toBeLessThanOrEqual(AT_FIRST);
       expect(harness.streams.closes.has(1)).toBe(false);
+    },
+  );
+
+  it.each([
+    [64 * 1024, 64 * 1024 + OUTPUT_ROOM_BYTES_MIN],
+    [512 * 1024, 512 * 1024 + OUTPUT_ROOM_BYTES_MIN],
+    [1024 * 1024, 4 * 1024 * 1024],
+  ])(
+    'closes no client that takes what it is given, with values of %i bytes and a limit of %i',
+    (bulkBytesMax, outputBytesMax) => {
+      const harness = new Harness((host) => {
+        host.settings = { ...host.settings, limits: { ...host.settings.limits, bulkBytesMax, outputBytesMax } };
+      });
+      const value = 'v'.repeat(bulkBytesMax);
+      const reply = `$${bulkBytesMax}\r\n${value}\r\n`;
+      for (let key = 0; key < 8; key++) store(harness, `key${key}`, value);
+      harness.host.away = (partition) => (partition & 4) !== 0;
+      const asked = Array.from({ length: 100 }, (_, number) => encode('GET', `key${number % 8}`));
+      harness.streams.stuck.set(1, 0);
+      harness.receive(Buffer.concat(asked));
+      harness.settle();
+      let given = 0;
+      let most = 0;
+      for (let turn = 0; given < asked.length * reply.length && turn < 1000; turn++) {
+        answerAll(harness);
+        most = Math.max(most, harness.streams.queued(1));
+        given += harness.output().length;
+        harness.streams.stuck.set(1, 0);
+        harness.sessions.drained(1);
+        harness.settle();
+      }
+      expect(harness.streams.closes.has(1)).toBe(false);
+      expect(given).toBe(asked.length * reply.length);
+      expect(most).toBeGreaterThan(0);
     },
   );
 
