@@ -63,6 +63,11 @@ export function blockCount(state: CampaignState): number {
   return state.to / BLOCK_SEEDS;
 }
 
+/** The last seed that is noted as played; 0 for none. */
+export function seedsNoted({ floor, done }: CampaignState): number {
+  return Math.max(floor, ...done.map((block) => block + 1)) * BLOCK_SEEDS;
+}
+
 /** First and last seed of a block. */
 export function seedsOf(block: number): [number, number] {
   return [block * BLOCK_SEEDS + 1, (block + 1) * BLOCK_SEEDS];

@@ -10,6 +10,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { playBlock, shrinkSeed } from '../sim/block.js';
+import { shellWord } from '../sim/shell-word.js';
 import { marksMissed, newTally, type SeedFailure, type Tally } from '../sim/tally.js';
 import {
   BLOCK_SEEDS,
@@ -18,6 +19,7 @@ import {
   type CampaignState,
   newState,
   readState,
+  seedsNoted,
   seedsOf,
   writeState,
 } from './campaign-state.js';
@@ -66,7 +68,7 @@ export async function runCampaign(flags: CampaignFlags, terminal: Terminal): Pro
   const unlock = await lockFile(join(flags.dir, STATE_FILE), 'another campaign');
   try {
     const state = stateFor(flags, Math.ceil(to / BLOCK_SEEDS) * BLOCK_SEEDS);
-    return await new Campaign(terminal, terminal.launcher, flags.dir, state).run(jobs, flags.shrink !== false);
+    return await new Campaign(terminal, terminal.launcher, flags, state).run(jobs, flags.shrink !== false);
   } finally {
     await unlock();
   }
@@ -88,6 +90,11 @@ function stateFor({ dir, anew }: CampaignFlags, to: number): CampaignState {
     const line = `--dir: ${dir} holds a campaign of another build, ${state.tally.seeds} seeds so far; --anew begins one in its place`;
     throw new UsageError([line]);
   }
+  const notedTo = seedsNoted(state);
+  if (to < notedTo) {
+    const line = `--to: ${dir} holds a campaign that has played seeds up to ${notedTo}, and its verdict is of them all; say --to ${notedTo} or more, another --dir, or --anew`;
+    throw new UsageError([line]);
+  }
   return { ...state, to };
 }
 
@@ -95,6 +102,7 @@ class Campaign {
   private readonly terminal: Terminal;
   private readonly launcher: string;
   private readonly directory: string;
+  private readonly isAnew: boolean;
   private readonly state: CampaignState;
   private readonly startedMs = performance.now();
   private readonly earlierMs: number;
@@ -103,10 +111,11 @@ class Campaign {
   private readonly children = new Set<ChildProcess>();
   private stopped = false;
 
-  constructor(terminal: Terminal, launcher: string, directory: string, state: CampaignState) {
+  constructor(terminal: Terminal, launcher: string, { dir, anew }: CampaignFlags, state: CampaignState) {
     this.terminal = terminal;
     this.launcher = launcher;
-    this.directory = directory;
+    this.directory = dir;
+    this.isAnew = anew === true;
     this.state = state;
     this.earlierMs = state.elapsedMs;
     this.seedsBefore = state.tally.seeds;
@@ -114,8 +123,11 @@ class Campaign {
 
   async run(jobs: number, shrinks: boolean): Promise<number> {
     const { state, terminal } = this;
-    if (this.seedsBefore > 0) this.print(`goes on after ${text(this.seedsBefore)} seeds of this build`);
     terminal.onStopSignal(() => this.stop());
+    const processes = Math.min(jobs, blockCount(state));
+    const by = processes === 1 ? 'one process' : `${processes} processes`;
+    this.print(`seeds 1 to ${text(state.to)} by ${by}; noted in ${this.directory} after every ${BLOCK_SEEDS}`);
+    if (this.seedsBefore > 0) this.print(`goes on after ${text(this.seedsBefore)} seeds of this build`);
     const timer = setInterval(() => this.print(this.progress()), PROGRESS_INTERVAL_MS);
     try {
       await Promise.all(Array.from({ length: Math.min(jobs, blockCount(state)) }, () => this.work()));
@@ -194,9 +206,9 @@ class Campaign {
   private tell({ seed, violations }: SeedFailure): void {
     this.print(`seed ${seed} fails`);
     for (const line of violations) this.print(`  ${line}`);
-    this.print(`  replay: hearsay simulate --from ${seed} --to ${seed}`);
+    this.print(`  replay: ${this.terminal.program} simulate --from ${seed} --to ${seed}`);
     const file = join(this.directory, `plan-${seed}.json`);
-    if (existsSync(file)) this.print(`  shrunk: hearsay simulate --replay ${JSON.stringify(file)}`);
+    if (existsSync(file)) this.print(`  shrunk: ${this.terminal.program} simulate --replay ${shellWord(file)}`);
   }
 
   private stop(): void {
@@ -222,10 +234,19 @@ class Campaign {
         `${text((tally.events * 1000) / Math.max(1, tally.workMs))} a second of a processor, ${(tally.virtualMs / 3_600_000).toFixed(1)} virtual hours; ` +
         `${durationText(elapsedMs)}`,
     );
+    if (this.stopped) this.print(this.whatGoesOn());
     if (tally.failures.length > 0 || missed.length > 0) return FAILED;
-    if (tally.seeds >= to) return DONE;
-    this.print(`stopped before ${text(to)} seeds; the same command goes on`);
-    return UNWELL;
+    return tally.seeds >= to ? DONE : UNWELL;
+  }
+
+  /** What a campaign that was stopped has, and how to go on: a block that was under way counts for nothing. */
+  private whatGoesOn(): string {
+    const { tally, to } = this.state;
+    if (tally.seeds >= to) return 'stopped; every seed had been played';
+    const kept = seedsNoted(this.state);
+    if (kept === 0) return `stopped before the first ${BLOCK_SEEDS} seeds were played: nothing of it is kept`;
+    const how = this.isAnew ? 'the same command without --anew' : 'the same command';
+    return `stopped before ${text(to)} seeds; ${how} goes on after ${text(tally.seeds)}`;
   }
 
   private progress(): string {

@@ -50,7 +50,9 @@ export async function main(words: readonly string[], options: MainOptions = {}):
       terminal.error(program.helpInformation());
       return 2;
     }
-    await program.parseAsync([...words], { from: 'user' });
+    await program.parseAsync(verbKnown(program, words) ? [...words] : words.filter((word) => !HELP.includes(word)), {
+      from: 'user',
+    });
     return afterOutput(exitCode, terminal);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? afterOutput(0, terminal) : 2;
@@ -64,6 +66,20 @@ export async function main(words: readonly string[], options: MainOptions = {}):
     }
     throw error;
   }
+}
+
+const HELP = ['help', '--help', '-h'];
+
+/** Whether every verb that is named there is one; help for what there is not would be help for something else. */
+function verbKnown(program: Command, words: readonly string[]): boolean {
+  let command = program;
+  for (const word of words.filter((each) => each !== 'help')) {
+    if (command.commands.length === 0 || word.startsWith('-')) return true;
+    const next = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (next === undefined) return false;
+    command = next;
+  }
+  return true;
 }
 
 /** Verbs that read their words themselves. */
@@ -308,14 +324,18 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .allowExcessArguments()
     .addHelpText(
       'after',
-      `\n${USAGE}\n\n${exitCodes('every seed passed, or all nodes came to know', 'one failed, or they did not')}`,
+      `\n${USAGE}\n\n${exitCodes('every seed passed, or all nodes came to know', 'one failed, or they did not', 'stopped before all seeds were played')}`,
     )
-    .action((_options, command: Command) =>
+    .action(async (_options, command: Command) =>
       setExitCode(
-        simulate(command.args, {
+        await simulate(command.args, {
           out: (line) => terminal.out(`${line}\n`),
           complain: (line) => terminal.error(`hearsay: ${line}\n`),
+          progress: terminal.error,
+          isLive: process.stderr.isTTY === true,
           isRead: () => terminal.outFailure() === null,
+          onStop: terminal.onStopSignal,
+          program: terminal.program,
         }),
       ),
     );

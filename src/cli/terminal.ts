@@ -2,6 +2,7 @@
  * What a verb sees of the process that runs it: where text goes, the environment, and the signals to stop.
  * main.ts builds the real one; tests hand in their own.
  */
+import { invocation } from './invocation.js';
 
 export interface Terminal {
   out(text: string): void;
@@ -11,6 +12,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Path of the launcher, to start more processes with; null when there is none. */
   readonly launcher: string | null;
+  /** How this program was started, as words to paste before a verb. */
+  readonly program: string;
   /** What `out` failed with, null while all has gone out; of code EPIPE when nobody reads any more, as behind `| head`. */
   outFailure(): NodeJS.ErrnoException | null;
   /** Called at SIGINT and SIGTERM, as often as they come, and when `out` fails: what is done for a reader is done then. */
@@ -44,6 +47,7 @@ export function processTerminal(launcher: string | null): Terminal {
     environment: process.env,
     interactive: process.stdout.isTTY === true,
     launcher,
+    program: launcher === null ? 'hearsay' : invocation(process.argv[1], process.env, process.cwd()),
     // The stream knows before its event: a verb that never waits sees it, too.
     outFailure: () => failure ?? process.stdout.errored,
     onStopSignal: (listener) => {

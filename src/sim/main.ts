@@ -1,18 +1,17 @@
 /**
  * `hearsay simulate`: runs seeds of the simulator and says what broke. Called from a command line with the words below; the
- * exit code is 0 if every seed passed, 1 if one failed, 2 for wrong words. Guarded: words are checked before anything runs; every
- * failure comes with the one command that replays it, and nothing but this file and planning/main.ts reads arguments or the real clock.
+ * exit code is 0 if every seed passed, 1 if one failed, 2 for wrong words, 3 if it was stopped. Guarded: words are checked before anything
+ * runs, and none is taken in silence; nothing but this file, played.ts and planning/main.ts reads arguments or the real clock.
  * With --nodes or --scenario the words are those of planning/: what a large cluster would do, instead of seeds.
  */
-import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describe } from './checkers.js';
-import { hearsayFactories } from './hearsay.js';
+import { readPlan } from './plan-file.js';
 import { isPlanning, PLANNING_USAGE, planCluster } from './planning/main.js';
-import { type RunResult, runPlan } from './run.js';
-import { completePlan, drawPlan, type Plan } from './schedule.js';
-import { shrinkPlan } from './shrink.js';
+import { PLANNING_FLAGS } from './planning/words.js';
+import { playSeeds, type SeedsAsked } from './played.js';
+import type { Plan } from './schedule.js';
 
 export const USAGE = `Two uses. Seeds try the real node under faults and say what broke; --nodes or --scenario says what a large cluster would do:
   hearsay simulate --from 1 --to 500
@@ -22,10 +21,11 @@ simulate [--from SEED] [--to SEED] [--mutation NAME[+NAME]] [--shrink] [--plan F
   --from, --to   seeds to run, both included (1 to 100)
   --mutation     plants bugs by name, to try the checkers
   --shrink       takes steps out of the first failing plan while it still fails
-  --plan         where the shrunk plan goes as JSON
-  --replay       plays such a plan instead of seeds
+  --plan         where the shrunk plan goes as JSON, with --shrink
+  --replay       plays such a plan instead of seeds, or one that a campaign wrote
   --key          prints what was done to one key in the first failing run
   --log          prints so many of the last log lines of the first failing run
+  How far it has come goes to standard error. Ctrl-C ends it behind the seed that is played, with the summary so far.
 
 ${PLANNING_USAGE}`;
 
@@ -76,39 +76,34 @@ export const MUTATIONS: readonly string[] = [
   'wait-counts-unacknowledged',
 ];
 
-const SHRINK_RUNS_MAX = 1_000;
-
-/** Where text goes; `isRead` is false once nobody reads it any more, and then no further seed is begun. */
+/** Where text goes, and what is known of who reads it. */
 export interface SimulateDoors {
   out(line: string): void;
   complain(line: string): void;
+  /** How far it has come, as it stands. */
+  progress(text: string): void;
+  /** Whether a person looks on, for whom a line of progress is drawn over. */
+  readonly isLive: boolean;
+  /** False once nobody reads what goes out: then no further seed is begun. */
   isRead(): boolean;
+  /** Called when it is to be stopped. */
+  onStop(listener: () => void): void;
+  /** How this program was started, for commands to paste: `npx hearsay`. */
+  readonly program: string;
 }
 
-type Print = (line: string) => void;
-
-interface Words {
-  from: number;
-  to: number;
-  mutation: string;
-  shrink: boolean;
-  planFile: string | null;
-  replay: { file: string; plan: Plan } | null;
-  key: string | null;
-  logLines: number;
-}
-
-export function simulate(words: readonly string[], doors: SimulateDoors): number {
-  if (isPlanning(words)) return planCluster(words, doors);
-  const problems: string[] = [];
-  const asked = wordsIn(words, problems);
+export async function simulate(words: readonly string[], doors: SimulateDoors): Promise<number> {
+  const isPlan = isPlanning(words);
+  const problems = strayFlags(words, isPlan);
+  if (isPlan && problems.length === 0) return planCluster(words, doors);
+  const asked = problems.length > 0 ? null : wordsIn(words, problems);
   for (const problem of problems) doors.complain(`simulate: ${problem}`);
   if (asked === null || problems.length > 0) return 2;
-  return run(asked, doors);
+  return playSeeds(asked, doors);
 }
 
 /** The words as values; adds a line to `problems` for each that is wrong. */
-function wordsIn(words: readonly string[], problems: string[]): Words | null {
+function wordsIn(words: readonly string[], problems: string[]): SeedsAsked | null {
   const values = parsed(words, problems);
   if (values === null) return null;
   const count = (flag: string, text: string): number => {
@@ -121,27 +116,33 @@ function wordsIn(words: readonly string[], problems: string[]): Words | null {
     if (!MUTATIONS.includes(name)) problems.push(`--mutation: ${name} is none of ${MUTATIONS.join(', ')}`);
   }
   if (values.plan !== undefined) checkPlace(values.plan, problems);
-  const plan = values.replay === undefined ? null : planIn(values.replay, problems);
+  const plan = values.replay === undefined || problems.length > 0 ? null : planIn(values.replay, problems);
   const replay = plan === null ? null : { file: values.replay ?? '', plan };
   const { mutation, shrink } = values;
   return { from, to, mutation, shrink, planFile: values.plan ?? null, replay, key: values.key ?? null, logLines };
 }
 
+const OPTIONS = {
+  from: { type: 'string', default: '1' },
+  to: { type: 'string', default: '100' },
+  mutation: { type: 'string', default: '' },
+  shrink: { type: 'boolean', default: false },
+  plan: { type: 'string' },
+  replay: { type: 'string' },
+  key: { type: 'string' },
+  log: { type: 'string', default: '0' },
+} as const;
+const SEED_FLAGS: readonly string[] = Object.keys(OPTIONS);
+
 function parsed(words: readonly string[], problems: string[]) {
   try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        from: { type: 'string', default: '1' },
-        to: { type: 'string', default: '100' },
-        mutation: { type: 'string', default: '' },
-        shrink: { type: 'boolean', default: false },
-        plan: { type: 'string' },
-        replay: { type: 'string' },
-        key: { type: 'string' },
-        log: { type: 'string', default: '0' },
-      },
-    }).values;
+    const { values, tokens } = parseArgs({ args: [...words], options: OPTIONS, tokens: true });
+    const given = new Set<string>(tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])));
+    for (const flag of given.has('replay') ? ['from', 'to'] : []) {
+      if (given.has(flag)) problems.push(`--${flag} is for seeds: --replay plays the one plan of its file`);
+    }
+    if (given.has('plan') && !given.has('shrink')) problems.push('--plan is where --shrink writes: say that, too');
+    return values;
   } catch (error) {
     problems.push((error as Error).message.split('\n')[0]);
     return null;
@@ -161,77 +162,22 @@ function checkPlace(file: string, problems: string[]): void {
 
 function planIn(file: string, problems: string[]): Plan | null {
   try {
-    const held = JSON.parse(readFileSync(file, 'utf8')) as (Partial<Plan> & { plan?: Partial<Plan> }) | null;
-    // A fixture says what it found beside its plan.
-    const plan = held?.plan ?? held;
-    if (typeof plan?.seed === 'number' && Array.isArray(plan.steps) && Array.isArray(plan.clients))
-      return completePlan({ ...plan, seed: plan.seed, steps: plan.steps, clients: plan.clients });
-    problems.push(`--replay: ${file} holds no plan`);
+    return readPlan(file);
   } catch (error) {
-    problems.push(`--replay: ${file} can not be read: ${(error as Error).message}`);
+    problems.push(`--replay: ${(error as Error).message}`);
+    return null;
   }
-  return null;
 }
 
-function run(asked: Words, doors: SimulateDoors): number {
-  const { replay, mutation } = asked;
-  const print = doors.out;
-  const from = replay?.plan.seed ?? asked.from;
-  const to = replay?.plan.seed ?? asked.to;
-  const mutations = new Set(mutation.split('+').filter((name) => name !== ''));
-  const play = (plan: Plan): RunResult => runPlan(hearsayFactories(mutations), plan);
-  const total = { seeds: 0, failed: 0, events: 0, virtualMs: 0 };
-  const marks: Record<string, number> = {};
-  const startedMs = performance.now();
-  for (let seed = from; seed <= to && doors.isRead(); seed++) {
-    const plan = replay?.plan ?? drawPlan(seed);
-    const result = play(plan);
-    total.seeds++;
-    total.events += result.events;
-    total.virtualMs += result.virtualMs;
-    for (const [mark, count] of Object.entries(result.marks)) marks[mark] = (marks[mark] ?? 0) + count;
-    if (result.ok) continue;
-    total.failed++;
-    report(plan, result, asked, print);
-    if (total.failed > 1) continue;
-    if (asked.key !== null) explainKey(result, asked.key, print);
-    for (const line of asked.logLines === 0 ? [] : result.log.slice(-asked.logLines)) {
-      const fields = JSON.stringify(line.fields ?? {});
-      print(`  ${line.atMs.toFixed(1)} node ${line.node} ${line.level} ${line.event} ${fields}`);
-    }
-    if (asked.shrink) shrink(plan, play, result.violations[0].kind, asked.planFile, print);
-  }
-  const seconds = (performance.now() - startedMs) / 1_000;
-  for (const [mark, count] of Object.entries(marks).sort()) print(`  ${mark}: ${count}`);
-  print(
-    `${total.seeds} seeds, ${total.failed} failed; ${total.events} events, ${Math.round(total.events / seconds)} a second; ` +
-      `${Math.round(total.virtualMs / 1_000)} virtual seconds in ${seconds.toFixed(1)}`,
-  );
-  return total.failed === 0 ? 0 : 1;
-}
-
-function report(plan: Plan, result: RunResult, { mutation, replay }: Words, print: Print): void {
-  print(`seed ${plan.seed}: ${plan.nodes} nodes, durability ${plan.durability}, trace ${result.traceHash}`);
-  for (const violation of result.violations.slice(0, 5)) {
-    print(`  ${violation.atMs.toFixed(1)} ms ${violation.kind}: ${violation.message}`);
-  }
-  const planted = mutation === '' ? '' : ` --mutation ${mutation}`;
-  const which = replay === null ? `--from ${plan.seed} --to ${plan.seed}` : `--replay ${JSON.stringify(replay.file)}`;
-  print(`  replay: hearsay simulate ${which}${planted}`);
-}
-
-function explainKey(result: RunResult, key: string, print: Print): void {
-  const done = [...(result.history.byKey.get(key) ?? []), ...result.history.changesOf(key)];
-  const ordered = [...new Set(done)].sort((left, right) => left.invokedMs - right.invokedMs);
-  for (const operation of ordered) print(`  ${describe(operation)}`);
-}
-
-function shrink(plan: Plan, play: (plan: Plan) => RunResult, kind: string, file: string | null, print: Print): void {
-  const fails = (candidate: Plan): boolean => play(candidate).violations.some((violation) => violation.kind === kind);
-  const shrunk = shrinkPlan(plan, fails, SHRINK_RUNS_MAX);
-  print(`  shrunk from ${plan.steps.length} to ${shrunk.plan.steps.length} steps in ${shrunk.runs} runs:`);
-  for (const step of shrunk.plan.steps) print(`    ${JSON.stringify(step).slice(0, 200)}`);
-  for (const violation of play(shrunk.plan).violations.slice(0, 3))
-    print(`    ${violation.kind}: ${violation.message}`);
-  if (file !== null) writeFileSync(file, `${JSON.stringify(shrunk.plan)}\n`);
+/** A flag of one use beside those of the other is told as such, and not as one that is not known. */
+function strayFlags(words: readonly string[], isPlan: boolean): string[] {
+  const given = words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=', 1)[0]);
+  const [own, others]: (readonly string[])[] = isPlan ? [PLANNING_FLAGS, SEED_FLAGS] : [SEED_FLAGS, PLANNING_FLAGS];
+  return given
+    .filter((flag) => others.includes(flag) && !own.includes(flag))
+    .map((flag) =>
+      isPlan
+        ? `--${flag} is for seeds, and does not go with --nodes or --scenario, which plan a large cluster`
+        : `--${flag} is for planning a large cluster: say --nodes or --scenario, too`,
+    );
 }

@@ -19,13 +19,25 @@ import { runVerb } from './run.js';
 const place = mkdtempSync(join(tmpdir(), 'hearsay-bad-'));
 const file = join(place, 'file');
 const folder = join(place, 'folder');
+const plan = join(place, 'plan');
 beforeAll(() => {
   writeFileSync(file, '');
   mkdirSync(folder);
+  const steps = [{ atMs: 1, kind: 'pause', node: 9, forMs: 5 }];
+  writeFileSync(plan, JSON.stringify({ seed: 1, steps, clients: [] }));
 });
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-const silentDoors = { out: () => {}, complain: () => {}, isRead: () => false };
+const nothing = (): void => {};
+const silentDoors = {
+  out: nothing,
+  complain: nothing,
+  progress: nothing,
+  isLive: false,
+  isRead: () => false,
+  onStop: nothing,
+  program: 'hearsay',
+};
 
 const run = (words: string, outFailure: NodeJS.ErrnoException | null = null) =>
   runVerb(words.split(' '), { launcher: join(place, 'no launcher'), outFailure: () => outFailure });
@@ -53,24 +65,42 @@ describe('wrong usage', () => {
     ['simulate --to x', 'simulate: --to: x is not a whole number'],
     ['simulate --log x', 'simulate: --log: x is not a whole number'],
     ['simulate --from 9 --to 3', 'simulate: --from 9 is above --to 3'],
+    ['simulate --plan x', 'simulate: --plan is where --shrink writes'],
+    ['simulate --loss 5%', 'simulate: --loss is for planning a large cluster: say --nodes or --scenario, too'],
+    ['simulate --nodes 5 --from 1', 'simulate: --from is for seeds, and does not go with --nodes or --scenario'],
+    [`simulate --from 1 --replay ${plan}`, 'simulate: --from is for seeds: --replay plays the one plan of its file'],
+    [`simulate --replay ${plan}`, `simulate: --replay: ${plan} holds a plan that can not be played: step 0: node is 9`],
     ['simulate --mutation none+no-hints', 'simulate: --mutation: none is none of ack-before-log'],
     [`simulate --replay ${place}/nope`, `simulate: --replay: ${place}/nope can not be read: ENOENT`],
     [`simulate --replay ${file}`, `simulate: --replay: ${file} can not be read`],
-    [`simulate --plan ${folder}`, `simulate: --plan: ${folder} can not be written: is a directory`],
-    [`simulate --plan ${place}/nope/x`, `simulate: --plan: ${place}/nope/x can not be written: ENOENT`],
+    [`simulate --shrink --plan ${folder}`, `simulate: --plan: ${folder} can not be written: is a directory`],
+    [`simulate --shrink --plan ${place}/nope/x`, `simulate: --plan: ${place}/nope/x can not be written: ENOENT`],
   ])('is %j', async (words, line) => {
     const { code, out, error } = await run(words);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(error.split('\n')).toEqual([expect.stringContaining(`hearsay: ${line}`), '']);
   });
 
-  it('is no file that can be written where it stands, whatever its directory', () => {
+  it('is no file that can be written where it stands, whatever its directory', async () => {
     const closed = join(place, 'closed');
     mkdirSync(closed);
     writeFileSync(join(closed, 'file'), '');
     chmodSync(closed, 0o555);
     for (const each of [join(closed, 'file'), '/dev/null']) expect(placeProblem(each)).toBeNull();
-    expect(simulate(['--from', '1', '--to', '1', '--plan', '/dev/null'], silentDoors)).toBe(0);
+    expect(await simulate(['--from', '1', '--to', '1', '--shrink', '--plan', '/dev/null'], silentDoors)).toBe(0);
+  });
+
+  it.each([
+    ['simulat --help', 'simulate'],
+    ['chaos rum --help', 'run'],
+    ['help simulat', 'simulate'],
+    ['bnech -h', 'bench'],
+    ['simulat --from 1', 'simulate'],
+  ])('is a verb that there is not, whoever asks for its help: %j', async (words, meant) => {
+    const { code, out, error } = await run(words);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(error).toMatch(/^error: unknown command '/);
+    expect(error).toContain(`(Did you mean ${meant}?)`);
   });
 
   it('of one flag among several leaves nothing behind', async () => {

@@ -19,6 +19,7 @@ export function notingTerminal(texts: Texts, parts: Partial<Terminal> = {}): Ter
     environment: {},
     interactive: false,
     launcher: null,
+    program: 'hearsay',
     outFailure: () => null,
     onStopSignal: () => {},
     ...parts,

@@ -31,6 +31,7 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   svg: { type: 'string' },
 } as const;
+export const PLANNING_FLAGS: readonly string[] = Object.keys(OPTIONS);
 
 /** The words as a plan; null, and a line in `problems` for each that is wrong. */
 export function planningWords(words: readonly string[], problems: string[]): PlanningWords | null {
