@@ -14,6 +14,7 @@ import { ECHOES_MS, Echoes } from './echoes.js';
 import { Elsewhere } from './elsewhere.js';
 import { forgetSoon, seeMembersOff } from './faults/farewells.js';
 import { CORE_BOUND_MS, CoreTrial, coreOf } from './faults/live-core.js';
+import { playLongDown } from './faults/long-down.js';
 import { nodesOf } from './faults/members.js';
 import type { History, Observed } from './history.js';
 import { Inquiry } from './inquiry.js';
@@ -218,6 +219,7 @@ class Run {
     this.rest(STEADY_AFTER_MS);
     this.playSteps();
     if (!this.playCore()) return;
+    this.playLongDown();
     nemesis.heal();
     if (!this.settle('members do not go', CONVERGE_BOUND_MS, () => seeMembersOff(this.cluster, nemesis, inquiry)))
       return;
@@ -234,6 +236,14 @@ class Run {
     if (!this.settle('the cluster does not come back', CONVERGE_BOUND_MS, hasConverged)) return;
     verdict.checkFrontiers();
     verdict.compareStates(this.finalState, verdict.checkState());
+  }
+
+  private playLongDown(): void {
+    const { plan, cluster, nemesis, memberWatch } = this;
+    if (plan.longDown === undefined) return;
+    const ports = { cluster, nemesis, watch: memberWatch, rest: (forMs: number) => this.rest(forMs) };
+    const known = playLongDown(plan.longDown, ports);
+    this.mark('long deaths known', known ?? 0);
   }
 
   /** A late network brings what it still has, and nothing comes of it. */

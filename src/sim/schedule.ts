@@ -12,6 +12,7 @@ import { FAMILIES } from './families.js';
 import { clocksStrayFar } from './faults/clocks.js';
 import type { Limits } from './faults/limits.js';
 import type { LiveCore } from './faults/live-core.js';
+import type { LongDown } from './faults/long-down.js';
 import type { MemberStep } from './faults/members.js';
 import type { RenewalStep } from './faults/renewals.js';
 import type { AroundStep } from './faults/steps.js';
@@ -68,6 +69,8 @@ export interface Plan {
   core?: LiveCore;
   /** So many nodes beyond `nodes` are there to join. */
   late?: number;
+  /** Who is down for longest, before all is healed; without it, nobody is. */
+  longDown?: LongDown;
   /** When all is healed, what was sent long ago comes once more. */
   echoes?: boolean;
   /** Bounds of every node that are smaller than usual. */

@@ -70,6 +70,7 @@ export const MUST_HAPPEN: readonly string[] = [
   'messages echoed',
   'members taken for dead',
   'deaths known in time',
+  'long deaths known',
   'streams reset',
   'streams halved',
   'segments vanished',

@@ -1,8 +1,20 @@
 /** Who belongs to the cluster, on whole nodes: blocked datagrams, leaving, forgetting, partitions past the grace. */
 import { describe, expect, it } from 'vitest';
+import { configFor } from '../../src/sim/hearsay.js';
+import { drawPlan } from '../../src/sim/schedule.js';
+import { detectionBoundMs } from '../../src/sim/watches/members.js';
 import { Scenario, textOf } from './scenario.js';
 
 type Row = Record<string, string>;
+
+/** Those of a run. */
+const TIMINGS = configFor(drawPlan(1), {
+  id: 'any',
+  address: '10.0.0.1',
+  clientPort: 1,
+  gossipPort: 2,
+  join: [],
+} as never);
 
 /** What a node says of each member, by name. */
 function membersAt(scenario: Scenario, node: number): Record<string, Row> {
@@ -125,6 +137,32 @@ describe('a node that leaves', () => {
 });
 
 describe('a dead member', () => {
+  it.each([
+    [3, 1, 0, 'kill'],
+    [5, 4, 0, 'power'],
+    [3, 2, 2_600, 'power'],
+    [5, 3, 2_600, 'power'],
+  ] as const)(
+    'of %i is known to be dead in time where %i end at once and the others were paused for %i ms before, by a loss of %s',
+    (nodes, dead, pausedMs, how) => {
+      const scenario = new Scenario({ nodes, seed: 3 });
+      const { cluster } = scenario;
+      const numbers = Array.from({ length: nodes }, (_, node) => node);
+      const [victims, others] = [numbers.slice(nodes - dead), numbers.slice(0, nodes - dead)];
+      if (pausedMs > 0) for (const node of others) cluster.pause(node);
+      scenario.rest(Math.max(0, pausedMs - 25));
+      for (const node of victims) how === 'kill' ? cluster.kill(node) : cluster.cutPower(node);
+      scenario.rest(25);
+      for (const node of others) cluster.resume(node);
+      const since = cluster.clock.nowMs;
+      const boundMs = detectionBoundMs(nodes, TIMINGS, pausedMs > 0 || dead > 1);
+      for (const node of others) {
+        for (const victim of victims) untilState(scenario, node, `node-${victim}`, 'dead', boundMs);
+      }
+      expect(cluster.clock.nowMs - since).toBeLessThan(boundMs);
+    },
+  );
+
   it('is forgotten on every node, loses its place and its say, and is owed nothing any more', () => {
     const scenario = new Scenario({ nodes: 4, seed: 12 });
     scenario.kill(3);

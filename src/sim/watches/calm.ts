@@ -3,6 +3,7 @@
  * promises by. It looks at the cluster itself, not at the plan, many times a second of virtual time. Guarded: what is shorter than a look
  * apart may go unseen, and is too short to matter to a failure detector of a run.
  */
+import type { ClusterSecret } from '../../ports/secrets.js';
 import type { SimCluster } from '../cluster.js';
 
 /** Loss, each way, up to which a probe with its helpers fails rarely enough not to be seen in a campaign. */
@@ -18,7 +19,8 @@ export class Calm {
   private readonly nodes: number[] = [];
   private readonly ways: number[] = [];
   private readonly dropped: number[] = [];
-  private readonly secrets: (readonly string[] | null)[] = [];
+  /** The keys that each used when it was last looked at. */
+  private readonly keys: (readonly ClusterSecret[] | null)[] = [];
   private readonly downSince: number[] = [];
 
   constructor(
@@ -60,7 +62,8 @@ export class Calm {
       for (const to of nodes) {
         const way = from.index * NODES_MAX + to.index;
         const { troubles } = network;
-        const isBad = network.swallows(from.index, to.index) || troubles.lagMs(from.index, to.index) > 0;
+        const isCut = network.swallows(from.index, to.index) || troubles.lagMs(from.index, to.index) > 0;
+        const isBad = isCut || !opens(to.secrets?.keys, from.secrets?.keys);
         if (isBad) this.ways[way] = nowMs;
         else this.ways[way] ??= nowMs;
       }
@@ -74,15 +77,22 @@ export class Calm {
   private isTroubled(index: number): boolean {
     const { nodes, network } = this.cluster;
     const { troubles } = network;
-    const { process, slowMs, secretWords, droppedDatagrams, wire } = nodes[index];
+    const { process, slowMs, droppedDatagrams, wire } = nodes[index];
+    const keys = nodes[index].secrets?.keys ?? null;
     const dropped = droppedDatagrams + (process?.droppedDatagrams ?? 0);
-    const isNew = dropped !== this.dropped[index] || secretWords !== this.secrets[index];
+    const isNew = dropped !== this.dropped[index] || keys !== this.keys[index];
     this.dropped[index] = dropped;
-    this.secrets[index] = secretWords;
+    this.keys[index] = keys;
     if (process === null || process.paused || slowMs > 0 || isNew) return true;
     // Another build may understand nobody.
     if (wire !== undefined) return true;
     const isDeaf = troubles.deaf.has(index) || troubles.refuses(index) || troubles.acceptMs(index) > 0;
     return isDeaf || troubles.spreadMs(index) > 0 || network.isBlockedForDatagrams(index);
   }
+}
+
+/** Whether who has the first of these keys can open what is sealed by who has the second: the first of them seals. */
+function opens(keys: readonly ClusterSecret[] | undefined, sealing: readonly ClusterSecret[] | undefined): boolean {
+  if (keys === undefined || sealing === undefined) return true;
+  return keys.some(({ id }) => id === sealing[0].id);
 }

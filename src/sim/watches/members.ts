@@ -1,11 +1,12 @@
 /**
  * Watches the failure detectors against the truth. Accuracy: nobody is declared dead who ran, could be reached and could reach the one that
  * declares it for the whole of a suspicion. Completeness: whoever is down for longer than `detectionBoundMs` is known to be gone by all that
- * were well meanwhile. And what is held of a life never goes back, nor beyond what that life has said of itself: so who left or was
- * forgotten comes back only as another life. Guarded: it looks at a node's members only when they have changed, and at who is down once a second.
+ * were well meanwhile; who doubted itself has longer. And what is held of a life never goes back, nor beyond what that life has said of
+ * itself: so who left or was forgotten comes back only as another life. Guarded: it looks at a node's members only when they have changed,
+ * and at who is down once a second.
  */
 import type { NodeConfig } from '../../core/config.js';
-import { suspicionMinMs } from '../../core/membership/formulas.js';
+import { DOUBTFUL_SCORE, HEALTH_SCORE_MAX, scaledByHealth, suspicionMinMs } from '../../core/membership/formulas.js';
 import type { Member } from '../../core/membership/member.js';
 import { MEMBERSHIP_TIMINGS } from '../../core/membership/options.js';
 import { compareStandings, isGone } from '../../core/membership/precedence.js';
@@ -19,12 +20,12 @@ export interface Truth {
   down(node: number): number;
 }
 
-/** A health score above this waits the longest there is: the bound has that in it. */
-const HEALTH_FACTOR = 3;
-/** News gets about, and the process that watches looks, ms. */
-const SPREAD_MS = 1_500;
-
 type Held = Pick<Member, 'id' | 'actor' | 'boot' | 'incarnation' | 'state'>;
+
+/** What is said of others meanwhile may bring them another turn before the dead one's, ms. */
+const SLACK_MS = 1_500;
+/** How often a run has the watch look at who is down, ms. */
+const SECOND_MS = 1_000;
 
 /** Another life of the boot of one that is gone is none that came after it: that one counts on. */
 function isFormerLife(was: Held, is: Held): boolean {
@@ -32,14 +33,19 @@ function isFormerLife(was: Held, is: Held): boolean {
 }
 
 /**
- * When all who are well know of a death: a member's turn to be probed comes at the latest after two rounds, stretched by what health makes of
- * it, then the longest suspicion there is, then the news.
+ * When a node that is well knows of a death by its own probes alone. With n members and probes every p, stretched by its health:
+ * - the dead one answered as the first of a round and is the last of the next: n - 2 turns, then n - 1, so 2n - 3 times p;
+ * - its probe lasts twice the direct timeout, which is p at most, and may begin anew where a stream ended just then: 4 p;
+ * - then the longest suspicion: nobody may be left to confirm it, and a node in doubt waits for that anyway.
+ * Below a score of two p is stretched to 2 p at most. A node in doubt may be at 8 p all the time, since where all others are dead no answer
+ * brings its score down: of three nodes one that was paused for 2.6 s while the power of both others went takes 13.9 s.
  */
-export function detectionBoundMs(members: number, config: NodeConfig): number {
+export function detectionBoundMs(members: number, config: NodeConfig, inDoubt: boolean): number {
   const { probeIntervalMs, suspicionFloorMs } = config;
   const { suspicionMultiplier, suspicionMaxFactor } = MEMBERSHIP_TIMINGS;
   const minMs = suspicionMinMs(suspicionMultiplier, members, probeIntervalMs, suspicionFloorMs);
-  return 2 * (members - 1) * probeIntervalMs * HEALTH_FACTOR + minMs * suspicionMaxFactor + SPREAD_MS;
+  const turnMs = scaledByHealth(probeIntervalMs, inDoubt ? HEALTH_SCORE_MAX : DOUBTFUL_SCORE - 1);
+  return (2 * members - 3 + 4) * turnMs + minMs * suspicionMaxFactor + SLACK_MS;
 }
 
 export class MemberWatch implements Watch {
@@ -51,6 +57,10 @@ export class MemberWatch implements Watch {
   /** The life that a node has, or had last. */
   private readonly actors: number[] = [];
   private readonly declared = new Set<string>();
+  /** Nodes that doubted themselves since the last second. */
+  private readonly doubting = new Set<number>();
+  /** For how long a node has not doubted itself, ms. */
+  private readonly steadyMs: number[] = [];
 
   constructor(
     private readonly complain: Complain,
@@ -62,6 +72,7 @@ export class MemberWatch implements Watch {
   opened(node: number): void {
     this.lists[node] = null;
     this.views[node] = new Map();
+    this.steadyMs[node] = 0;
   }
 
   turned(node: number, { rooms, config }: Inspected): void {
@@ -72,6 +83,7 @@ export class MemberWatch implements Watch {
       this.actors[node] = self.actor;
       this.said.set(self.actor, self.incarnation);
     }
+    if (membership.healthScore >= DOUBTFUL_SCORE) this.doubting.add(node);
     const members = membership.members();
     if (members === this.lists[node]) return;
     this.lists[node] = members;
@@ -79,12 +91,16 @@ export class MemberWatch implements Watch {
   }
 
   second(nodes: readonly (Inspected | null)[]): void {
+    for (const node of nodes.keys()) {
+      this.steadyMs[node] = this.doubting.has(node) ? 0 : (this.steadyMs[node] ?? 0) + SECOND_MS;
+    }
+    this.doubting.clear();
     for (const [node, actor] of this.actors.entries()) {
       const downMs = this.truth.down(node);
       if (downMs === 0) continue;
       for (const [observer, inspected] of nodes.entries()) {
         if (inspected === null || inspected.rooms === null || observer === node) continue;
-        const boundMs = detectionBoundMs(nodes.length, inspected.config);
+        const boundMs = this.boundMs(observer, nodes.length, inspected.config);
         if (downMs > boundMs && this.isWell(observer, nodes, boundMs))
           this.judgeDown(observer, inspected, actor, downMs);
       }
@@ -145,6 +161,11 @@ export class MemberWatch implements Watch {
         `member: node ${node} declares ${id} dead, which has been well and in reach for ${Math.floor(calmMs)} ms`,
       );
     }
+  }
+
+  private boundMs(observer: number, members: number, config: NodeConfig): number {
+    const boundMs = detectionBoundMs(members, config, false);
+    return this.steadyMs[observer] > boundMs ? boundMs : detectionBoundMs(members, config, true);
   }
 
   /** It ran well, and so did the ways between it and all that ran. */

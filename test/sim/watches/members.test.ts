@@ -1,7 +1,7 @@
 /** The watch of membership by itself: what it lets pass, and what it catches. */
 import { expect, it } from 'vitest';
 import type { MemberState } from '../../../src/core/membership/precedence.js';
-import { MemberWatch } from '../../../src/sim/watches/members.js';
+import { detectionBoundMs, MemberWatch } from '../../../src/sim/watches/members.js';
 
 const BOUND_MS = 1_500;
 
@@ -68,4 +68,38 @@ it('refuses a standing that goes back, an earlier life, and one that the member 
     'never said',
     'back to',
   ]);
+});
+
+/** The second node is down, and the first, whose health score is `score`, holds it suspect all the time. */
+function seconds(downMs: number, score: number) {
+  const lines: string[] = [];
+  let nowMs = 0;
+  const truth = { ofNode: () => 1e9, between: () => 1e9, down: (node: number) => (node === 1 ? nowMs : 0) };
+  const watch = new MemberWatch(
+    (line) => lines.push(line),
+    truth,
+    () => undefined,
+  );
+  const config = { probeIntervalMs: 300, suspicionFloorMs: 1_200 };
+  const inspected = (actor: number) => {
+    const byActor = () => ({ id: 'b', state: 'suspect' });
+    const membership = { self: { actor, incarnation: 0 }, members: () => [], byActor, healthScore: score };
+    return { rooms: { membership }, config } as never;
+  };
+  watch.turned(1, inspected(7));
+  for (; nowMs < downMs; nowMs += 1_000) {
+    watch.turned(0, inspected(6));
+    watch.second([inspected(6), null]);
+  }
+  return lines;
+}
+
+it('leaves a node time to know of a death by its own probes, more where it doubts itself, and not for ever', () => {
+  const config = { probeIntervalMs: 300, suspicionFloorMs: 1_200 } as never;
+  const [sure, doubting] = [false, true].map((inDoubt) => detectionBoundMs(2, config, inDoubt));
+  expect([sure, doubting]).toEqual([5 * 600 + 7_200 + 1_500, 5 * 2_400 + 7_200 + 1_500]);
+  expect(seconds(sure, 1)).toEqual([]);
+  expect(seconds(sure + 3_000, 1)[0]).toContain('holds b suspect, which has been down');
+  expect(seconds(doubting, 2)).toEqual([]);
+  expect(seconds(doubting + 3_000, 2)[0]).toContain('holds b suspect, which has been down');
 });
