@@ -689,6 +689,7 @@ export class HearsayNode implements Machine {
     const { monotonicMs, wallMs } = this;
     this.host.monotonicMs = monotonicMs;
     this.host.wallMs = wallMs;
+    this.rooms.membership.clockJumpedMs = this.wallClock.inDoubt ? this.wallClock.jumpedMs : 0;
     this.store.wallMs = wallMs;
     this.rooms.local.wallMs = wallMs;
     this.rooms.replicator.nowMs = monotonicMs;

@@ -361,9 +361,17 @@ export class SimCluster {
     this.streams.pathsRestored();
   }
 
-  /** The least that any node's wall clock shows now. */
+  /**
+   * The least that any node may go by now: its wall clock, or where that was before it jumped, while the node doubts the jump
+   * (core/base/wall-clock.ts). Doubt lasts until peers agree or a minute has passed, which test/sim/clocks-set.test.ts holds it to.
+   */
   wallLowMs(): number {
-    return Math.min(...this.nodes.map((node) => node.clock.wallMs()));
+    return Math.min(
+      ...this.nodes.map(({ index, clock }) => {
+        const jumpedMs = this.watches?.inspected(index)?.rooms?.membership.clockJumpedMs ?? 0;
+        return clock.wallMs() - Math.max(0, jumpedMs);
+      }),
+    );
   }
 
   /** The most that any node's wall clock has shown when this was asked or a clock was set. */

@@ -1,7 +1,7 @@
 /**
  * The wall clock that a node goes by: the system's, unless that jumps against the monotonic clock while peers are there to ask. Then time
  * goes on steadily from where it was until either the system's clock comes back or the peers' agree with where it went (a machine
- * that slept, a clock set right). The spine reads it once a turn; stamps and expiries therefore never follow one wrong clock.
+ * that slept, a clock set right) or their systems' clocks went there as well (all were set, or all machines slept). The spine reads it once a turn; stamps and expiries therefore never follow one wrong clock.
  * Guarded: what it gives moves with the monotonic clock while the system's is in doubt; doubt ends by itself when peers cannot be
  * asked for a minute.
  */
@@ -40,15 +40,27 @@ export class WallClock {
     return systemWallMs;
   }
 
-  /** `peersAheadMs`: how far the median of the peers is ahead of what the node goes by; null when none can be asked. */
-  judge(peersAheadMs: number | null): void {
-    if (!this.inDoubt) return;
+  /**
+   * `peersAheadMs`: how far the median of the peers is ahead of what the node goes by; null when none can be asked. `systemsAheadMs`: the
+   * same of their systems, whose clocks they may doubt as this node does its own: where all jumped alike, each would wait for the others
+   * for ever. Returns by how much what the node goes by is moved: 0 unless doubt ends now.
+   */
+  judge(peersAheadMs: number | null, systemsAheadMs: number | null = peersAheadMs): number {
+    if (!this.inDoubt) return 0;
+    const { jumpedMs } = this;
     if (peersAheadMs === null) {
-      if (this.nowMs - this.unansweredSinceMs >= UNANSWERED_MS_MAX) this.believe();
-      return;
+      if (this.nowMs - this.unansweredSinceMs < UNANSWERED_MS_MAX) return 0;
+      this.believe();
+      return jumpedMs;
     }
     this.unansweredSinceMs = this.nowMs;
-    if (Math.abs(peersAheadMs - this.jumpedMs) <= this.jumpMs) this.believe();
+    if (!this.agrees(peersAheadMs) && !this.agrees(systemsAheadMs)) return 0;
+    this.believe();
+    return jumpedMs;
+  }
+
+  private agrees(aheadMs: number | null): boolean {
+    return aheadMs !== null && Math.abs(aheadMs - this.jumpedMs) <= this.jumpMs;
   }
 
   private believe(): void {

@@ -159,7 +159,8 @@ export class Conversation {
       this.view.refute(probe.heldIncarnation, this.nowMs);
       this.health.worse(1);
     }
-    const answer = ack(probe.sequence, wallMs, this.health.loopLagMs, recordOf(this.self, this.nowMs));
+    const { loopLagMs, clockJumpedMs } = this.health;
+    const answer = ack(probe.sequence, wallMs, loopLagMs, recordOf(this.self, this.nowMs), clockJumpedMs);
     const { host, port } = probe.sender;
     this.outbox.send(viaStream ? host : fromHost, viaStream ? port : fromPort, answer, viaStream, probe.sender.id);
     // Behind a translation of addresses one of the two gets there: where it came from, or where it says it is.

@@ -13,6 +13,8 @@ export class Health {
   score = 0;
   /** Smoothed lateness of ticks, ms; acks carry it. */
   loopLagMs = 0;
+  /** How far the system's wall clock is ahead of what the node goes by while that is in doubt, ms; acks carry it. */
+  clockJumpedMs = 0;
   stalls = 0;
   /** How long the latest stall took by the clock that ran through it. */
   pausedMs = 0;

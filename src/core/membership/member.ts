@@ -33,6 +33,11 @@ export interface Member {
   readonly clockOffsetMs: number | null;
   /** By how much that may be wrong: half of the longest round trip it was taken from, ms. */
   readonly clockErrorMs: number;
+  /**
+   * Its system's wall clock minus ours, ms, by the latest probe that was not slow: the same while it goes by that, and else what it would
+   * go by if its peers agreed. Null before the first.
+   */
+  readonly systemOffsetMs: number | null;
   /** How late the peer's ticks came, by its own word, ms. */
   readonly loopLagMs: number;
   /** Monotonic ms of the latest authentic traffic; -Infinity if none yet. */
@@ -44,7 +49,7 @@ export interface Member {
 /** A member as the rooms of membership hold it. */
 export type Held = { -readonly [Field in keyof Member]: Member[Field] } & {
   /** The latest probes: what each showed of the peer's clock. */
-  clocks: { offsetMs: number; rttMs: number }[];
+  clocks: { offsetMs: number; rttMs: number; jumpedMs: number }[];
   /** When it was last told directly how it is held. */
   toldMs: number;
   /** Probes in a row that were answered another way than straight back by datagram. */
@@ -106,6 +111,7 @@ export function holdRecord(record: MemberRecord, nowMs: number): Held {
     rttP99Ms: 0,
     clockOffsetMs: null,
     clockErrorMs: 0,
+    systemOffsetMs: null,
     loopLagMs: 0,
     lastHeardMs: Number.NEGATIVE_INFINITY,
     udpBlocked: false,
@@ -175,17 +181,28 @@ export function decodeRecord(value: unknown): MemberRecord | null {
 /**
  * Notes one direct probe answered: round trip and, from the peer's wall clock in its middle, the offset of clocks. A stall on either side
  * lengthens one way alone and shifts the middle by half of it, so of the latest probes only those count that were about as quick as the
- * quickest (the clock filter of NTP, RFC 5905 section 10).
+ * quickest (the clock filter of NTP, RFC 5905 section 10). `jumpedMs`: how far the peer's system is ahead of what it goes by. What was
+ * measured before its doubt began or ended is let go: it may go by another clock since.
  */
-export function noteRoundTrip(held: Held, rttMs: number, peerWallMs: number, wallMs: number): void {
+export function noteRoundTrip(held: Held, rttMs: number, peerWallMs: number, wallMs: number, jumpedMs = 0): void {
   held.rttMs = held.rttMs === 0 ? rttMs : held.rttMs + SMOOTHING * (rttMs - held.rttMs);
   held.rttP99Ms = Math.max(rttMs, held.rttP99Ms + P99_DECAY * (rttMs - held.rttP99Ms));
-  held.clocks.push({ offsetMs: peerWallMs - (wallMs - rttMs / 2), rttMs });
+  if ((held.clocks.at(-1)?.jumpedMs === 0) !== (jumpedMs === 0)) held.clocks = [];
+  held.clocks.push({ offsetMs: peerWallMs - (wallMs - rttMs / 2), rttMs, jumpedMs });
   if (held.clocks.length > CLOCKS_KEPT) held.clocks.shift();
   const least = Math.min(...held.clocks.map((clock) => clock.rttMs));
   const quick = held.clocks.filter((clock) => clock.rttMs <= Math.max(2 * least, least + SLOWER_MS));
   held.clockOffsetMs = median(quick.map((clock) => clock.offsetMs));
   held.clockErrorMs = Math.max(...quick.map((clock) => clock.rttMs)) / 2;
+  const [latest] = quick.slice(-1);
+  held.systemOffsetMs = latest.offsetMs + latest.jumpedMs;
+}
+
+/** This node goes by another clock from now on, which is so far ahead of the one before. */
+export function noteOwnClockMoved(held: Held, byMs: number): void {
+  for (const clock of held.clocks) clock.offsetMs -= byMs;
+  if (held.clockOffsetMs !== null) held.clockOffsetMs -= byMs;
+  if (held.systemOffsetMs !== null) held.systemOffsetMs -= byMs;
 }
 
 /** An answer came straight back by datagram. True if that is news. */

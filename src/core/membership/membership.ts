@@ -142,6 +142,25 @@ export class Membership {
     return this.roster.clockOffsetCertainMs();
   }
 
+  /** Median over live peers of their systems' wall clocks minus ours; null with fewer than two measured. */
+  systemOffsetMedianMs(): number | null {
+    return this.roster.systemOffsetMedianMs();
+  }
+
+  /** How far the system's clock is ahead of what this node goes by; 0 while that is not in doubt. Peers are told. */
+  get clockJumpedMs(): number {
+    return this.health.clockJumpedMs;
+  }
+
+  set clockJumpedMs(jumpedMs: number) {
+    this.health.clockJumpedMs = jumpedMs;
+  }
+
+  /** What this node goes by was moved by so much. */
+  ownClockMoved(byMs: number): void {
+    this.roster.ownClockMoved(byMs);
+  }
+
   // What happens
 
   /** Time passed. Call every `tickIntervalMs`; a late call says so by the clocks. */

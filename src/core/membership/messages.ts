@@ -34,7 +34,9 @@ export interface Ping {
 export interface Ack {
   kind: typeof ACK | typeof FORWARDED_ACK;
   sequence: number;
+  /** What its sender goes by, and how far its system's clock is ahead of that while it is in doubt: 0 while it is not. */
   wallMs: number;
+  jumpedMs: number;
   loopLagMs: number;
   sender: MemberRecord;
 }
@@ -83,12 +85,19 @@ export function ping(sequence: number, target: MemberRecord, sender: MemberRecor
   return [PING, sequence, id, actor, incarnation, rankOf(state), encodeRecord(sender)];
 }
 
-export function ack(sequence: number, wallMs: number, loopLagMs: number, sender: MemberRecord): ControlMessage {
-  return [ACK, sequence, wallMs, Math.round(loopLagMs), encodeRecord(sender)];
+export function ack(
+  sequence: number,
+  wallMs: number,
+  loopLagMs: number,
+  sender: MemberRecord,
+  jumpedMs = 0,
+): ControlMessage {
+  return [ACK, sequence, wallMs, Math.round(loopLagMs), encodeRecord(sender), Math.round(jumpedMs)];
 }
 
 export function forwardedAck(sequence: number, answer: Ack): ControlMessage {
-  return [FORWARDED_ACK, sequence, answer.wallMs, answer.loopLagMs, encodeRecord(answer.sender)];
+  const { wallMs, loopLagMs, sender, jumpedMs } = answer;
+  return [FORWARDED_ACK, sequence, wallMs, loopLagMs, encodeRecord(sender), jumpedMs];
 }
 
 export function pingRequest(
@@ -161,12 +170,13 @@ function decodePing(fields: unknown[]): Ping | null {
 }
 
 function decodeAck(kind: Ack['kind'], fields: unknown[]): Ack | null {
-  const [, sequence, wallMs, loopLagMs, from] = fields;
+  const [, sequence, wallMs, loopLagMs, from, jumpedMs] = fields;
   const sender = decodeRecord(from);
   if (sender === null || !isCount(sequence, 0, SEQUENCE_END)) return null;
   if (typeof wallMs !== 'number' || !Number.isFinite(wallMs)) return null;
+  if (typeof jumpedMs !== 'number' || !Number.isFinite(jumpedMs)) return null;
   if (!isCount(loopLagMs, 0, 2 ** 40)) return null;
-  return { kind, sequence, wallMs, loopLagMs, sender };
+  return { kind, sequence, wallMs, jumpedMs, loopLagMs, sender };
 }
 
 function decodePingRequest(fields: unknown[]): PingRequest | null {

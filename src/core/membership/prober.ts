@@ -150,7 +150,7 @@ export class Prober {
     this.end(probe);
     if (answer.kind === ACK) member.loopLagMs = answer.loopLagMs;
     if (direct && !probe.repeated) {
-      noteRoundTrip(member, Math.max(0, nowMs - probe.startMs), answer.wallMs, wallMs);
+      noteRoundTrip(member, Math.max(0, nowMs - probe.startMs), answer.wallMs, wallMs, answer.jumpedMs);
     }
     if (direct || member.udpBlocked) return { ours: true, linkChanged: opened };
     const closed = noteDatagramMiss(member);

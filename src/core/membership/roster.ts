@@ -5,7 +5,7 @@
  */
 import type { Random } from '../base/random.js';
 import { median } from './formulas.js';
-import type { Held } from './member.js';
+import { type Held, noteOwnClockMoved } from './member.js';
 import { isGone } from './precedence.js';
 
 export class Roster {
@@ -55,18 +55,31 @@ export class Roster {
 
   /** Median over live members of their wall clock minus ours, ms; null with fewer than two measured. */
   clockOffsetMedianMs(): number | null {
-    return this.medianOfClocks((offsetMs) => offsetMs);
+    return this.medianOfClocks(({ clockOffsetMs }) => clockOffsetMs);
   }
 
   /** The same, each as near to nothing as the time that its measurement took leaves possible: what is wrong beyond doubt. */
   clockOffsetCertainMs(): number | null {
-    return this.medianOfClocks((offsetMs, errorMs) => Math.sign(offsetMs) * Math.max(0, Math.abs(offsetMs) - errorMs));
+    return this.medianOfClocks(({ clockOffsetMs, clockErrorMs }) =>
+      clockOffsetMs === null ? null : Math.sign(clockOffsetMs) * Math.max(0, Math.abs(clockOffsetMs) - clockErrorMs),
+    );
   }
 
-  private medianOfClocks(taken: (offsetMs: number, errorMs: number) => number): number | null {
+  /** The same of their systems' clocks, also of those that they do not go by because they jumped. */
+  systemOffsetMedianMs(): number | null {
+    return this.medianOfClocks(({ systemOffsetMs }) => systemOffsetMs);
+  }
+
+  /** This node's own clock was moved by so much: what was measured against it is moved, too. */
+  ownClockMoved(byMs: number): void {
+    for (const member of this.members()) noteOwnClockMoved(member, byMs);
+  }
+
+  private medianOfClocks(offsetOf: (member: Held) => number | null): number | null {
     const offsets: number[] = [];
-    for (const { state, clockOffsetMs, clockErrorMs } of this.members()) {
-      if (state === 'alive' && clockOffsetMs !== null) offsets.push(taken(clockOffsetMs, clockErrorMs));
+    for (const member of this.members()) {
+      const offsetMs = member.state === 'alive' ? offsetOf(member) : null;
+      if (offsetMs !== null) offsets.push(offsetMs);
     }
     return offsets.length < 2 ? null : median(offsets);
   }

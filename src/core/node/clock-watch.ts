@@ -23,7 +23,8 @@ export class ClockWatch {
     const { membership, coordinator, clock } = this.rooms;
     const offset = membership.clockOffsetMedianMs();
     this.hasPeers = offset !== null;
-    this.wallClock.judge(offset);
+    const movedMs = this.wallClock.judge(offset, membership.systemOffsetMedianMs());
+    if (movedMs !== 0) membership.ownClockMoved(movedMs);
     // Stamps far ahead of the clock, from a time when it was wrong, are as bad: peers refuse what carries them.
     const aheadMs = hlcToMs(clock.last) - wallMs;
     const most = this.options.maxClockDriftMs;

@@ -38,6 +38,15 @@ describe('the wall clock of a node', () => {
     expect(clock.read(4000, START_MS + 4000 + jumpMs, true)).toBe(START_MS + 4000 + jumpMs);
   });
 
+  it("believes a jump that its peers' systems made as well, though they go by it as little as it does", () => {
+    const clock = running();
+    clock.read(2000, START_MS + 2000 + HOUR_MS, true);
+    expect(clock.judge(0, 0)).toBe(0);
+    expect(clock.judge(0, HOUR_MS - 600)).toBe(0);
+    expect(clock.judge(0, HOUR_MS - 10)).toBe(HOUR_MS);
+    expect([clock.inDoubt, clock.judge(0, 0)]).toEqual([false, 0]);
+  });
+
   it("takes the system's clock again when it comes back", () => {
     const clock = running();
     clock.read(2000, START_MS + 2000 + HOUR_MS, true);

@@ -36,7 +36,7 @@ const wire = ['n1', 77, 3, 2, 1, '10.0.0.1', 17000, 7000, 'a', 1.5, 12];
 
 const samples: ControlMessage[] = [
   ping(5, record, record),
-  ack(5, 1_700_000_000_000, 3.2, record),
+  ack(5, 1_700_000_000_000, 3.2, record, -3_600_000.4),
   pingRequest(5, 'n2', 700, record),
   nack(5, 'n2'),
   update(record, 'n3'),
@@ -47,7 +47,7 @@ describe('control messages', () => {
   it('have a fixed form on the wire', () => {
     expect(samples).toEqual([
       [1, 5, 'n1', 77, 2, 1, wire],
-      [2, 5, 1_700_000_000_000, 3, wire],
+      [2, 5, 1_700_000_000_000, 3, wire, -3_600_000],
       [3, 5, 'n2', 700, wire],
       [4, 5, 'n2'],
       [6, 'n3', wire],
@@ -80,6 +80,7 @@ describe('control messages', () => {
   it('are read back as they were written, with later elements ignored', () => {
     expect(decodeControl(samples[1])).toEqual({
       kind: ACK,
+      jumpedMs: -3_600_000,
       sequence: 5,
       wallMs: 1_700_000_000_000,
       loopLagMs: 3,
@@ -95,7 +96,7 @@ describe('control messages', () => {
         expect(decodeControl(sample.slice(0, at))).toBeNull();
         for (const bad of [undefined, null, true, {}, -1, 0.5, Number.NaN]) {
           // Wall clocks are any finite number.
-          if (sample[0] === ACK && at === 2 && typeof bad === 'number' && Number.isFinite(bad)) continue;
+          if (sample[0] === ACK && (at === 2 || at === 5) && typeof bad === 'number' && Number.isFinite(bad)) continue;
           expect(decodeControl(sample.with(at, bad))).toBeNull();
         }
       }

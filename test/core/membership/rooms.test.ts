@@ -329,6 +329,25 @@ describe('a member', () => {
     expect(held.clockOffsetMs).toBe(900);
   });
 
+  it('tells what its system shows from what it goes by, and forgets what was measured by a clock that it or we left', () => {
+    const roster = new Roster(holdRecord(record('self'), 0), 10);
+    const [first, second] = ['a', 'b'].map((id) => holdRecord(record(id), 0));
+    for (const held of [first, second]) {
+      roster.add(held);
+      for (let probe = 0; probe < 5; probe++) noteRoundTrip(held, 2, 1_006, 1_000);
+      noteRoundTrip(held, 2, 1_006, 1_000, 9_000);
+    }
+    expect([roster.clockOffsetMedianMs(), roster.systemOffsetMedianMs()]).toEqual([7, 9_007]);
+    // A slow probe says nothing of the system's clock either.
+    noteRoundTrip(first, 4_000, 1_006, 1_000, 9_000);
+    expect(first.systemOffsetMs).toBe(9_007);
+    roster.ownClockMoved(9_000);
+    expect([roster.clockOffsetMedianMs(), roster.systemOffsetMedianMs()]).toEqual([-8_993, 7]);
+    // They believe it, too: nothing of the time before speaks against that.
+    for (const held of [first, second]) noteRoundTrip(held, 2, 10_006, 10_000);
+    expect([roster.clockOffsetMedianMs(), roster.systemOffsetMedianMs()]).toEqual([7, 7]);
+  });
+
   it('is beyond doubt wrong about the time only by what the measurements leave no room for', () => {
     const roster = new Roster(holdRecord(record('self'), 0), 10);
     for (const [id, rttMs] of Object.entries({ a: 1_100, b: 1_100, c: 2 })) {
