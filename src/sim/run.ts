@@ -28,6 +28,7 @@ import { SessionLedger } from './sessions.js';
 import { SiblingsLedger } from './siblings.js';
 import { SketchLedger } from './sketches.js';
 import { Verdict } from './verdict.js';
+import { ArrivalWatch } from './watches/arrivals.js';
 import { Calm } from './watches/calm.js';
 import { ClockWatch } from './watches/clocks.js';
 import { HintWatch } from './watches/hints.js';
@@ -88,6 +89,7 @@ class Run {
   private readonly hintWatch: HintWatch;
   private readonly skewWatch: SkewWatch;
   private readonly echoes: Echoes | null;
+  private readonly arrivals = new ArrivalWatch();
   private readonly calm: Calm;
   private readonly memberWatch: MemberWatch;
   private readonly verdict: Verdict;
@@ -203,7 +205,7 @@ class Run {
       this.hintWatch,
       this.skewWatch,
       this.memberWatch,
-      ...(this.echoes === null ? [] : [this.echoes]),
+      ...(this.echoes === null ? [] : [this.echoes, this.arrivals]),
     ]);
   }
 
@@ -251,9 +253,11 @@ class Run {
     const { echoes, verdict } = this;
     if (echoes === null) return true;
     const before = verdict.standing();
+    this.arrivals.listen(this.nemesis.members.present());
     echoes.play();
     this.rest(ECHOES_MS + ECHOES_REST_MS);
-    verdict.compareStanding(before);
+    verdict.compareStanding(before, this.arrivals);
+    this.mark('writes first met late', this.arrivals.firsts);
     this.mark('datagrams echoed', echoes.played.datagrams);
     this.mark('messages echoed', echoes.played.messages);
     return this.settle('the cluster does not converge after what came late', CONVERGE_BOUND_MS, hasConverged);

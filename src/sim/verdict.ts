@@ -10,12 +10,14 @@ import type { Inquiry } from './inquiry.js';
 import type { Ledger, Question } from './ledger.js';
 import type { Nemesis } from './nemesis.js';
 import type { Reply } from './replies.js';
-import { contentsOf, differenceOf } from './watches/contents.js';
+import type { ArrivalWatch } from './watches/arrivals.js';
+import { type Contents, contentsOf, differenceOf } from './watches/contents.js';
 
 /** What a node holds and whom it sees, at one time. */
 interface Standing {
   node: number;
-  contents: string[];
+  /** By partition; of those that it does not own, nothing: what is handed to its owners goes, whatever comes. */
+  contents: readonly Contents[];
   /** By id: the life, and what it is held for. */
   members: Map<string, { life: string; state: MemberState }>;
 }
@@ -109,19 +111,22 @@ export class Verdict {
       const members = new Map(
         rooms.membership.members().map(({ id, actor, state }) => [id, { life: actor.toString(16), state }]),
       );
-      // What is not owned is handed to its owners and goes, whatever comes.
-      const contents = contentsOf(store, config.partitions);
-      return { node, contents: contents.map((sum, at) => (rooms.ownership.owns(at) ? sum : '')), members };
+      const contents = Array.from({ length: config.partitions }, (_, partition) =>
+        rooms.ownership.owns(partition) ? contentsOf(store, partition) : new Map<string, string>(),
+      );
+      return { node, contents, members };
     });
   }
 
-  /** What came late changed nothing: neither a value nor who is taken for a member. */
-  compareStanding(before: readonly Standing[]): void {
+  /** What came late changed nothing: neither a value, but by a write that nobody had, nor who is taken for a member. */
+  compareStanding(before: readonly Standing[], arrivals: ArrivalWatch): void {
     const { violate } = this.ports;
     for (const [place, { node, contents, members }] of this.standing().entries()) {
       const was = before[place];
-      const wrong = differenceOf(was.contents, contents);
-      if (wrong !== null) violate('echo', `what came late changed what node ${node} holds: ${wrong}`);
+      for (const [partition, now] of contents.entries()) {
+        const wrong = differenceOf(was.contents[partition], now, (key) => arrivals.mayDiffer(key));
+        if (wrong !== null) violate('echo', `what came late changed what node ${node} holds: ${wrong}`);
+      }
       for (const id of new Set([...was.members.keys(), ...members.keys()])) {
         const [former, present] = [was.members.get(id), members.get(id)];
         if (former?.life === present?.life && former?.state === present?.state) continue;
