@@ -1,8 +1,12 @@
 /** What a late network brings: the sample of it that a run keeps, and what must not come of it. */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Draws, PURPOSE } from '../../src/sim/draws.js';
 import { Sample } from '../../src/sim/echoes.js';
 import type { Host } from '../../src/sim/events.js';
+import { hearsayFactories } from '../../src/sim/hearsay.js';
+import { runPlan } from '../../src/sim/run.js';
+import { completePlan } from '../../src/sim/schedule.js';
 import { Scenario } from './scenario.js';
 
 it('keeps a bounded sample in which early and late have the same share, and makes only what it keeps', () => {
@@ -52,4 +56,13 @@ it('a datagram that comes after its value was deleted, and the delete forgotten 
 
 it('the same without floors brings it back', () => {
   expect(echoDeleted(new Set(['floor-ignored']))).toContain('written');
+});
+
+it('where a former life may follow one that is gone, a late datagram brings it back: the watch and the end of the run say so', () => {
+  const file = new URL('../fixtures/plans/former-life-came-back.json', import.meta.url);
+  const { plan } = JSON.parse(readFileSync(file, 'utf8'));
+  const { violations } = runPlan(hearsayFactories(new Set(['former-life-returns'])), completePlan(plan));
+  const kinds = violations.map(({ kind }) => kind);
+  expect(kinds).toContain('member');
+  expect(kinds).toContain('echo');
 });
