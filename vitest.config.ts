@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: process.env.HEARSAY_FUZZ === undefined ? [] : ['test/fuzz/told.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 90_000,

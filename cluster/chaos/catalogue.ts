@@ -23,7 +23,7 @@ const SINGLE: readonly Scenario[] = [
   {
     name: 'partition-halves',
     does: 'two random groups hear nothing of each other for 0.5 to 8 s',
-    expects: NOTHING,
+    expects: `${NOTHING}; both groups take writes, and neither has what the other took until it is healed`,
     mixes: true,
     script: partitionHalves,
   },
@@ -44,7 +44,7 @@ const SINGLE: readonly Scenario[] = [
   {
     name: 'partition-isolate',
     does: 'one node hears and reaches nobody',
-    expects: NOTHING,
+    expects: `${NOTHING}; that node takes writes all the time, and the others do not have them until it is healed`,
     mixes: true,
     script: partitionIsolate,
   },
@@ -93,7 +93,7 @@ const SINGLE: readonly Scenario[] = [
   {
     name: 'clock-jump',
     does: 'the wall clock of one node jumps by 2 s to an hour, by libfaketime',
-    expects: NOTHING,
+    expects: `${NOTHING}; the node says so, and no key of it ends earlier or later`,
     mixes: false,
     script: clockJump,
   },
@@ -107,14 +107,14 @@ const SINGLE: readonly Scenario[] = [
   {
     name: 'slow-disk',
     does: 'each sync of one node takes 20 to 800 ms longer',
-    expects: NOTHING,
+    expects: `${NOTHING}; no reply waits for that disk`,
     mixes: true,
     script: slowDisk,
   },
   {
     name: 'disk-error',
     does: 'syncs of one node fail once or a few times, then it is restarted',
-    expects: NOTHING,
+    expects: `${NOTHING}; a log that ended refuses writes by name, reads and other nodes go on`,
     mixes: true,
     script: diskError,
   },

@@ -16,6 +16,8 @@ export interface Arena {
   /** A promise that was broken. */
   complain(violation: string): void;
   readonly signal: AbortSignal;
+  /** No other scenario runs beside this one: what a node does not do is then its own doing. */
+  readonly alone: boolean;
   /** Indexes of nodes that left for good, or that are not to be started again. */
   readonly retired: Set<number>;
   /** The disk of a node was lost or put back: what it alone had acknowledged of late may be gone. Told when its process has ended. */
@@ -116,6 +118,11 @@ export function namesOf(indexes: readonly number[]): string {
 
 export function passing(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Those whose process runs: the others are down already, or never were up. */
+export function runningOf({ cluster, retired }: Arena, indexes: readonly number[]): number[] {
+  return indexes.filter((index) => !retired.has(index) && cluster.nodes[index].process !== null);
 }
 
 /** Two scenarios at once may both have ended a node: it is started once, and not at all when it has left for good. */

@@ -4,7 +4,7 @@
  * Guarded: a RESP worker changes its node only behind a pause, longer than clocks of one machine and one turn differ, so that the
  * later of two writes through different nodes has the later stamp.
  */
-import { createClient } from '../../src/index.js';
+import { createClient, HearsayError } from '../../src/index.js';
 import { NoAnswer } from '../trials/connection.js';
 import type { Doors } from '../trials/doors.js';
 import type { Draws } from './draws.js';
@@ -14,7 +14,12 @@ export interface Door {
   call(words: readonly string[]): Promise<unknown>;
   /** Whether a call that failed had sent nothing. */
   wasUnsent(error: unknown): boolean;
+  /** The name that a call was refused by; null for one that had no answer. */
+  refusalOf(error: unknown): string | null;
 }
+
+/** What the client library says when no node has said anything. */
+const NO_ANSWER: readonly string[] = ['CLOSED', 'TIMEOUT'];
 
 export class ClientDoor implements Door {
   private readonly client: ReturnType<typeof createClient>;
@@ -36,6 +41,10 @@ export class ClientDoor implements Door {
 
   wasUnsent(error: unknown): boolean {
     return (error as Error).message.endsWith('nothing was sent');
+  }
+
+  refusalOf(error: unknown): string | null {
+    return error instanceof HearsayError && !NO_ANSWER.includes(error.code) ? error.code : null;
   }
 
   close(): Promise<void> {
@@ -70,6 +79,10 @@ export class RespDoor implements Door {
 
   wasUnsent(error: unknown): boolean {
     return error instanceof NoAnswer && !error.sent;
+  }
+
+  refusalOf(error: unknown): string | null {
+    return error instanceof NoAnswer ? null : ((error as Error).message.match(/^[A-Z]+/)?.[0] ?? null);
   }
 
   private async change(): Promise<void> {

@@ -3,7 +3,7 @@
  * sometimes all; what was acknowledged must be there afterwards (DESIGN section 3: `interval` writes before it replies).
  * rolling-restart: one after the other is asked to stop, and is back before the next.
  */
-import { type ChaosScript, inTurns, namesOf, startAgain, startAndWait } from './disturbance.js';
+import { type ChaosScript, inTurns, namesOf, runningOf, startAgain, startAndWait } from './disturbance.js';
 
 const DOWN_MS = [300, 5000] as const;
 const ONE_AT_A_TIME = 0.7;
@@ -22,8 +22,10 @@ export const kill = (): ChaosScript => ({
         endsAtMs,
         begins: `kill -9 ${namesOf(victims)}`,
         ends: `start ${namesOf(victims)}`,
-        begin: async ({ cluster, retired }) => {
-          await Promise.all(victims.filter((index) => !retired.has(index)).map((index) => cluster.kill(index)));
+        begin: async (arena) => {
+          const running = runningOf(arena, victims);
+          await Promise.all(running.map((index) => arena.cluster.kill(index)));
+          return running.length > 0;
         },
         end: async (arena) => {
           for (const index of victims) startAgain(arena, index);
@@ -44,8 +46,10 @@ export const rollingRestart = (): ChaosScript => ({
         endsAtMs,
         begins: `stop ${namesOf([victim])}`,
         ends: `start ${namesOf([victim])}`,
-        begin: async ({ cluster, retired }) => {
-          if (!retired.has(victim)) await cluster.end(victim);
+        begin: async (arena) => {
+          const [running] = runningOf(arena, [victim]);
+          if (running === undefined) return false;
+          await arena.cluster.end(running);
         },
         end: (arena) => startAndWait(arena, victim),
       };

@@ -21,6 +21,8 @@ const LONG_LIFE_MS = 3_600_000;
 const PARTS = { read: 0.2, delete: 0.1, increment: 0.15, mortal: 0.1, mortalRead: 0.1 } as const;
 const LONG_LIFE_PART = 0.2;
 const GARBAGE_KEPT_MAX = 100;
+/** Names of refusals that are counted apart. */
+const REFUSALS_MAX = 20;
 
 export interface Lane {
   readonly door: 'client' | 'resp';
@@ -54,6 +56,8 @@ export interface LoadTally {
   unsent: number;
   reads: number;
   readsFailed: number;
+  /** Error replies to reads and writes, by their names; they are among the doubtful and the failed, too. */
+  refusals: Record<string, number>;
 }
 
 /** `idle`: acknowledged, without effect as far as the reply tells. */
@@ -68,7 +72,14 @@ export interface Book {
 }
 
 export class CheckedLoad {
-  readonly tally: LoadTally = { acknowledged: 0, doubtful: 0, unsent: 0, reads: 0, readsFailed: 0 };
+  readonly tally: LoadTally = {
+    acknowledged: 0,
+    doubtful: 0,
+    unsent: 0,
+    reads: 0,
+    readsFailed: 0,
+    refusals: {},
+  };
   readonly books: Book[] = [];
   /** Reads that gave what nobody wrote, or what was past its end: the first of them. */
   readonly garbage: string[] = [];
@@ -197,6 +208,7 @@ export class CheckedLoad {
       return words[0] === 'DEL' && Number(reply) === 0 ? 'idle' : 'acknowledged';
     } catch (error) {
       this.options.recorder?.failed(performance.now());
+      this.noteRefusal(door.refusalOf(error));
       if (door.wasUnsent(error)) {
         this.tally.unsent++;
         return 'unsent';
@@ -236,11 +248,19 @@ export class CheckedLoad {
       this.tally.reads++;
       this.options.recorder?.acknowledged(atMs, atMs - startedAtMs);
       return found;
-    } catch {
+    } catch (error) {
       this.tally.readsFailed++;
+      this.noteRefusal(door.refusalOf(error));
       this.options.recorder?.failed(performance.now());
       return undefined;
     }
+  }
+
+  private noteRefusal(name: string | null): void {
+    const { refusals } = this.tally;
+    if (name === null) return;
+    const kept = name in refusals || Object.keys(refusals).length < REFUSALS_MAX ? name : 'others';
+    refusals[kept] = (refusals[kept] ?? 0) + 1;
   }
 
   private note(line: string): void {

@@ -4,7 +4,7 @@
  * Guarded: whatever comes from a run is escaped; lists have a bound.
  */
 import { chartsOf, escaped } from './charts.js';
-import type { RunRecord } from './record.js';
+import { type RunRecord, refusalsText } from './record.js';
 
 const VIOLATIONS_MAX = 200;
 const TIMELINE_MAX = 1000;
@@ -30,11 +30,11 @@ ul, ol { padding-left: 22px; } li { overflow-wrap: anywhere; } code, .time { fon
 `;
 
 export function runPage(record: RunRecord): string {
-  const { scenario, does, expects, nodes, durationMs, seed } = record;
+  const { scenario, does, expects, nodes, durationMs, seed, again } = record;
   return page(`chaos ${scenario}: ${record.verdict}`, [
     `<h1>${escaped(scenario)}</h1>`,
     `<p>${escaped(does)}</p><p class="soft">Expected: ${escaped(expects)}.</p>`,
-    `<p class="soft">${nodes} nodes, ${durationMs / 1000} s, seed ${seed}. Again: <code>hearsay chaos run ${escaped(scenario)} --nodes ${nodes} --duration ${durationMs}ms --seed ${seed}</code></p>`,
+    `<p class="soft">${nodes} nodes, ${durationMs / 1000} s, seed ${seed}. Again: <code>${escaped(again)}</code></p>`,
     verdictOf(record),
     ...(record.verdict === 'not run'
       ? []
@@ -109,6 +109,7 @@ function figuresOf({ tally, keys, excused, agreedMs, silenceMs }: RunRecord): st
     ['Writes known not to be sent', String(tally.unsent)],
     ['Reads', String(tally.reads)],
     ['Reads without an answer', String(tally.readsFailed)],
+    ['Refused by name, among those without effect above', refusalsText(tally) || 'none'],
     ['Keys read from every node in the end', String(keys)],
     ['Wrong answers that this scenario excuses', String(excused)],
     ['Longest time without a write at level one', seconds(silenceMs)],

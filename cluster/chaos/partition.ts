@@ -5,6 +5,7 @@
 import type { TemporaryCluster } from '../temporary.js';
 import { type Arena, type ChaosScript, indexesTo, inTurns, namesOf, passing, tellFault } from './disturbance.js';
 import type { Draws } from './draws.js';
+import { CutProbe, Witness } from './witness.js';
 
 const APART_MS = [500, 8000] as const;
 const FLAP_MS = [2000, 8000] as const;
@@ -14,6 +15,8 @@ const FLAP_TURN_MS = [150, 900] as const;
 interface Cut {
   readonly words: string;
   readonly pairs: readonly (readonly [receiver: number, sender: number])[];
+  /** Two groups between which nothing passes, directly or by a third: then it is looked whether that holds. */
+  readonly groups?: readonly [readonly number[], readonly number[]];
 }
 
 type Shape = (draws: Draws, nodes: number) => Cut;
@@ -24,6 +27,7 @@ const halves: Shape = (draws, nodes) => {
   return {
     words: `part ${namesOf(left)} from ${namesOf(right)}`,
     pairs: [...across(left, right), ...across(right, left)],
+    groups: [left, right],
   };
 };
 
@@ -47,7 +51,11 @@ const bridge: Shape = (draws, nodes) => {
 const isolate: Shape = (draws, nodes) => {
   const alone = [draws.below(nodes)];
   const others = without(nodes, alone);
-  return { words: `isolate ${namesOf(alone)}`, pairs: [...across(alone, others), ...across(others, alone)] };
+  return {
+    words: `isolate ${namesOf(alone)}`,
+    pairs: [...across(alone, others), ...across(others, alone)],
+    groups: [alone, others],
+  };
 };
 
 export const partitionHalves = (): ChaosScript => parting(halves);
@@ -92,18 +100,29 @@ export const partitionFlapping = (): ChaosScript => ({
 });
 
 function parting(shape: Shape): ChaosScript {
+  const witness = new Witness('partition: no cut was seen to hold while both sides were at work');
+  let turn = 0;
   return {
     lateEffectMs: 3000,
+    check: async (arena) => witness.violations(arena),
     plan: (draws, nodes, durationMs) =>
       inTurns(draws, durationMs, APART_MS, (beginsAtMs, endsAtMs) => {
         const cut = shape(draws, nodes);
+        let probe: CutProbe | null = null;
         return {
           beginsAtMs,
           endsAtMs,
           begins: cut.words,
           ends: 'heal the partition',
-          begin: (arena) => apply(arena, cut),
-          end: (arena) => mend(arena, cut),
+          begin: async (arena) => {
+            const applied = await apply(arena, cut);
+            if (arena.alone && applied && cut.groups !== undefined) probe = new CutProbe(arena, cut.groups, turn++);
+            return applied;
+          },
+          end: async (arena) => {
+            if (probe !== null) witness.note(await probe.look());
+            await mend(arena, cut);
+          },
         };
       }),
   };

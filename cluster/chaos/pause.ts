@@ -3,7 +3,7 @@
  * others dead, and what waited in its sockets must do no harm (DESIGN section 4). stall: short stops of all nodes again and again, as
  * collections or a busy machine make them; nobody may be declared dead by it.
  */
-import { type ChaosScript, inTurns, namesOf, passing, throughout } from './disturbance.js';
+import { type ChaosScript, inTurns, namesOf, passing, runningOf, throughout } from './disturbance.js';
 
 const PAUSE_MS = [200, 6000] as const;
 const STALL_MS = [20, 250] as const;
@@ -19,7 +19,11 @@ export const pause = (): ChaosScript => ({
         endsAtMs,
         begins: `pause ${namesOf([victim])}`,
         ends: `continue ${namesOf([victim])}`,
-        begin: async ({ cluster }) => cluster.pause(victim),
+        begin: async (arena) => {
+          const running = runningOf(arena, [victim]);
+          for (const index of running) arena.cluster.pause(index);
+          return running.length > 0;
+        },
         end: async ({ cluster }) => cluster.resume(victim),
       };
     }),
@@ -28,6 +32,7 @@ export const pause = (): ChaosScript => ({
 export const stall = (): ChaosScript => {
   let stalling: Promise<void>[] = [];
   let on = true;
+  let stalled = 0;
   return {
     lateEffectMs: 3000,
     plan: (draws, nodes, durationMs) => {
@@ -39,10 +44,12 @@ export const stall = (): ChaosScript => {
       return throughout(
         durationMs,
         { begins: 'stop random nodes for 20 to 250 ms, again and again', ends: 'no stops any more' },
-        async ({ cluster }) => {
+        async (arena) => {
+          const { cluster } = arena;
           const going = async (): Promise<void> => {
             for (let turn = 0; on; turn++) {
               const { victim, forMs, afterMs } = stalls[turn % stalls.length];
+              if (runningOf(arena, [victim]).length > 0) stalled++;
               cluster.pause(victim);
               await passing(forMs);
               cluster.resume(victim);
@@ -57,5 +64,6 @@ export const stall = (): ChaosScript => {
         },
       );
     },
+    check: async () => (stalled === 0 ? ['stall: no node that ran was stopped'] : []),
   };
 };

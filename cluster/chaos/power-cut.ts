@@ -45,11 +45,13 @@ export const powerCut = (): ChaosScript => {
         begins: 'the power goes at all nodes',
         ends: 'the power is back',
         begin: async ({ cluster }) => {
+          const hasPower = cluster.running().length > 0;
           await Promise.all(cluster.running().map((index) => cluster.kill(index)));
           await run('cp', ['--sparse=always', image(), `${image()}-after`]);
           await run('umount', [mounted()]);
           await rename(`${image()}-after`, image());
           await mount();
+          return hasPower;
         },
         end: powerBack,
       })),

@@ -25,6 +25,8 @@ export interface RunRecord {
   readonly seed: number;
   readonly nodes: number;
   readonly durationMs: number;
+  /** The command that runs it again. */
+  readonly again: string;
   readonly verdict: RunVerdict;
   /** Why it was not run. */
   readonly reason: string | null;
@@ -46,9 +48,9 @@ export interface RunRecord {
 }
 
 const VIOLATIONS_SHOWN = 10;
-const NO_TALLY: LoadTally = { acknowledged: 0, doubtful: 0, unsent: 0, reads: 0, readsFailed: 0 };
+const NO_TALLY: LoadTally = { acknowledged: 0, doubtful: 0, unsent: 0, reads: 0, readsFailed: 0, refusals: {} };
 
-type Heading = Pick<RunRecord, 'scenario' | 'does' | 'expects' | 'seed' | 'nodes' | 'durationMs'>;
+type Heading = Pick<RunRecord, 'scenario' | 'does' | 'expects' | 'seed' | 'nodes' | 'durationMs' | 'again'>;
 
 export function notRun(heading: Heading, reason: string): RunRecord {
   const nothing = { violations: [], faults: [], timeline: [], slices: [], divergence: [] };
@@ -71,9 +73,10 @@ export function describeRun(record: RunRecord): string[] {
   if (record.verdict === 'not run') return [`verdict: NOT RUN. ${record.reason}`];
   const { tally, faults, violations, excused, keys, agreedMs, silenceMs } = record;
   const more = violations.length - VIOLATIONS_SHOWN;
+  const refusals = refusalsText(tally);
   return [
     `${faults.length} disturbances; writes: ${tally.acknowledged} acknowledged, ${tally.doubtful} doubtful, ` +
-      `${tally.unsent} not sent; reads: ${tally.reads}, ${tally.readsFailed} failed`,
+      `${tally.unsent} not sent; reads: ${tally.reads}, ${tally.readsFailed} failed${refusals === '' ? '' : `; refused: ${refusals}`}`,
     `longest time without a write at level one: ${seconds(silenceMs)}` +
       `${agreedMs === null ? '' : `; all copies equal ${seconds(agreedMs)} after the load`}` +
       `${excused === 0 ? '' : `; ${excused} answers excused`}`,
@@ -81,8 +84,14 @@ export function describeRun(record: RunRecord): string[] {
     ...(more > 0 ? [`and ${more} more`] : []),
     record.verdict === 'right'
       ? `verdict: right. ${keys} keys read from every node, no acknowledged write lost, nothing resurrected, no garbage`
-      : `verdict: WRONG. ${violations.length} violations; again with: --seed ${record.seed}`,
+      : `verdict: WRONG. ${violations.length} violations; again: ${record.again}`,
   ];
+}
+
+/** `3 NOSPACE, 1 BUSY`; empty when nothing was refused. */
+export function refusalsText({ refusals }: LoadTally): string {
+  const rows = Object.entries(refusals).sort(([, left], [, right]) => right - left);
+  return rows.map(([name, count]) => `${count} ${name}`).join(', ');
 }
 
 /** One line for each of several runs. */

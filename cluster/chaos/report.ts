@@ -7,11 +7,14 @@ import { join } from 'node:path';
 import { fileOf, indexPage, runPage } from './page.js';
 import type { RunRecord } from './record.js';
 
-/** `directory` is there and takes files. `records`: all runs so far, the latest last. */
-export function writeReport(directory: string, records: readonly RunRecord[], withIndex: boolean): void {
+/** `directory` is there and takes files. `records`: all runs so far, the latest last. Gives the files that it wrote. */
+export function writeReport(directory: string, records: readonly RunRecord[], withIndex: boolean): string {
   const latest = records.at(-1);
-  if (latest !== undefined) replaceFile(join(directory, fileOf(latest)), runPage(latest));
-  if (withIndex) replaceFile(join(directory, 'index.html'), indexPage(records));
+  const page = latest === undefined ? null : join(directory, fileOf(latest));
+  const index = withIndex ? join(directory, 'index.html') : null;
+  if (latest !== undefined && page !== null) replaceFile(page, runPage(latest));
+  if (index !== null) replaceFile(index, indexPage(records));
+  return [page, index].filter((file) => file !== null).join(', ');
 }
 
 function replaceFile(path: string, text: string): void {

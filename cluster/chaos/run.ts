@@ -6,6 +6,7 @@
  */
 import { untilAgreed } from '../agreement.js';
 import { TemporaryCluster } from '../temporary.js';
+import { blunted } from './blunt.js';
 import {
   type Arena,
   type ChaosScript,
@@ -43,15 +44,20 @@ export interface ChaosOptions {
   /** Program and words that run one node; flags follow. */
   command: readonly string[];
   signal?: AbortSignal;
+  /** How to run it again begins so. Default `hearsay`. */
+  program?: string;
+  /** Nothing is injected, and every scenario believes that it was: its own check must then find fault. For tests of the checks. */
+  blunt?: boolean;
 }
 
 /** Runs it, telling the timeline to `print`. Rejects when it is stopped, or when the cluster does not start. */
 export async function runScenario(options: ChaosOptions, print: (line: string) => void): Promise<RunRecord> {
   const { scenario, nodes, durationMs, seed } = options;
   const script = scenario.script();
-  const reason = (await script.missing?.()) ?? null;
+  const reason = options.blunt ? null : ((await script.missing?.()) ?? null);
   const { name, does, expects } = scenario;
-  const heading = { scenario: name, does, expects, seed, nodes, durationMs };
+  const again = `${options.program ?? 'hearsay'} chaos run ${name} --nodes ${nodes} --duration ${durationMs}ms --seed ${seed}`;
+  const heading = { scenario: name, does, expects, seed, nodes, durationMs, again };
   if (reason !== null) return notRun(heading, reason);
   const draws = new Draws(seed);
   try {
@@ -64,7 +70,7 @@ export async function runScenario(options: ChaosOptions, print: (line: string) =
   }
 }
 
-type Played = Omit<RunRecord, 'scenario' | 'does' | 'expects' | 'seed' | 'nodes' | 'durationMs'>;
+type Played = Omit<RunRecord, 'scenario' | 'does' | 'expects' | 'seed' | 'nodes' | 'durationMs' | 'again'>;
 
 class Run {
   private readonly signal: AbortSignal;
@@ -75,8 +81,6 @@ class Run {
   private readonly retired = new Set<number>();
   private startedAtMs = performance.now();
   private nodeLines = 0;
-  /** Disturbances that were carried out. */
-  private effects = 0;
   private readonly destroyedAtMs: number[] = [];
 
   constructor(
@@ -98,7 +102,7 @@ class Run {
         command,
         flags: [...FLAGS, ...(script.flags ?? [])],
         settings: { ...SETTINGS, ...script.settings },
-        environmentOf: script.environmentOf,
+        environmentOf: options.blunt ? undefined : script.environmentOf,
         signal: this.signal,
       },
       (line) => this.nodeLine(line),
@@ -111,13 +115,14 @@ class Run {
   }
 
   private async disturb(cluster: TemporaryCluster, plan: readonly Disturbance[]): Promise<Played> {
-    const { retired, signal } = this;
+    const { retired, signal, options } = this;
     const arena: Arena = {
-      cluster,
+      cluster: options.blunt ? blunted(cluster) : cluster,
       tell: (what) => this.tell(what),
       complain: (violation) => this.violations.push(violation),
       signal,
       retired,
+      alone: plan.every(({ lane = 0 }) => lane === 0),
       destroyed: () => this.destroyedAtMs.push(performance.now()),
     };
     this.startedAtMs = performance.now();
@@ -159,15 +164,16 @@ class Run {
       await this.waitUntil(disturbance.beginsAtMs);
       this.tell(disturbance.begins);
       const fromMs = this.clock();
+      let hasEffect = false;
       await this.attempt(disturbance.begins, async () => {
-        if ((await disturbance.begin(arena)) === false) this.tell(`without effect: ${disturbance.begins}`);
-        else this.effects++;
+        hasEffect = (await disturbance.begin(arena)) !== false;
+        if (!hasEffect) this.tell(`without effect: ${disturbance.begins}`);
       });
-      await this.waitUntil(disturbance.endsAtMs).finally(() => {
-        bars.push({ what: disturbance.begins, fromMs, untilMs: this.clock() });
-      });
+      await this.waitUntil(disturbance.endsAtMs);
       await this.attempt(disturbance.ends, () => disturbance.end(arena));
       this.tell(disturbance.ends);
+      // From line to line of the timeline; what disturbed nothing is no disturbance.
+      if (hasEffect) bars.push({ what: disturbance.begins, fromMs, untilMs: this.clock() });
     };
     // Those of one scenario follow each other; two that were mixed stand in lanes of their own.
     const lanes = new Map<number, Disturbance[]>();
@@ -237,7 +243,7 @@ class Run {
       this.violations.push(`unavailable: ${measured} s without a write at level one, more than ${bound / 1000} s`);
     }
     if (load.tally.acknowledged === 0) this.violations.push('nothing was acknowledged: the run proves nothing');
-    if (this.effects === 0) this.violations.push('nothing was disturbed: the run proves nothing');
+    if (this.faults.length === 0) this.violations.push('nothing was disturbed: the run proves nothing');
   }
 
   private played(load: CheckedLoad, judgement: Judgement, agreedMs: number | null, silenceMs: number): Played {

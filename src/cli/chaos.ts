@@ -14,6 +14,8 @@ import { directoryProblem } from './places.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './terminal.js';
 
+/** For the help of the flags; they are checked below. */
+export const CHAOS_BOUNDS = { nodes: '3 to 15', duration: '2s to 60m', seed: '0 to 4294967295' } as const;
 const NODES_MIN = 3;
 const NODES_MAX = 15;
 const DURATION_MS_MIN = 2000;
@@ -28,6 +30,16 @@ interface ChaosFlags {
   /** Gets the pages; known to take files. */
   reportDirectory: string | null;
 }
+
+/** Behind the flags in `chaos --help` and `chaos run --help`. */
+export const CHAOS_EXAMPLES = `Examples:
+  hearsay chaos list
+  hearsay chaos run partition-halves --duration 20s --nodes 3
+  hearsay chaos run all --duration 1m --report chaos-report
+  hearsay chaos run kill --nodes 5 --duration 30s --seed 7
+
+The seed decides the schedule; how the machine runs it is its own. Each run takes some seconds more than its duration: the nodes start, then
+all is mended, and every key is read from every node. Nodes and their directories are temporary; Ctrl-C removes them.`;
 
 export function listScenarios(terminal: Terminal): number {
   const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
@@ -54,11 +66,15 @@ export async function runChaosVerb(
     const { nodes, durationMs, seed } = flags;
     print(`chaos ${scenario.name}: ${nodes} nodes, ${durationMs / 1000} s, seed ${seed}`);
     try {
-      const record = await runScenario({ scenario, nodes, durationMs, seed, command, signal: stop.signal }, print);
+      const record = await runScenario(
+        { scenario, nodes, durationMs, seed, command, signal: stop.signal, program: terminal.program },
+        print,
+      );
       records.push(record);
       for (const line of describeRun(record)) print(line);
       // After each: an hour of runs is not lost with the last.
-      if (flags.reportDirectory !== null) writeReport(flags.reportDirectory, records, flags.scenarios.length > 1);
+      if (flags.reportDirectory !== null)
+        print(`report: ${writeReport(flags.reportDirectory, records, flags.scenarios.length > 1)}`);
     } catch (error) {
       if (stop.signal.aborted) break;
       failed = true;

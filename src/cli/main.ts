@@ -11,7 +11,7 @@ import { simulate, USAGE } from '../sim/main.js';
 import { runBackup } from './backup.js';
 import { runBenchChild, runBenchVerb } from './bench.js';
 import { runCampaign, runCampaignChild } from './campaign.js';
-import { listScenarios, runChaosVerb } from './chaos.js';
+import { CHAOS_BOUNDS, CHAOS_EXAMPLES, listScenarios, runChaosVerb } from './chaos.js';
 import { clusterOptions, runCluster } from './cluster.js';
 import { runDemoVerb } from './demo.js';
 import { exitCodes, isSystemError } from './exit-codes.js';
@@ -259,18 +259,19 @@ function programFor(terminal: Terminal, setExitCode: (code: number) => void): Co
     .command('chaos')
     .description(
       'a checked load on a cluster of its own, disturbed by one of many faults; says whether a promise broke',
-    );
+    )
+    .addHelpText('after', `\n${CHAOS_EXAMPLES}`);
   chaos
     .command('run')
     .description('run one scenario, or all of them one after the other')
     .argument('<scenario>', 'a name that `hearsay chaos list` prints, or all')
-    .option('--duration <time>', 'how long each is disturbed, as 20s or 2m', '30s')
-    .option('--nodes <number>', 'how many', '5')
-    .option('--seed <number>', 'decides the schedule (default: drawn, and printed)')
+    .option('--duration <time>', `how long each is disturbed, as 20s or 2m: ${CHAOS_BOUNDS.duration}`, '30s')
+    .option('--nodes <number>', `how many: ${CHAOS_BOUNDS.nodes}`, '5')
+    .option('--seed <number>', `decides the schedule: ${CHAOS_BOUNDS.seed} (default: drawn, and printed)`)
     .option('--report <directory>', 'write an HTML page for each run, and for all an index.html')
     .addHelpText(
       'after',
-      `\n${exitCodes('no violation', 'a violation', 'stopped, or this machine lacks what the scenario needs')}`,
+      `\n${CHAOS_EXAMPLES}\n\n${exitCodes('no violation', 'a violation', 'stopped, or this machine lacks what the scenario needs')}`,
     )
     .action(async (scenario, flags) => setExitCode(await runChaosVerb(scenario, flags, terminal)));
   chaos

@@ -13,6 +13,22 @@ describe('chaos list', () => {
   });
 });
 
+describe('chaos --help', () => {
+  test.each(['chaos --help', 'chaos run --help', 'help chaos'])('shows what to type: %s', async (words) => {
+    const { code, out } = await runVerb(words.split(' '));
+    expect(code).toBe(0);
+    expect(out).toContain('hearsay chaos run all --duration 1m --report');
+  });
+
+  test('of run has the bounds of every flag, which are those that refusals name', async () => {
+    const { out } = await runVerb(['chaos', 'run', '--help']);
+    for (const bounds of ['3 to 15', '2s to 60m', '0 to 4294967295'])
+      expect(out.replace(/\s+/g, ' ')).toContain(bounds);
+    const { error } = await runVerb('chaos run kill --nodes 2 --duration 1s --seed x'.split(' '));
+    for (const bounds of ['3 to 15', '2s to 60m', '0 to 4294967295']) expect(error).toContain(`is not from ${bounds}`);
+  });
+});
+
 describe('chaos run', () => {
   test.each([
     [['chaos', 'run', 'constructor'], /no scenario is named constructor; 'hearsay chaos list' prints them/],

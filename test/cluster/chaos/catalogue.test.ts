@@ -1,7 +1,7 @@
 /** The scenarios of `hearsay chaos`: their plans come from the seed, and the catalogue names each once. */
 import { describe, expect, test } from 'vitest';
 import { chooseScenarios, SCENARIOS } from '../../../cluster/chaos/catalogue.js';
-import type { Disturbance, Scenario } from '../../../cluster/chaos/disturbance.js';
+import type { Arena, Disturbance, Scenario } from '../../../cluster/chaos/disturbance.js';
 import { Draws } from '../../../cluster/chaos/draws.js';
 
 const NAMES = SCENARIOS.map((scenario): [string, Scenario] => [scenario.name, scenario]);
@@ -20,6 +20,15 @@ describe('the catalogue', () => {
     expect(chooseScenarios('kill')?.map(({ name }) => name)).toEqual(['kill']);
     expect(chooseScenarios('all')).toHaveLength(SCENARIOS.length);
     expect(chooseScenarios('constructor')).toBeNull();
+  });
+});
+
+describe('what finds nobody to disturb', () => {
+  test.each(['kill', 'rolling-restart', 'pause'])('is without effect: %s', async (name) => {
+    const [scenario] = chooseScenarios(name) ?? [];
+    const cluster = { nodes: [{ process: null }, { process: null }, { process: null }], running: () => [] };
+    const arena = { cluster, retired: new Set() } as unknown as Arena;
+    for (const { begin } of planOf(scenario, 1, 3, 5000)) expect(await begin(arena)).toBe(false);
   });
 });
 

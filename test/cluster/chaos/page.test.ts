@@ -14,11 +14,19 @@ function recordWith(changes: Partial<RunRecord> = {}): RunRecord {
     seed: 7,
     nodes: 5,
     durationMs: 2000,
+    again: 'npx hearsay chaos run kill --nodes 5 --duration 2000ms --seed 7',
     verdict: 'right',
     reason: null,
     violations: [],
     excused: 0,
-    tally: { acknowledged: 900, doubtful: 3, unsent: 1, reads: 300, readsFailed: 2 },
+    tally: {
+      acknowledged: 900,
+      doubtful: 3,
+      unsent: 1,
+      reads: 300,
+      readsFailed: 2,
+      refusals: { NOSPACE: 41, BUSY: 77 },
+    },
     keys: 960,
     faults: [{ what: 'kill -9 node-1', fromMs: 500, untilMs: 900 }],
     timeline: [{ atMs: 500, what: 'kill -9 node-1' }],
@@ -42,7 +50,8 @@ describe('the page of a run', () => {
     expect(html.trimEnd().endsWith('</html>')).toBe(true);
     expect(html.match(/<svg /g)).toHaveLength(4);
     expect(html.match(/class="bar"/g)).toHaveLength(1);
-    expect(html).toContain('hearsay chaos run kill --nodes 5 --duration 2000ms --seed 7');
+    expect(html).toContain('77 BUSY, 41 NOSPACE');
+    expect(html).toContain('npx hearsay chaos run kill --nodes 5 --duration 2000ms --seed 7');
     expect(html).toContain('no acknowledged write lost');
   });
 
