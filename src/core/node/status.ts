@@ -222,6 +222,7 @@ export function nodeStatus(parts: StatusParts): Status {
     messages_resent: resent,
     messages_abandoned: replicator.stats.messagesAbandoned,
     hints_pending: hints.pending,
+    hints_unlogged: hints.unlogged,
     hints_created: hints.created,
     hints_delivered: hints.delivered,
     hints_superseded: hints.superseded,
@@ -330,9 +331,20 @@ function sumHanded(peers: readonly Peer[]) {
 }
 
 function sumHints(peers: readonly Peer[]) {
-  const sums = { pending: 0, created: 0, delivered: 0, superseded: 0, expired: 0, dropped: 0, bytes: 0, toRepair: 0 };
+  const sums = {
+    pending: 0,
+    unlogged: 0,
+    created: 0,
+    delivered: 0,
+    superseded: 0,
+    expired: 0,
+    dropped: 0,
+    bytes: 0,
+    toRepair: 0,
+  };
   for (const { hints, passedWallMs } of peers) {
     sums.pending += hints.pending;
+    sums.unlogged += hints.unloggedCount;
     sums.created += hints.created;
     sums.delivered += hints.delivered;
     sums.superseded += hints.superseded;

@@ -30,6 +30,8 @@ export class Hints {
   private readonly owed = new Map<string, Hint>();
   /** Sent and not yet acknowledged. */
   private readonly sent = new Map<string, Hint>();
+  /** Owed, and not in the log for want of room in it: a part of what is pending. */
+  private readonly unlogged = new Set<string>();
   /** Per partition: when a hint of it was last dropped, by the wall clock; null before the first. */
   private droppedWallMs: Float64Array | null = null;
   /** Per partition: the coordinator's count of writes when there was no room for a hint of it last. */
@@ -59,6 +61,29 @@ export class Hints {
   /** Of these, how many may be sent now. */
   get waiting(): number {
     return this.owed.size;
+  }
+
+  /** How many the log had no room for yet: a kill forgets them, and what they stand for is anti-entropy's to find. */
+  get unloggedCount(): number {
+    return this.unlogged.size;
+  }
+
+  /** The log had no room for what `add` wanted logged. */
+  notLogged(key: string): void {
+    if (this.owed.has(key)) this.unlogged.add(key);
+  }
+
+  isLogged(key: string): boolean {
+    return !this.unlogged.has(key);
+  }
+
+  /** Gives each key that is not in the log to `log`, until that has no room either. */
+  logLate(log: (key: string, partition: number) => boolean): void {
+    for (const key of this.unlogged) {
+      const hint = this.owed.get(key) ?? this.sent.get(key);
+      if (hint !== undefined && !log(key, hint.partition)) return;
+      this.unlogged.delete(key);
+    }
   }
 
   /**
@@ -181,11 +206,13 @@ export class Hints {
     const { created, delivered, superseded, expired, dropped, pending } = this;
     assert(created === delivered + superseded + expired + dropped + pending, 'hints: the books do not balance');
     assert(this.bytes >= 0 && (pending > 0 || this.bytes === 0), 'hints: bytes without hints');
+    assert(this.unlogged.size <= pending, 'hints: more wait for the log than are owed');
     assert(this.bytes <= this.bytesMax && this.room.bytes <= this.room.bytesMax, 'hints: past their bound');
   }
 
   private end(key: string): boolean {
     if (!this.owed.delete(key) && !this.sent.delete(key)) return false;
+    this.unlogged.delete(key);
     this.bytes -= costOf(key);
     this.room.bytes -= costOf(key);
     return true;

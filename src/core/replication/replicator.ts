@@ -202,6 +202,8 @@ export class Replicator {
         }
         this.abandon(peer, reachable ? this.nowMs - GIVE_UP_MS : Number.POSITIVE_INFINITY);
       }
+      if (peer.hints.unloggedCount > 0 && this.wal.refusal === null)
+        peer.hints.logLate((key, partition) => this.logHint(peer.id, key, partition, 0));
       if (peer.state === 'alive' && peer.connected && peer.hints.waiting > 0) this.handOver(peer);
     }
   }
@@ -563,7 +565,8 @@ export class Replicator {
   private hint(peer: Peer, bytes: Buffer, offset: number, partition: number, count: number): void {
     const key = keyOf(bytes, offset);
     if (this.options.mutations.has('no-hints')) return;
-    if (peer.hints.add(key, partition, count, this.wallMs, this.writes)) this.logHint(peer.id, key, partition, 0);
+    if (peer.hints.add(key, partition, count, this.wallMs, this.writes) && !this.logHint(peer.id, key, partition, 0))
+      peer.hints.notLogged(key);
     if (this.options.mutations.has('hints-uncounted')) peer.hints.created--;
   }
 
@@ -614,9 +617,12 @@ export class Replicator {
     return record;
   }
 
-  private logHint(peerId: string, key: string, partition: number, settled: number): void {
+  /**
+   * False if the log has no room for it. An end that is not logged costs nothing: a start finds the key owed, and hands it over once more.
+   */
+  private logHint(peerId: string, key: string, partition: number, settled: number): boolean {
     const record = this.encodeHint(peerId, key, partition, settled);
-    this.wal.append(record, 0, recordBytes(record, 0));
+    return this.wal.append(record, 0, recordBytes(record, 0));
   }
 
   /** A member is forgotten: nothing is owed to it any more, in the log neither. */

@@ -1,8 +1,8 @@
 /**
  * Watches hints over restarts: what a killed node owed its peers it owes them when it is back, for each hint is logged before the turn
- * ends. That the books of each peer balance the node asserts itself at the end of every turn. Guarded: a loss of power, a replaced disk
- * and a log that had no room during that life, had not written its last batch, or lost some of its middle, excuse it; so does a peer
- * that has left the ring.
+ * ends, or, where the log has no room, as soon as it has. That the books of each peer balance the node asserts itself at the end of every turn.
+ * Guarded: a loss of power, a replaced disk and a log that takes nothing, had not written its last batch, or lost some of its middle, excuse
+ * it; so does a peer that has left the ring. What the node itself says is not logged yet is not looked for.
  */
 import type { Inspected } from '../../core/node/inspected.js';
 import type { Complain, Watch } from './watches.js';
@@ -13,18 +13,7 @@ export class HintWatch implements Watch {
   /** Per node, what it owed when it was killed: peer and key of each. */
   private readonly owed: ([peer: string, key: string][] | null)[] = [];
 
-  /** Nodes whose log took nothing for a while in this life: a hint of that time stands in memory alone, and is repair work after it. */
-  private readonly untaken = new Set<number>();
-
   constructor(private readonly complain: Complain) {}
-
-  opened(node: number): void {
-    this.untaken.delete(node);
-  }
-
-  turned(node: number, { wal }: Inspected): void {
-    if (wal.refusal !== null) this.untaken.add(node);
-  }
 
   started(node: number, inspected: Inspected): void {
     const owed = this.owed[node] ?? null;
@@ -42,7 +31,7 @@ export class HintWatch implements Watch {
 
   ended(node: number, inspected: Inspected): void {
     const { wal, rooms } = inspected;
-    const isWritten = wal.writtenBatch >= wal.lastBatch && wal.refusal === null && !this.untaken.has(node);
+    const isWritten = wal.writtenBatch >= wal.lastBatch && wal.refusal === null;
     this.owed[node] = rooms === null || !isWritten ? null : owedBy(inspected);
   }
 
@@ -57,6 +46,8 @@ export class HintWatch implements Watch {
 
 function owedBy({ rooms }: Inspected): [peer: string, key: string][] {
   const owed: [string, string][] = [];
-  for (const peer of rooms?.peers.all() ?? []) for (const [key] of peer.hints.entries()) owed.push([peer.id, key]);
+  for (const { id, hints } of rooms?.peers.all() ?? []) {
+    for (const [key] of hints.entries()) if (hints.isLogged(key)) owed.push([id, key]);
+  }
   return owed;
 }

@@ -34,6 +34,34 @@ describe('hints', () => {
     hints.assertInvariants();
   });
 
+  it('that the log had no room for are given to it again, oldest first, until each is in it or owed no more', () => {
+    const hints = hintsOf(10_000);
+    for (const key of ['a', 'b', 'c', 'd']) {
+      hints.add(key, 2, 1, 0);
+      if (key !== 'd') hints.notLogged(key);
+    }
+    hints.notLogged('nobody owes it');
+    hints.underWay('a', 7);
+    hints.supersede('b');
+    expect(hints.unloggedCount).toBe(2);
+    expect(['a', 'c', 'd'].map((key) => hints.isLogged(key))).toEqual([false, false, true]);
+    hints.assertInvariants();
+    const logged: string[] = [];
+    let room = 0;
+    const log = (key: string, partition: number): boolean => {
+      if (room-- <= 0) return false;
+      logged.push(`${key} of ${partition}`);
+      return true;
+    };
+    hints.logLate(log);
+    expect([logged, hints.unloggedCount]).toEqual([[], 2]);
+    room = 1;
+    hints.logLate(log);
+    room = 9;
+    hints.logLate(log);
+    expect([logged, hints.unloggedCount, hints.pending]).toEqual([['a of 2', 'c of 2'], 0, 3]);
+  });
+
   it('are delivered when the message that carries them is acknowledged, not when it leaves', () => {
     const hints = hintsOf(10_000);
     hints.add('a', 1, 1, 0);

@@ -133,7 +133,10 @@ it('wants a killed node to owe its peers afterwards what it owed before', () => 
   const lines: string[] = [];
   const watch = new HintWatch((line) => lines.push(line));
   const owing = (...keys: string[]) => {
-    const hints = { entries: () => keys.map((key): [string, number] => [key, 0]) };
+    const hints = {
+      entries: () => keys.map((key): [string, number] => [key, 0]),
+      isLogged: (key: string) => key !== 'unlogged',
+    };
     const rooms = {
       peers: { all: () => [{ id: 'other', hints }] },
       ring: { ring: { members: () => [{ id: 'other' }] } },
@@ -144,6 +147,8 @@ it('wants a killed node to owe its peers afterwards what it owed before', () => 
   watch.started(0, owing('b', 'a', 'c'));
   watch.ended(0, owing('a', 'b'));
   watch.crashed(0);
+  watch.started(0, owing());
+  watch.ended(0, owing('unlogged'));
   watch.started(0, owing());
   expect([lines, watch.kept]).toEqual([[], 2]);
   watch.ended(0, owing('a', 'b'));
