@@ -7,7 +7,7 @@ import { HearsayError } from '../base/errors.js';
 import { recordType, TYPE_HLL } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
-import { EMPTY_SKETCH, entryOf, estimate, includes, isSketch, rankAt, sketchOf, unite } from '../types/hyperloglog.js';
+import { entryOf, estimate, includes, isSketch, rankAt, SketchUnion, sketchOf } from '../types/hyperloglog.js';
 import { SketchChange } from '../types/hyperloglog-record.js';
 import type { Command, CommandContext } from './command.js';
 import { FAST, INTERNAL, READ, READ_FIRST, WRITE } from './command.js';
@@ -38,19 +38,21 @@ function pfcount(context: CommandContext, args: Args, reply: Reply): void {
     reply.integer(found ? estimate(entry.buffer, entry.valueStart, entry.valueEnd) : 0);
     return;
   }
-  let united = EMPTY_SKETCH;
+  const union = new SketchUnion();
   for (let index = 1; index < args.count; index++) {
-    if (countSketch(context, args, index)) united = withEntry(united, context);
+    if (countSketch(context, args, index)) union.add(entry.buffer, entry.valueStart, entry.valueEnd);
   }
+  const united = union.toSketch();
   reply.integer(estimate(united, 0, united.length));
 }
 
 function pfmerge(context: CommandContext, args: Args, reply: Reply): void {
-  let united = EMPTY_SKETCH;
+  const { entry } = context.keyspace;
+  const union = new SketchUnion();
   for (let index = 2; index < args.count; index++) {
-    if (findSketch(context, args, index)) united = withEntry(united, context);
+    if (findSketch(context, args, index)) union.add(entry.buffer, entry.valueStart, entry.valueEnd);
   }
-  mergeInto(context, args, united);
+  mergeInto(context, args, union.toSketch());
   reply.ok();
 }
 
@@ -77,11 +79,6 @@ function mergeInto(context: CommandContext, args: Args, united: Buffer): void {
   const found = findSketch(context, args, 1);
   if (found && includes(entry.buffer, entry.valueStart, entry.valueEnd, united, 0, united.length)) return;
   keyspace.change(buffer, starts[1], ends[1], change.add(united));
-}
-
-function withEntry(united: Buffer, { keyspace }: CommandContext): Buffer {
-  const { buffer, valueStart, valueEnd } = keyspace.entry;
-  return unite(united, 0, united.length, buffer, valueStart, valueEnd);
 }
 
 /** Whether there is a sketch at `args[index]`; then `entry` shows it. */

@@ -3,6 +3,7 @@
  * over partitions (DBSIZE, KEYS). A client never hears of it: no MOVED, no CROSSSLOT. What each part answers is collected,
  * and combined when the last is done; the first error, in the order of the keys, is the whole's: of a write, the
  * first that leaves the outcome open, if there is one.
+ * Sketches are united as they come, so that any number of them takes the memory of one.
  * Guarded: one reply, in one place of the caller's order, and not before the parts that were held are durable; what the parts answered is
  * let go once it is more than a reply may be, and no further read is begun.
  */
@@ -11,7 +12,7 @@ import type { Args } from '../resp/args.js';
 import { Args as PartArgs } from '../resp/args.js';
 import { readInteger } from '../resp/integer.js';
 import { REPLY_BYTES_MAX, Reply } from '../resp/reply.js';
-import { EMPTY_SKETCH, estimate, isSketch, unite } from '../types/hyperloglog.js';
+import { estimate, isSketch, SketchUnion } from '../types/hyperloglog.js';
 import type { Command, SplitRule } from './command.js';
 import { lastKeyOf, WRITE } from './command.js';
 import type { Caller, CommandHost, Deferred, Level } from './host.js';
@@ -88,6 +89,8 @@ export class Gathering {
   private readonly caller: Caller;
   private readonly place: HeldDeferred;
   private readonly combine: Combine;
+  /** What the sketches of the parts come to so far; null where they answer something else. */
+  private union: SketchUnion | null;
   private readonly parts: PartCaller[] = [];
   private readonly expected: number;
   private readonly writes: boolean;
@@ -107,6 +110,7 @@ export class Gathering {
     this.receipt.kept = true;
     this.place = place;
     this.combine = combine;
+    this.union = combine === 'count' || combine === 'absorb' ? new SketchUnion() : null;
     this.expected = expected;
   }
 
@@ -137,6 +141,7 @@ export class Gathering {
   partIsDone(part: PartCaller): void {
     this.pending--;
     if (part.batch > this.batch) this.batch = part.batch;
+    if (this.union !== null && !isError(part.reply)) takeSketch(this.union, part.reply);
     this.bytes += part.reply.length;
     const isUseless = this.bytes > REPLY_BYTES_MAX || part.reply.overflowed || this.caller.gone;
     if (isUseless && !this.overflowed) this.overflow();
@@ -160,10 +165,11 @@ export class Gathering {
       return;
     }
     const failed = this.parts.find((part) => this.hasFailed(part.reply));
-    const { last } = this;
-    if (failed === undefined && last !== null) {
+    const { last, union } = this;
+    if (failed === undefined && last !== null && union !== null) {
       this.last = null;
-      const sketch = this.unite();
+      this.union = null;
+      const sketch = union.toSketch();
       this.parts.length = 0;
       this.run((piece) => last(sketch, piece));
       return;
@@ -189,17 +195,6 @@ export class Gathering {
     else reply.error('UNAVAILABLE', `carried out for some keys only: ${buffer.latin1Slice(1, length - 2)}`);
   }
 
-  /** The union of the sketches that the parts answered with. */
-  private unite(): Buffer {
-    let united = EMPTY_SKETCH;
-    for (const { reply } of this.parts) {
-      const start = headerEnd(reply);
-      const end = reply.length - 2;
-      if (isSketch(reply.buffer, start, end)) united = unite(united, 0, united.length, reply.buffer, start, end);
-    }
-    return united;
-  }
-
   private combineInto(reply: Reply): void {
     switch (this.combine) {
       case 'ok':
@@ -219,7 +214,7 @@ export class Gathering {
         }
         break;
       case 'count': {
-        const sketch = this.unite();
+        const sketch = (this.union ?? new SketchUnion()).toSketch();
         reply.integer(estimate(sketch, 0, sketch.length));
         break;
       }
@@ -298,6 +293,14 @@ class PartCaller implements Caller, Deferred {
     this.finished = true;
     this.gathering.partIsDone(this);
   }
+}
+
+/** Takes in the sketch that a part answered with, if it is one, and lets the reply go. */
+function takeSketch(union: SketchUnion, reply: Reply): void {
+  const start = headerEnd(reply);
+  const end = reply.length - 2;
+  if (isSketch(reply.buffer, start, end)) union.add(reply.buffer, start, end);
+  reply.release();
 }
 
 /** Whether this is an error after which a write may or may not have been carried out. */

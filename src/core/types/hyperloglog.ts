@@ -77,7 +77,7 @@ export function rankAt(bytes: Uint8Array, start: number, end: number, index: num
 export function sketchOf(entries: readonly number[]): Buffer {
   scratch.fill(0);
   for (const entry of entries) raise(entry >>> 6, entry & 63);
-  return encodeScratch();
+  return encode(scratch);
 }
 
 /** The union of two sketches, in a buffer of its own. */
@@ -98,7 +98,23 @@ export function unite(
   scratch.fill(0);
   raiseAll(left, leftStart, leftEnd);
   raiseAll(right, rightStart, rightEnd);
-  return encodeScratch();
+  return encode(scratch);
+}
+
+/** The union of any number of sketches, as they come: sixteen kibibytes, however many there are. */
+export class SketchUnion {
+  private readonly ranks = new Uint8Array(REGISTERS);
+  private readonly raise = (index: number, rank: number): void => {
+    if (this.ranks[index] < rank) this.ranks[index] = rank;
+  };
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    forEachRegister(bytes, start, end, this.raise);
+  }
+
+  toSketch(): Buffer {
+    return encode(this.ranks);
+  }
 }
 
 /** Whether every register of `part` is at most that of `whole`: uniting would change nothing. */
@@ -240,15 +256,15 @@ function raiseAll(bytes: Uint8Array, start: number, end: number): void {
   forEachRegister(bytes, start, end, raise);
 }
 
-/** The one encoding of the registers in `scratch`. */
-function encodeScratch(): Buffer {
+/** The one encoding of registers. */
+function encode(ranks: Uint8Array): Buffer {
   let raised = 0;
-  for (let index = 0; index < REGISTERS; index++) if (scratch[index] !== 0) raised++;
+  for (let index = 0; index < REGISTERS; index++) if (ranks[index] !== 0) raised++;
   if (raised > SPARSE_MAX) {
     const dense = Buffer.alloc(DENSE_BYTES);
     dense[0] = DENSE;
     for (let index = 0; index < REGISTERS; index++) {
-      if (scratch[index] !== 0) setDenseRank(dense, 0, index, scratch[index]);
+      if (ranks[index] !== 0) setDenseRank(dense, 0, index, ranks[index]);
     }
     return dense;
   }
@@ -256,8 +272,8 @@ function encodeScratch(): Buffer {
   sparse[0] = SPARSE;
   let at = 1;
   for (let index = 0; index < REGISTERS; index++) {
-    if (scratch[index] === 0) continue;
-    const entry = (index << 6) | scratch[index];
+    if (ranks[index] === 0) continue;
+    const entry = (index << 6) | ranks[index];
     sparse[at++] = entry & 0xff;
     sparse[at++] = (entry >>> 8) & 0xff;
     sparse[at++] = entry >>> 16;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { HearsayError } from '../../../src/core/base/errors.js';
 import { slotOf } from '../../../src/core/partitions/slots.js';
+import { estimate, REGISTERS, SketchUnion, SPARSE_MAX, sketchOf } from '../../../src/core/types/hyperloglog.js';
 import { encode, Harness } from '../session/harness.js';
 
 /** Answers what waits elsewhere in an order of its own until nothing does. */
@@ -72,6 +73,44 @@ describe('a command of many keys', () => {
     harness.settle();
     expect(harness.output()).toBe('');
     expect(harness.host.stats.outputLimitClosed).toBe(1);
+  });
+
+  it('unites sketches as they come, however many there are and whoever of them answers first', () => {
+    const dense = (from: number): Buffer =>
+      sketchOf(
+        Array.from(
+          { length: SPARSE_MAX + 1 },
+          (_, index) => (((index * 16 + from) % REGISTERS) << 6) | (1 + (from % 9)),
+        ),
+      );
+    for (const command of ['PFCOUNT', 'PFMERGE']) {
+      const harness = new Harness();
+      const { remote } = harness.host;
+      harness.host.away = () => true;
+      const keys = Array.from({ length: 3000 }, (_, index) => `key${index}`);
+      harness.receive(encode(command, ...keys));
+      const places = remote.map(({ place }) => place);
+      expect(places).toHaveLength(3000);
+      const union = new SketchUnion();
+      for (let part = 0; part < 3000; part++) {
+        const [{ place }] = remote.splice((part * 7) % remote.length, 1);
+        const sketch = dense(part % 16);
+        union.add(sketch, 0, sketch.length);
+        place.reply.bulk(sketch, 0, sketch.length);
+        place.done();
+        expect(place.reply.buffer.length).toBe(0);
+      }
+      const united = union.toSketch();
+      if (command === 'PFMERGE') {
+        expect(remote.map(({ args }) => [args.string(0), args.string(1)])).toEqual([['hearsay.absorb', 'key0']]);
+        expect(remote[0].args.copy(2).equals(united)).toBe(true);
+        remote[0].place.reply.ok();
+        remote[0].place.done();
+      }
+      harness.settle();
+      expect(harness.output()).toBe(command === 'PFMERGE' ? '+OK\r\n' : `:${estimate(united, 0, united.length)}\r\n`);
+      expect(harness.streams.closes.size).toBe(0);
+    }
   });
 
   it('sends each part under the name and with the words of the command it is', () => {
