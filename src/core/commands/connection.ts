@@ -89,16 +89,24 @@ function auth(context: CommandContext, args: Args, reply: Reply): void {
   reply.ok();
 }
 
-/** Lets the connection in, or throws WRONGPASS. `user` -1: the one there is. */
+/** Lets the connection in, or throws WRONGPASS, or ERR where its address was wrong too often. `user` -1: the one there is. */
 function authenticate(context: CommandContext, args: Args, user: number, password: number): void {
+  const { host, stats } = context;
+  const connection = connectionOf(context);
+  // Whoever is let in already is not slowed down.
+  if (!connection.authenticated && !host.passwordGuesses.allows(connection.peerAddress, host.monotonicMs)) {
+    connection.passwordRefused();
+    throw new HearsayError('ERR', 'too many wrong passwords from this address, try again later');
+  }
   const known = user < 0 || args.string(user) === 'default';
-  const right = context.host.passwordMatches(args.buffer.subarray(args.starts[password], args.ends[password]));
+  const right = host.passwordMatches(args.buffer.subarray(args.starts[password], args.ends[password]));
   if (!known || !right) {
-    context.stats.passwordsRefused++;
-    connectionOf(context).passwordRefused();
+    stats.passwordsRefused++;
+    if (!connection.authenticated) host.passwordGuesses.note(connection.peerAddress, host.monotonicMs);
+    connection.passwordRefused();
     throw new HearsayError('WRONGPASS', 'invalid username-password pair or user is disabled.');
   }
-  connectionOf(context).authenticated = true;
+  connection.authenticated = true;
 }
 
 /** A name of a client: printable ASCII without blanks; empty takes it back. */

@@ -8,6 +8,7 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command } from './command.js';
 import type { Keyspace } from './keyspace.js';
+import type { PasswordGuesses } from './password-guesses.js';
 import type { Receipt } from './receipt.js';
 import type { ScanWork } from './scan-work.js';
 import type { SessionToken } from './session-token.js';
@@ -135,6 +136,8 @@ export interface CommandHost {
   readonly settings: HostSettings;
   /** Whether `given`, which is only lent, is the password; in a time that tells nothing of it. */
   passwordMatches(given: Uint8Array): boolean;
+  /** Wrong passwords by address. */
+  readonly passwordGuesses: PasswordGuesses;
   /** What commands that scan have left of this turn. */
   readonly scanWork: ScanWork;
   /** What this node held at points in time. */

@@ -3,6 +3,7 @@
  * shows the list under `bounds`, and the simulator holds every size against its bound while a run goes on. Where there is one for each
  * peer, the fullest counts. Guarded: a row without a finite bound is a mistake; what grows with a row stands here, or nobody watches it.
  */
+import { ADDRESSES_MAX, type PasswordGuesses } from '../commands/password-guesses.js';
 import type { NodeConfig } from '../config.js';
 import { FRAME_BODY_BYTES_MAX } from '../gossip/frames.js';
 import { type ReplayWindows, SENDERS_MAX } from '../gossip/replay.js';
@@ -34,6 +35,7 @@ export interface BoundedParts {
   readonly waiters: Waiters;
   readonly windows: ReplayWindows;
   readonly siblingWatch: SiblingWatch;
+  readonly passwordGuesses: PasswordGuesses;
 }
 
 /** One alone may wait, however long it is. */
@@ -41,7 +43,8 @@ const HANDED_BYTES_MAX = Math.max(WAITING_BYTES_MAX, FRAME_BODY_BYTES_MAX);
 /** Past its window a link takes one message more. */
 const LINK_BYTES_MAX = UNACKED_BYTES_MAX + FRAME_BODY_BYTES_MAX;
 
-export function nodeBounds({ config, rooms, store, waiters, windows, siblingWatch }: BoundedParts): Bound[] {
+export function nodeBounds(parts: BoundedParts): Bound[] {
+  const { config, rooms, store, waiters, windows, siblingWatch, passwordGuesses } = parts;
   const { pending, operations, forwarding, reads, order, membership, actors, antiEntropy } = rooms;
   const peers = rooms.peers.all();
   const most = (sizeOf: (peer: Peer) => number): number => {
@@ -77,6 +80,7 @@ export function nodeBounds({ config, rooms, store, waiters, windows, siblingWatc
     { name: 'rumors', size: gossip.rumors, bound: RUMORS_MAX },
     { name: 'suspects', size: gossip.suspects, bound: MEMBERSHIP_TIMINGS.membersMax },
     { name: 'replay_windows', size: windows.size, bound: SENDERS_MAX },
+    { name: 'addresses_with_wrong_passwords', size: passwordGuesses.size, bound: ADDRESSES_MAX },
     { name: 'siblings_warned', size: siblingWatch.size, bound: KEYS_MAX },
   ];
 }

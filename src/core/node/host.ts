@@ -19,6 +19,7 @@ import type {
   WaitWish,
 } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
+import { PasswordGuesses } from '../commands/password-guesses.js';
 import { ScanWork } from '../commands/scan-work.js';
 import type { NodeConfig } from '../config.js';
 import { FRAME_SKETCH } from '../gossip/frames.js';
@@ -78,6 +79,7 @@ export class NodeHost implements CommandHost {
   readonly settings: HostSettings;
   readonly waiters: Waiters;
   private readonly siblingWatch = new SiblingWatch();
+  readonly passwordGuesses = new PasswordGuesses();
   readonly scanWork = new ScanWork();
   readonly snapshots: SnapshotDesk;
   private readonly rooms: Rooms;
@@ -274,7 +276,8 @@ export class NodeHost implements CommandHost {
   bounds(): Bound[] {
     const { rooms, store, reader } = this.parts;
     const { config, waiters, siblingWatch } = this;
-    return nodeBounds({ config, rooms, store, waiters, windows: reader.windows, siblingWatch });
+    const { passwordGuesses } = this;
+    return nodeBounds({ config, rooms, store, waiters, windows: reader.windows, siblingWatch, passwordGuesses });
   }
 
   status(): ReturnType<CommandHost['status']> {

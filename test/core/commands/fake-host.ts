@@ -21,6 +21,7 @@ import type {
   WaitWish,
 } from '../../../src/core/commands/host.js';
 import type { EntryView, Keyspace } from '../../../src/core/commands/keyspace.js';
+import { PasswordGuesses } from '../../../src/core/commands/password-guesses.js';
 import { ScanWork } from '../../../src/core/commands/scan-work.js';
 import { CommandStats } from '../../../src/core/commands/stats.js';
 import { commandTable } from '../../../src/core/commands/table.js';
@@ -223,6 +224,7 @@ export class FakeHost implements CommandHost {
     eviction: 'none',
     hashKey: [1, 2],
   });
+  readonly passwordGuesses = new PasswordGuesses();
   readonly scanWork = new ScanWork();
   readonly snapshots = new SnapshotDesk(this, this.store);
   distinct = 7;
