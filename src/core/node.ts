@@ -664,7 +664,7 @@ export class HearsayNode implements Machine {
     const stuck = refusal !== null && taken < lastBatch;
     if (!stuck) this.stuckSinceMs = Number.POSITIVE_INFINITY;
     else if (this.stuckSinceMs === Number.POSITIVE_INFINITY) this.stuckSinceMs = this.monotonicMs;
-    else if (this.monotonicMs - this.stuckSinceMs > this.config.operationTimeoutMs) this.sessions.closeHeld();
+    else if (this.monotonicMs - this.stuckSinceMs > this.config.operationTimeoutMs) this.sessions.refuseHeld(refusal);
   }
 
   /** What became of partitions in this turn goes into the log with what was written in it. */

@@ -130,7 +130,8 @@ export function oneOf<T extends string>(word: string, choices: readonly T[]): T 
 }
 
 export function wholeNumber(word: string | undefined, min: number, max: number): number {
-  const value = /^-?\d{1,12}$/.test(word ?? '') ? Number(word) : Number.NaN;
-  if (!(value >= min && value <= max)) throw wrong(`${String(word).slice(0, 80)} is not from ${min} to ${max}`);
+  if (word === undefined) throw wrong(`a number from ${min} to ${max} is missing`);
+  const value = /^-?\d{1,12}$/.test(word) ? Number(word) : Number.NaN;
+  if (!(value >= min && value <= max)) throw wrong(`${word.slice(0, 80)} is not from ${min} to ${max}`);
   return value;
 }

@@ -62,10 +62,12 @@ export class FaultyDisk implements Disk {
       this.clear();
       return;
     }
-    const kind = oneOf(words[0], KINDS);
+    const kind = oneOf(words[0], [...KINDS, 'CLEAR'] as const);
+    if (kind === 'CLEAR') throw wrong(WORDS);
     const [value, rest] = kind === 'SLOW' ? [words[1], words.slice(2)] : ['0', words.slice(1)];
+    if (value === undefined) throw wrong(WORDS);
     const ms = wholeNumber(value, 0, SLOW_MS_MAX);
-    if (rest.length !== 0 && (rest.length !== 2 || rest[0].toUpperCase() !== 'ON')) throw wrong(WORDS);
+    if (rest.length > 2 || (rest.length > 0 && rest[0].toUpperCase() !== 'ON')) throw wrong(WORDS);
     const callsLeft = rest.length === 0 ? Number.POSITIVE_INFINITY : wholeNumber(rest[1], 0, CALLS_MAX);
     if (callsLeft === 0 || (kind === 'SLOW' && ms === 0)) this.rules.delete(kind);
     else this.rules.set(kind, { ms, callsLeft });

@@ -118,6 +118,16 @@ describe('a disk under faults', () => {
     expect(heard).toEqual(['1: EIO']);
   });
 
+  it.each([
+    ['', 'DISK FULL [ON calls], DISK EIO [ON calls], DISK SLOW ms [ON calls], or DISK CLEAR'],
+    ['SLOW', 'DISK FULL [ON calls], DISK EIO [ON calls], DISK SLOW ms [ON calls], or DISK CLEAR'],
+    ['foo', '"foo" is none of FULL, EIO, SLOW, CLEAR'],
+    ['FULL ON', 'a number from 0 to 1000000000 is missing'],
+  ])('says what it would take where it was told %j', (words, message) => {
+    const { disk } = stage();
+    expect(() => disk.change(words.split(' ').filter(Boolean))).toThrow(`fault: ${message}`);
+  });
+
   it.each(['', 'FAST', 'SLOW', 'SLOW -1', 'SLOW 600001', 'FULL 5', 'EIO ON', 'EIO ON many', 'EIO BY 2', 'CLEAR all'])(
     'refuses %j and changes nothing',
     (words) => {

@@ -21,7 +21,7 @@ export type ErrorCode =
   | 'DISKFAILED'
   /** Too many operations are pending here or at a peer; nothing changed. */
   | 'BUSY'
-  /** No owner of the key's partition can be reached; the outcome of a write is unknown if it was sent. */
+  /** No owner of the key's partition can be reached, or the log does not take the write; its outcome is unknown if it was sent. */
   | 'UNAVAILABLE'
   /** Fewer owners than the level asks for answered in time; a write is applied where it arrived and will spread. */
   | 'NOQUORUM'

@@ -80,8 +80,11 @@ function stats({ host, stats: counters }: CommandContext, status: Status): Lines
     ['client_output_buffer_limit_disconnections', counters.outputLimitClosed],
     ['hearsay_partial_command_disconnections', counters.partialCommandClosed],
     ['hearsay_stuck_log_disconnections', counters.heldClosed],
+    ['hearsay_stuck_log_refusals', counters.heldRefused],
     ['hearsay_protocol_errors', counters.protocolErrors],
     ['hearsay_passwords_refused', counters.passwordsRefused],
+    ['hearsay_passwords_unheard', host.passwordGuesses.unheard],
+    ['hearsay_password_addresses_forgotten', host.passwordGuesses.forgotten],
     ['hearsay_scans_postponed', host.scanWork.postponed],
     ['hearsay_backpressure_pauses', counters.pauses],
   ];

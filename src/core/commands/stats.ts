@@ -24,7 +24,9 @@ export class CommandStats {
   outputLimitClosed = 0;
   /** Closed for half a command that did not get whole in time. */
   partialCommandClosed = 0;
-  /** Closed because the log that their replies waited for was stuck. */
+  /** Replies that waited for a log that was stuck, and were answered UNAVAILABLE instead. */
+  heldRefused = 0;
+  /** Closed because the node stopped and the log that their replies waited for was stuck. */
   heldClosed = 0;
   protocolErrors = 0;
   /** AUTH and HELLO AUTH with a wrong password. */

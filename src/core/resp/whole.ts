@@ -1,6 +1,7 @@
 /**
  * Whether bytes are one reply and nothing else. What another node answered for a client goes into that client's stream as it came: were
- * it half a reply, or one and a half, every later answer would be taken for another question's. Forwarding (core/replication) asks.
+ * it half a reply, or one and a half, every later answer would be taken for another question's. Forwarding (core/replication) asks; an outbox asks where
+ * a reply ends that it takes back.
  * Guarded: linear in the bytes, nothing is allocated, and nothing declared is believed beyond them.
  */
 import { readInteger } from './integer.js';
@@ -12,24 +13,29 @@ const REPLY_BYTES_MIN = 3;
 
 /** Whether `bytes[start, end)` is exactly one reply of RESP2 or RESP3. */
 export function isOneReply(bytes: Buffer, start: number, end: number): boolean {
+  return replyEnd(bytes, start, end) === end;
+}
+
+/** Where the first reply of `bytes[start, end)` ends, -1 if it does not. */
+export function replyEnd(bytes: Buffer, start: number, end: number): number {
   let at = start;
   for (let missing = 1; missing > 0; missing--) {
     const line = lineEnd(bytes, at, end);
-    if (line < 0) return false;
+    if (line < 0) return -1;
     const kind = bytes[at];
     const count = declares(kind) ? readInteger(bytes, at + 1, line) : 0;
-    if (!(count >= -1)) return false;
+    if (!(count >= -1)) return -1;
     at = line + 2;
     if (isBulk(kind)) {
       if (count < 0) continue;
-      if (count > end - at - 2 || bytes[at + count] !== CR || bytes[at + count + 1] !== LF) return false;
+      if (count > end - at - 2 || bytes[at + count] !== CR || bytes[at + count + 1] !== LF) return -1;
       at += count + 2;
     } else if (count > 0) {
       missing += isPairs(kind) ? count * 2 : count;
-      if ((missing - 1) * REPLY_BYTES_MIN > end - at) return false;
+      if ((missing - 1) * REPLY_BYTES_MIN > end - at) return -1;
     }
   }
-  return at === end;
+  return at;
 }
 
 /** Where the line that begins at `at` ends, behind one byte at least; -1 if it is none. */

@@ -7,12 +7,14 @@
  * leave in order, the first unmet mark holds everything behind it.
  * Guarded: replies leave in the order of commands, whole, and none before its batch.
  */
+import { assert } from '../base/assert.js';
 import type { Deferred } from '../commands/host.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { OutputMarks } from '../resp/output-marks.js';
 import type { BufferPool } from '../resp/pool.js';
 import { Reply } from '../resp/reply.js';
 import { ReplyEstimate } from '../resp/reply-estimate.js';
+import { replyEnd } from '../resp/whole.js';
 
 /** Places in the queue past which the session takes no more commands. */
 export const PLACES_MAX = 1024;
@@ -172,6 +174,33 @@ export class Outbox {
     return this.outMarks.pending;
   }
 
+  /**
+   * The log does not take what replies wait for: each of them becomes this error, and waits no more. What was refused in any case
+   * stays as it is. Returns how many there were.
+   */
+  refuseHeld(code: string, text: string): number {
+    this.settle();
+    const { out, outMarks } = this;
+    const from = Math.min(outMarks.first, out.length);
+    const held = Buffer.from(out.buffer.subarray(from, out.length));
+    outMarks.clear();
+    out.truncate(from);
+    let refused = 0;
+    for (let at = 0; at < held.length; ) {
+      const end = replyEnd(held, at, held.length);
+      assert(end > at, 'an outbox holds whole replies');
+      if (held[at] === ERROR) out.raw(held, at, end);
+      else {
+        out.error(code, text);
+        this.stats.countError(code);
+        refused++;
+      }
+      at = end;
+    }
+    this.commandStart = out.length;
+    return refused;
+  }
+
   /** The connection is gone: gives the buffers back. */
   release(): void {
     this.out.release();
@@ -261,6 +290,16 @@ class Marks {
     for (let index = 0; index < marks.offsets.length; index++) {
       this.add(base + marks.offsets[index], marks.batches[index]);
     }
+  }
+
+  /** Where the first mark stands; infinity without one. */
+  get first(): number {
+    return this.offsets.length === 0 ? Number.POSITIVE_INFINITY : this.offsets[0];
+  }
+
+  clear(): void {
+    this.offsets = [];
+    this.batches = [];
   }
 
   /** Forgets marks that are met; returns the offset of the first that is not, or infinity. */

@@ -300,6 +300,12 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     return this.outbox.awaitsLog;
   }
 
+  /** Replies that wait for the log become this error; returns how many did. */
+  refuseHeld(code: string, text: string): number {
+    this.ports.sessions.flushLater(this);
+    return this.outbox.refuseHeld(code, text);
+  }
+
   closeAfterReplies(): void {
     this.closing = true;
     this.ports.sessions.flushLater(this);

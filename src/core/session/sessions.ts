@@ -110,7 +110,17 @@ export class Sessions implements Connections, Schedule {
     }
   }
 
-  /** The log is stuck: whoever waits for it is told the only way that is true, by the end of the connection. */
+  /** The log is stuck, `why`: whoever waits for it is told what is true, that the outcome is open. */
+  refuseHeld(why: string): void {
+    const text = `the log does not take this write (${why}): it may or may not be there after a restart`;
+    for (const session of this.byStream.values()) {
+      if (session.awaitsLog && !session.closed) {
+        this.ports.stats.heldRefused += session.refuseHeld('UNAVAILABLE', text);
+      }
+    }
+  }
+
+  /** The node stops, and nothing is sent any more: whoever waits for the log is told by the end of the connection. */
   closeHeld(): void {
     for (const session of this.byStream.values()) {
       if (!session.awaitsLog || session.closed) continue;

@@ -1,6 +1,7 @@
 /** One connection: order of replies, fairness, back-pressure, and its bounds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GUESS_BACK_MS, GUESSES_MAX } from '../../../src/core/commands/password-guesses.js';
 import { OUTPUT_ROOM_BYTES_MIN, outputMarks } from '../../../src/core/resp/output-marks.js';
 import { PLACES_MAX } from '../../../src/core/session/outbox.js';
 import { COMMANDS_PER_TURN, WRONG_PASSWORD_MS, WRONG_PASSWORDS_MAX } from '../../../src/core/session/session.js';
@@ -460,6 +461,68 @@ describe('the table of sessions', () => {
     harness.accept(4);
     expect(harness.sessions.size).toBe(2);
     expect(harness.host.stats.connectionsRejected).toBe(1);
+  });
+
+  it('is told that the outcome is open where the log does not take what its replies wait for, and goes on', () => {
+    const harness = new Harness();
+    const outcome = (why: string): string =>
+      `-UNAVAILABLE the log does not take this write (${why}): it may or may not be there after a restart\r\n`;
+    harness.ask('SET', 'text', 'v');
+    harness.receive(encode('GET', 'text'));
+    harness.host.batch = 1;
+    harness.receive(Buffer.concat([encode('SET', 'a', '1'), encode('HELLO', '9'), encode('INCR', 'text')]));
+    harness.endTurn();
+    expect(harness.output()).toBe('$1\r\nv\r\n');
+    harness.sessions.refuseHeld('NOSPACE');
+    harness.endTurn();
+    const [first, ...refused] = harness.output().split(/(?<=\r\n)/);
+    expect(first).toBe(outcome('NOSPACE'));
+    expect(refused).toEqual([expect.stringMatching(/^-NOPROTO/), expect.stringMatching(/^-/)]);
+    expect(harness.host.stats.heldRefused).toBe(1);
+    expect(harness.host.stats.errors.get('UNAVAILABLE')).toBe(1);
+
+    // What waits for another node is told when it comes.
+    harness.host.away = () => true;
+    harness.receive(encode('GET', 'text'));
+    harness.host.away = () => false;
+    harness.receive(encode('SET', 'a', '2'));
+    harness.sessions.refuseHeld('DISKFAILED');
+    harness.endTurn();
+    expect(harness.output()).toBe('');
+    harness.host.answerRemote(0);
+    harness.endTurn();
+    expect(harness.output()).toBe('$1\r\nv\r\n');
+    harness.sessions.refuseHeld('DISKFAILED');
+    harness.sessions.refuseHeld('DISKFAILED');
+    harness.endTurn();
+    expect(harness.output()).toBe(outcome('DISKFAILED'));
+    harness.durable = 1;
+    expect(harness.ask('GET', 'a')).toBe('$1\r\n2\r\n');
+    expect(harness.streams.closes.size).toBe(0);
+  });
+
+  it('is not looked at when its address was wrong too often, right or wrong, until that is a while ago', () => {
+    const harness = new Harness((host) => {
+      host.settings = { ...host.settings, password: 'secret', maxClients: 1000 };
+    });
+    const ask = (stream: number, password: string): string => {
+      harness.accept(stream);
+      harness.receive(encode('HELLO', '2', 'AUTH', 'default', password), stream);
+      harness.settle();
+      return harness.output(stream);
+    };
+    for (let stream = 2; stream < 2 + GUESSES_MAX; stream++) expect(ask(stream, 'wrong')).toMatch(/^-WRONGPASS/);
+    const refusal = '-ERR too many wrong passwords from this address, try again later\r\n';
+    expect(ask(1000, 'wrong')).toBe(refusal);
+    expect(ask(1001, 'secret')).toBe(refusal);
+    expect(harness.host.stats.passwordsRefused).toBe(GUESSES_MAX);
+    harness.host.monotonicMs += GUESS_BACK_MS;
+    expect(ask(1002, 'secret')).toMatch(/^\*14/);
+    expect(ask(1003, 'wrong')).toMatch(/^-WRONGPASS/);
+    expect(ask(1004, 'secret')).toBe(refusal);
+    harness.receive(encode('INFO', 'stats'), 1002);
+    harness.settle();
+    expect(harness.output(1002)).toMatch(/hearsay_passwords_unheard:3\r\n/);
   });
 
   it('is not heard for a second after a wrong password, and closed after ten: once it is let in, neither', () => {
