@@ -193,7 +193,7 @@ export class SimNetwork {
     this.sent?.(from, to, bytes);
     if (options.replay > 0) this.repeat(from, bytes, link, counter);
     const closed = this.datagramBlocks.has(from.index) || this.datagramBlocks.has(to.index);
-    if (closed || this.swallows(from.index, to.index)) {
+    if (closed || this.troubles.isMute(from.index, to.index) || this.swallows(from.index, to.index)) {
       counters.blocked++;
       return;
     }

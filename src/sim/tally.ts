@@ -51,6 +51,7 @@ export const MUST_HAPPEN: readonly string[] = [
   'lag',
   'shuffle',
   'narrow',
+  'mute',
   'halve',
   'deaf',
   'unwelcome',

@@ -192,7 +192,7 @@ export class RequestDesk {
   }
 
   private isOwedMuch(peer: Peer): boolean {
-    return peer.owed.heldBytes + this.peers.waitingBytes(peer) > OWED_BYTES_HIGH;
+    return peer.owed.heldBytes + this.peers.waitingReplyBytes(peer) > OWED_BYTES_HIGH;
   }
 
   private keepWaiting(

@@ -5,7 +5,7 @@
  * Guarded: commands run in the order in which they came; those that wait are bounded in number and bytes; one alone is always let in.
  */
 
-/** Replies and frames to one peer, past which its commands wait. */
+/** Replies to one peer, past which its commands wait. */
 export const OWED_BYTES_HIGH = 2 * 1024 * 1024;
 /** Commands that may wait, and their bytes: as many as an asker keeps for one peer. */
 export const WAITING_MAX = 65_536;

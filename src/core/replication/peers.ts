@@ -8,7 +8,7 @@
 import type { StreamId } from '../../ports/streams.js';
 import type { Ports } from '../../ports/world.js';
 import type { Random } from '../base/random.js';
-import { FRAME_ACKS, FRAME_BODY_BYTES_MAX, FRAME_HEAR, FRAME_HEARD } from '../gossip/frames.js';
+import { FRAME_ACKS, FRAME_BODY_BYTES_MAX, FRAME_HEAR, FRAME_HEARD, FRAME_RESPONSE } from '../gossip/frames.js';
 import type { HelloFacts } from '../gossip/hello.js';
 import type { KeyRing } from '../gossip/key-ring.js';
 import { type PacketSender, PacketWriter, SECTION_ACKS, SECTION_HEARD } from '../gossip/packet.js';
@@ -27,6 +27,7 @@ import { OutgoingStreams } from './outgoing.js';
 import { OwedReplies } from './owed-replies.js';
 import { PENDING_BYTES_PER_PEER_MAX, Pending } from './pending.js';
 import { Strangers } from './strangers.js';
+import { StreamReplies } from './stream-replies.js';
 import { StreamWatch } from './stream-watch.js';
 
 /** Bytes of frames that may wait for one peer's stream. */
@@ -63,10 +64,14 @@ export class Peer {
   stream: StreamId = 0;
   connected = false;
   readonly watch = new StreamWatch();
+  /** The last mark that it asked about on its stream in this turn; 0: none. */
+  heardMark = 0;
   reconnectAtMs = 0;
   reconnectDelayMs = RECONNECT_FLOOR_MS;
   frames: Buffer[] = [];
   frameBytes = 0;
+  /** Of these, and of what was written, the replies to its commands. */
+  readonly replies = new StreamReplies();
   /** Messages of its to acknowledge. */
   acks = new AckBook();
   packet: PacketWriter | null = null;
@@ -210,12 +215,20 @@ export class Peers {
     const frame = this.outgoing.frame(kind, body);
     peer.frames.push(frame);
     peer.frameBytes += frame.length;
+    if (kind === FRAME_RESPONSE) peer.replies.queued(frame.length);
     return true;
   }
 
   /** Bytes of frames that wait for a peer's stream, here or in the world. */
   waitingBytes(peer: Peer): number {
     return peer.frameBytes + (peer.stream === 0 ? 0 : this.ports.streams.queued(peer.stream));
+  }
+
+  /** The same of replies to its commands alone; once so much waits that a reply may find no room, all of it. */
+  waitingReplyBytes(peer: Peer): number {
+    const untakenBytes = peer.stream === 0 ? 0 : this.ports.streams.queued(peer.stream);
+    const bytes = peer.frameBytes + untakenBytes;
+    return bytes > FRAME_BYTES_MAX / 2 ? bytes : peer.replies.waitingBytes(untakenBytes);
   }
 
   /** The datagram being filled for a peer, with at least `room` bytes left for one more section's body. */
@@ -243,6 +256,7 @@ export class Peers {
   flush(durableBatch: number): void {
     for (const peer of this.list) {
       this.flushAcks(peer, durableBatch);
+      if (peer.heardMark !== 0) this.sayHeard(peer);
       if (peer.packet !== null) this.flushPacket(peer);
       this.flushFrames(peer);
     }
@@ -258,11 +272,12 @@ export class Peers {
 
   private flushFrames(peer: Peer): void {
     if (!peer.connected || peer.frames.length === 0) return;
-    const { frames } = peer;
+    const { frames, frameBytes } = peer;
     peer.frames = [];
     peer.frameBytes = 0;
     this.outgoing.send(peer.stream, frames);
-    peer.watch.wrote();
+    peer.replies.wrote(frameBytes);
+    peer.watch.wrote(frameBytes);
   }
 
   /** Opens streams that are wanted, closes those past use. */
@@ -298,11 +313,23 @@ export class Peers {
     this.outgoing.send(peer.stream, [this.outgoing.frame(FRAME_HEAR, body)]);
   }
 
-  /** A peer asks whether its stream is read: told by datagram, or by our stream where none gets through. */
+  /** A peer asks whether its stream is read; what it asked last in a turn is answered at its end. */
   hear(peer: Peer, body: Buffer): void {
-    if (body.length !== 4) return;
-    if (peer.udpBlocked) this.sendFrame(peer, FRAME_HEARD, body);
-    else this.packetFor(peer, 4).add(SECTION_HEARD, body, 0, 4);
+    if (body.length === 4) peer.heardMark = readWord(body, 0);
+  }
+
+  /**
+   * Told both ways: a datagram overtakes what waits on a stream, and may be lost where datagrams pass one way only. What is said here asks
+   * for no sign itself: two idle streams would keep each other awake.
+   */
+  private sayHeard(peer: Peer): void {
+    const body = Buffer.alloc(4);
+    writeWord(body, 0, peer.heardMark);
+    peer.heardMark = 0;
+    this.packetFor(peer, 4).add(SECTION_HEARD, body, 0, 4);
+    if (!peer.connected) return;
+    if (this.waitingBytes(peer) <= FRAME_BYTES_MAX)
+      this.outgoing.send(peer.stream, [this.outgoing.frame(FRAME_HEARD, body)]);
   }
 
   /** It has read what was written up to the mark. */
@@ -345,6 +372,8 @@ export class Peers {
     peer.connected = false;
     peer.frames = [];
     peer.frameBytes = 0;
+    peer.replies.clear();
+    peer.heardMark = 0;
     peer.reconnectAtMs = nowMs + this.options.random.below(peer.reconnectDelayMs) + 1;
     peer.reconnectDelayMs = Math.min(peer.reconnectDelayMs * 2, RECONNECT_CEILING_MS);
     return peer;
@@ -359,6 +388,8 @@ export class Peers {
     peer.connected = false;
     peer.frames = [];
     peer.frameBytes = 0;
+    peer.replies.clear();
+    peer.heardMark = 0;
   }
 
   private flushPacket(peer: Peer): void {

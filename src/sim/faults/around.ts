@@ -28,6 +28,12 @@ export function applyAround(cluster: SimCluster, step: AroundStep, later: Later,
         for (const [from, to] of step.pairs) troubles.narrow(from, to, -1 / step.bytesPerMs);
       });
       break;
+    case 'mute':
+      for (const [from, to] of step.pairs) troubles.mute(from, to);
+      later(step.forMs, () => {
+        for (const [from, to] of step.pairs) troubles.unmute(from, to);
+      });
+      break;
     case 'halve':
       if (cluster.streams.halve(step.nodes[0], step.nodes[1], step.closed) > 0) acted();
       return;

@@ -1,6 +1,6 @@
 /**
  * What ails the paths between nodes beyond what NetworkOptions says of all of them: longer ways, datagrams that overtake each other, narrow
- * streams, listeners that refuse or take their time, processes that read no stream. network.ts and streams.ts ask it for every message;
+ * streams, datagrams that pass one way only, listeners that refuse or take their time, processes that read no stream. network.ts and streams.ts ask it for every message;
  * around.ts sets it. Guarded: two troubles of one path add up and end one by one; a path without any costs a look into an empty map.
  */
 
@@ -58,6 +58,7 @@ class Amounts {
 export class PathTroubles {
   /** Nodes whose processes read no stream of another node. */
   readonly deaf = new Counts();
+  private readonly mutes = new Counts();
   private readonly lags = new Amounts();
   private readonly spreads = new Amounts();
   /** ms per byte. */
@@ -86,6 +87,19 @@ export class PathTroubles {
 
   narrow(from: number, to: number, msPerByte: number): void {
     this.widths.add(from * HOSTS_MAX + to, msPerByte);
+  }
+
+  /** Datagrams from one host to the other are lost; streams pass, and datagrams the other way. */
+  mute(from: number, to: number): void {
+    this.mutes.begin(from * HOSTS_MAX + to);
+  }
+
+  unmute(from: number, to: number): void {
+    this.mutes.end(from * HOSTS_MAX + to);
+  }
+
+  isMute(from: number, to: number): boolean {
+    return this.mutes.has(from * HOSTS_MAX + to);
   }
 
   /** How long a segment of a stream waits for those before it and takes itself, ms; takes its place in the queue. */
@@ -118,6 +132,7 @@ export class PathTroubles {
   }
 
   clear(): void {
+    this.mutes.clear();
     this.lags.clear();
     this.spreads.clear();
     this.widths.clear();

@@ -41,6 +41,7 @@ export const PATHS: Family = {
       bytesPerMs: random.between(1, 50),
       forMs: random.between(500, 4_000),
     }));
+    some(0.06, 2, (atMs) => ({ atMs, kind: 'mute', pairs: pairs(), forMs: random.between(500, 6_000) }));
   },
 };
 

@@ -10,7 +10,9 @@ export type PathStep =
   /** Datagrams of a node take up to this much longer, each for itself: they overtake each other. */
   | { atMs: number; kind: 'shuffle'; node: number; spreadMs: number; forMs: number }
   /** Streams from one node to another share so little: back-pressure. */
-  | { atMs: number; kind: 'narrow'; pairs: [number, number][]; bytesPerMs: number; forMs: number };
+  | { atMs: number; kind: 'narrow'; pairs: [number, number][]; bytesPerMs: number; forMs: number }
+  /** Datagrams from one node to another are lost, as behind a firewall that lets them out and not in; streams pass. */
+  | { atMs: number; kind: 'mute'; pairs: [number, number][]; forMs: number };
 
 export type StreamStep =
   /**
@@ -41,6 +43,7 @@ const KINDS: ReadonlySet<string> = new Set<AroundStep['kind']>([
   'lag',
   'shuffle',
   'narrow',
+  'mute',
   'halve',
   'deaf',
   'unwelcome',

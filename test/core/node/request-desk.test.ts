@@ -55,7 +55,7 @@ function deskFor(run: (args: Args, caller: Caller) => void) {
   /** Frames that the peer has not taken. */
   const queue = { bytes: 0 };
   const peers = {
-    waitingBytes: () => queue.bytes,
+    waitingReplyBytes: () => queue.bytes,
     sendFrame: (_peer: Peer, _kind: number, answer: Buffer) => {
       answers.push(readResponseHead(answer));
       queue.bytes += answer.length;

@@ -12,7 +12,7 @@ function judgeAll(watch: StreamWatch, fromMs: number, toMs: number, queued: (now
 function written(): StreamWatch {
   const watch = new StreamWatch();
   watch.begin(0);
-  watch.wrote();
+  watch.wrote(0);
   return watch;
 }
 
@@ -35,7 +35,7 @@ describe('the watch over a stream', () => {
     expect(watch.judge(0, 0)).toBe('ask');
     watch.answered(1);
     expect(judgeAll(watch, 100, 60_000)).toEqual(new Set(['well']));
-    watch.wrote();
+    watch.wrote(100);
     expect(watch.judge(60_000, 0)).toBe('ask');
     expect(watch.mark).toBe(2);
   });
@@ -54,6 +54,50 @@ describe('the watch over a stream', () => {
     const stalled = written();
     stalled.judge(0, 0);
     for (let nowMs = 4_000; nowMs < 60_000; nowMs += 4_000) expect(stalled.judge(nowMs, 0)).not.toBe('lost');
+  });
+
+  it('waits longer the more may lie in the buffers of systems, as on a narrow way, but not for ever', () => {
+    const lostAtMs = (bytes: number, queued: number): number => {
+      const watch = new StreamWatch();
+      watch.begin(0);
+      watch.wrote(bytes);
+      for (let nowMs = 0; nowMs < 200_000; nowMs += 100) if (watch.judge(nowMs, queued) === 'lost') return nowMs;
+      return Number.POSITIVE_INFINITY;
+    };
+    expect(lostAtMs(0, 0)).toBe(5_100);
+    expect(lostAtMs(160_000, 0)).toBe(15_100);
+    expect(lostAtMs(160_000, 160_000)).toBe(5_100);
+    expect(lostAtMs(100_000_000, 0)).toBe(60_100);
+  });
+
+  it('waits no longer for what the peer has said that it read', () => {
+    const watch = new StreamWatch();
+    watch.begin(0);
+    watch.wrote(10_000_000);
+    expect(watch.judge(0, 0)).toBe('ask');
+    watch.answered(1);
+    watch.wrote(0);
+    expect(judgeAll(watch, 1_000, 6_100)).toEqual(new Set(['ask', 'well']));
+    expect(watch.judge(6_100, 0)).toBe('lost');
+  });
+
+  it('waits twice as long after each stream in a row that it gave up, until one is answered', () => {
+    const watch = new StreamWatch();
+    let nowMs = 0;
+    const lifeMs = (): number => {
+      const beganMs = nowMs;
+      watch.begin(nowMs);
+      watch.wrote(0);
+      while (watch.judge(nowMs, 0) !== 'lost') nowMs += 100;
+      return nowMs - beganMs;
+    };
+    const lives = Array.from({ length: 6 }, lifeMs).map((ms) => Math.round(ms / 5_000));
+    expect(lives).toEqual([1, 2, 4, 8, 16, 16]);
+    watch.begin(nowMs);
+    watch.wrote(0);
+    for (let left = 20; left > 0; left--, nowMs += 100) watch.judge(nowMs, 0);
+    watch.answered(watch.mark);
+    expect(Math.round(lifeMs() / 5_000)).toBe(1);
   });
 
   it('begins anew with the next stream', () => {

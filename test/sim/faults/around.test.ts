@@ -59,7 +59,19 @@ describe('plans', () => {
   it('have every kind of trouble in some seed, and without families none', () => {
     const kinds = new Set<string>();
     for (let seed = 1; seed <= 300; seed++) for (const { kind } of drawPlan(seed).steps) kinds.add(kind);
-    for (const kind of ['lag', 'shuffle', 'narrow', 'halve', 'deaf', 'unwelcome', 'slow', 'stalls', 'rate', 'grain']) {
+    for (const kind of [
+      'lag',
+      'shuffle',
+      'narrow',
+      'mute',
+      'halve',
+      'deaf',
+      'unwelcome',
+      'slow',
+      'stalls',
+      'rate',
+      'grain',
+    ]) {
       expect([kind, kinds.has(kind)]).toEqual([kind, true]);
     }
     const bare = drawPlan(7, { ...PLAN_LIMITS, families: [] });

@@ -61,6 +61,20 @@ describe('a narrow stream', () => {
   });
 });
 
+describe('a narrow stream whose bytes lie in the buffers of systems', () => {
+  it('is not taken for a dead one, though nothing is left to be taken', () => {
+    const scenario = new Scenario({ nodes: 2, seed: 56, plan: { replicas: 2 } });
+    scenario.cluster.network.troubles.narrow(0, 1, 1 / 2.6);
+    // All of it is within the window: more than seven seconds on a way on which no queue moves.
+    scenario.send(0, 'SET', 'k', 'v'.repeat(20_000));
+    scenario.rest(10_000);
+    scenario.cluster.network.troubles.clear();
+    scenario.untilEqual(30_000);
+    expect(scenario.fact(0, 'streams_given_up')).toBe('0');
+    expect(scenario.text(1, 'STRLEN', 'k')).toBe('20000');
+  });
+});
+
 describe('a listener that refuses, or takes its time', () => {
   it.each([null, 1_500])('is dialled until it has us (delay %s)', (delayMs) => {
     const scenario = new Scenario({ nodes: 3, seed: 54 });
