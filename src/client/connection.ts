@@ -17,7 +17,8 @@ const COMPACT_FROM = 1024;
 
 /**
  * What is known of a request whose connection ended without a reply. `unsent`: its bytes were never handed to the socket. `dropped`: the
- * node ended the connection, or died; the request may have run. `open`: we ended it, and the node may run the request at any time yet.
+ * node ended the connection, or died; the request may have run. `open`: we ended it or the way between did, and the node may run the
+ * request at any time yet.
  */
 export type Fate = 'unsent' | 'dropped' | 'open';
 
@@ -149,8 +150,9 @@ export class Connection implements SocketEvents {
     if (failure !== null) this.close(failure);
   }
 
-  socketClosed(why: string): void {
-    this.end(new HearsayError('CLOSED', `${this.options.host}:${this.options.port}: ${why}`), 'dropped');
+  socketClosed(why: string, byNode: boolean): void {
+    const reason = new HearsayError('CLOSED', `${this.options.host}:${this.options.port}: ${why}`);
+    this.end(reason, byNode ? 'dropped' : 'open');
   }
 
   private take(reply: Reply): void {

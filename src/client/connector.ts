@@ -9,8 +9,11 @@
 export interface SocketEvents {
   socketConnected(): void;
   socketBytes(bytes: Buffer, start: number, end: number): void;
-  /** Whichever side ended it; `why` is for people. */
-  socketClosed(why: string): void;
+  /**
+   * Whichever side ended it; `why` is for people. `byNode`: the other side said so, by its end or a reset, so nothing that was sent lies
+   * there unread. Else this side or the way between gave up, and the other may read it at any time yet.
+   */
+  socketClosed(why: string, byNode: boolean): void;
 }
 
 export interface ClientSocket {

@@ -21,9 +21,18 @@ export const nodeConnector: Connector = {
   },
 };
 
+/**
+ * Whether an error of a socket tells that the other side has ended it: its system resets what a process left unread when it died. Silence
+ * that lasted too long (ETIMEDOUT) or a way that is closed (EHOSTUNREACH, ENETDOWN) says nothing of what was sent.
+ */
+export function isByNode(code: string | undefined): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
 class NodeSocket implements ClientSocket {
   private readonly socket: Socket;
   private why = 'the server closed the connection';
+  private byNode = false;
 
   constructor(host: string, port: number, events: SocketEvents) {
     this.socket = connect({
@@ -43,10 +52,15 @@ class NodeSocket implements ClientSocket {
     this.socket.unref();
     this.socket.on('connect', () => events.socketConnected());
     this.socket.on('error', (error) => {
-      this.why = error.message || (error as NodeJS.ErrnoException).code || 'the connection failed';
+      const { code } = error as NodeJS.ErrnoException;
+      this.why = error.message || code || 'the connection failed';
+      this.byNode = isByNode(code);
     });
-    this.socket.on('end', () => this.socket.destroy());
-    this.socket.on('close', () => events.socketClosed(this.why));
+    this.socket.on('end', () => {
+      this.byNode = true;
+      this.socket.destroy();
+    });
+    this.socket.on('close', () => events.socketClosed(this.why, this.byNode));
   }
 
   write(bytes: Buffer): void {

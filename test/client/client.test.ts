@@ -282,6 +282,17 @@ describe('a retry', () => {
     expect(client.stats().retries).toBe(3);
   });
 
+  it('of a SET or a DEL is none when only the way to the node was lost: it may run there at any time yet', async () => {
+    const { world, client, servers } = await start([mute, store()], { onError: 'throw' });
+    const seen = [watch(client.set('a', 'v')), watch(client.get('a')), watch(client.delete('a'))];
+    await world.pass(5);
+    for (const socket of world.open(servers[0])) socket.break('connect ETIMEDOUT', false);
+    await world.pass(20);
+    const unknown = rejected('CLOSED', /ETIMEDOUT; the write may have been applied or not/);
+    expect(seen).toEqual([unknown, fulfilled(undefined), unknown]);
+    expect(servers[1].requests).toEqual([['GET', 'a']]);
+  });
+
   it('never sends an INCR twice: the error says that the outcome is unknown', async () => {
     const { world, client, servers } = await start([mute, store()]);
     const seen = watch(client.increment('n'));

@@ -1,6 +1,7 @@
 /** The client over real sockets: a server refused, frozen, cut off; and the verbs against redis-server. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { isByNode, nodeConnector } from '../../src/client/node-connector.js';
 import { createClient } from '../../src/index.js';
 import { freePort, hasRedis, type RedisProcess, startRedis } from './redis-process.js';
 import { readRequest, store } from './virtual-connector.js';
@@ -56,6 +57,38 @@ function listenStore(): Promise<Listening> {
     });
   });
 }
+
+describe('a socket that was lost', () => {
+  it.each([
+    ['ended', (socket: Socket) => socket.end()],
+    ['reset', (socket: Socket) => socket.resetAndDestroy()],
+  ])('says that the node has %s it', async (_how, lose) => {
+    const server = await listen((socket) => socket.on('data', () => lose(socket)));
+    const ended = await new Promise<boolean>((resolve) => {
+      const made = nodeConnector.connect('127.0.0.1', server.port, {
+        socketConnected: () => made.write(Buffer.from('PING\r\n')),
+        socketBytes: () => undefined,
+        socketClosed: (_why, byNode) => resolve(byNode),
+      });
+    });
+    expect(ended).toBe(true);
+  });
+
+  it('says that the way was lost, or that this side ended it, where the node may not know', async () => {
+    const server = await listen(() => undefined);
+    const ended = await new Promise<boolean>((resolve) => {
+      const made = nodeConnector.connect('127.0.0.1', server.port, {
+        socketConnected: () => made.destroy('given up'),
+        socketBytes: () => undefined,
+        socketClosed: (_why, byNode) => resolve(byNode),
+      });
+    });
+    expect(ended).toBe(false);
+    for (const code of ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'ECONNABORTED', undefined]) {
+      expect([code, isByNode(code)]).toEqual([code, false]);
+    }
+  });
+});
 
 describe('over sockets', () => {
   it('settles against a refused port', async () => {

@@ -168,15 +168,15 @@ export class VirtualSocket implements ClientSocket {
   }
 
   /** The connection ends; the client learns of it soon. */
-  break(why: string): void {
+  break(why: string, byNode = true): void {
     this.state = 'closed';
-    this.world.startTimer(0, false, () => this.events.socketClosed(why));
+    this.world.startTimer(0, false, () => this.events.socketClosed(why, byNode));
   }
 
   /** The same, and the client learns of it before the turn ends. */
   breakNow(why: string): void {
     this.state = 'closed';
-    this.events.socketClosed(why);
+    this.events.socketClosed(why, true);
   }
 
   serve(): void {

@@ -163,8 +163,9 @@ export class Application implements Host, Connector {
     if (event.kind === 'connected') socket.events.socketConnected();
     else if (event.kind === 'closed') {
       this.sockets.delete(event.stream);
-      this.wire.closed(this.keyOf(event.stream), !socket.ended);
-      socket.events.socketClosed(event.why);
+      const byNode = event.why !== 'ETIMEDOUT';
+      this.wire.closed(this.keyOf(event.stream), !socket.ended && byNode);
+      socket.events.socketClosed(event.why, byNode);
     } else if (bytes !== null && !socket.ended) {
       const start = event.stream & 31;
       this.wire.received(this.keyOf(event.stream), bytes);
