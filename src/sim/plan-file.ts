@@ -27,6 +27,7 @@ const FIELDS: Readonly<Record<Step['kind'], string>> = {
   lag: 'pairs byMs forMs',
   shuffle: 'node spreadMs forMs',
   narrow: 'pairs bytesPerMs forMs',
+  mute: 'pairs forMs',
   halve: 'nodes',
   deaf: 'node forMs',
   unwelcome: 'node delayMs forMs',
