@@ -50,7 +50,13 @@ const FOUND = ['repair_records_wanted', 'repair_records_pushed'];
 /** Every counter that a status must have for `checkFrontiers`. */
 export const COUNTERS: readonly string[] = [...FOUND, ...MARKED];
 
+/** A reply that says that there is no such key. */
+const NOTHING = JSON.stringify({ type: 'null' });
+
 export class Verdict {
+  /** By key, as `noteEnd` found it. */
+  private readonly endsMs = new Map<string, number>();
+
   constructor(private readonly ports: VerdictPorts) {}
 
   /** No node has taken in more packets than were different. */
@@ -77,6 +83,7 @@ export class Verdict {
         const wrong = ledger.checkFinal(key, reply, cluster.wallHighMs());
         if (wrong !== null) this.violateLine(wrong);
         state.set(key, reply);
+        this.noteEnd(key, reply);
       }
     }
     return state;
@@ -140,10 +147,27 @@ export class Verdict {
     }
   }
 
+  /**
+   * From when on a key may be gone for its end has come: a node that starts goes by its system's clock, which it may not have believed
+   * before, so ends come nearer by what the clocks differ.
+   */
+  private noteEnd(key: string, reply: Reply | null): void {
+    const { cluster, inquiry } = this.ports;
+    if (JSON.stringify(reply) === NOTHING) return;
+    const left = inquiry.askAll(['PTTL', key]).map(({ reply: said }) => (said?.type === 'integer' ? said.value : -1));
+    const ends = left.filter((ms) => ms >= 0);
+    if (ends.length === 0) return;
+    const apartMs = cluster.wallHighMs() - cluster.wallLowMs();
+    this.endsMs.set(key, cluster.clock.nowMs + Math.min(...ends) - apartMs);
+  }
+
+  /** A key that had an end may have met it. */
   compareStates(before: ReadonlyMap<string, Reply | null>, after: ReadonlyMap<string, Reply | null>): void {
     for (const [key, reply] of before) {
       const [was, is] = [reply, after.get(key) ?? null].map((each) => JSON.stringify(each));
-      if (was !== is)
+      const mayHaveEnded =
+        is === NOTHING && (this.endsMs.get(key) ?? Number.POSITIVE_INFINITY) <= this.ports.cluster.clock.nowMs;
+      if (was !== is && !mayHaveEnded)
         this.ports.violate('restart', `${key} was ${was} before all nodes were killed, and is ${is} after`);
     }
   }
