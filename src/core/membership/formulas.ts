@@ -94,3 +94,13 @@ export function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((left, right) => left - right);
   return sorted[(sorted.length - 1) >> 1];
 }
+
+/**
+ * The median of how far others are ahead of what one goes by oneself, whose own word is nothing: of an even number of others it is the one of the
+ * two in the middle that is nearer to nothing, or nothing between them. So of three nodes the one that is wrong is outvoted, on
+ * whichever side of the others it is.
+ */
+export function medianBesideOwn(offsets: readonly number[]): number | null {
+  if (offsets.length % 2 === 1) return median(offsets);
+  return median([...offsets, 0]);
+}

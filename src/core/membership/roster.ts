@@ -4,7 +4,7 @@
  * Guarded: at most `membersMax`; a newcomer may take the place of the oldest tombstone, never of a live member.
  */
 import type { Random } from '../base/random.js';
-import { median } from './formulas.js';
+import { medianBesideOwn } from './formulas.js';
 import { type Held, noteOwnClockMoved } from './member.js';
 import { isGone } from './precedence.js';
 
@@ -53,7 +53,7 @@ export class Roster {
     return count;
   }
 
-  /** Median over live members of their wall clock minus ours, ms; null with fewer than two measured. */
+  /** Median over live members of their wall clock minus ours, ms, as `medianBesideOwn` has it; null with fewer than two measured. */
   clockOffsetMedianMs(): number | null {
     return this.medianOfClocks(({ clockOffsetMs }) => clockOffsetMs);
   }
@@ -81,7 +81,7 @@ export class Roster {
       const offsetMs = member.state === 'alive' ? offsetOf(member) : null;
       if (offsetMs !== null) offsets.push(offsetMs);
     }
-    return offsets.length < 2 ? null : median(offsets);
+    return offsets.length < 2 ? null : medianBesideOwn(offsets);
   }
 
   get(id: string): Held | undefined {

@@ -510,9 +510,7 @@ export class AntiEntropy implements UnderWay {
     const owns = this.ownership.owns(partition);
     if (!owns && theirs) this.foreign.compare(peer, partition, vector);
     const lacked = owns ? this.fetch(peer, partition, vector) : 0;
-    // The starts that everybody has all of are gone from a source's vector, and may stand in this one: no hash would ever be the same.
-    const isWhole = owns && lacked === 0 && !this.ownership.isReady(partition) && this.isHeardSource(peer, partition);
-    if (isWhole) this.frontiers.raise(partition, Math.min(vector.floor, hlcFromMs(this.wall)));
+    if (owns && lacked === 0) this.takeFloor(peer, partition, vector);
     if (lacked === 0 && owns) this.hadTail(peer, partition);
     const lag = theirs ? vector.lacked(this.frontiers.of(partition), this.quietHlc) : 0;
     this.lags.note(peer.id, partition, lag);
@@ -529,6 +527,17 @@ export class AntiEntropy implements UnderWay {
       this.caughtUp(peer, partition);
     }
     this.endIfOver(round);
+  }
+
+  /**
+   * The starts that everybody has all of are gone from a source's vector, and may stand in this one: no hash would ever be the same. Who is
+   * ready proves what everybody has by itself, unless its clock is wrong: then it judges by others, and by all that they have seen.
+   */
+  private takeFloor(peer: Peer, partition: number, vector: Vector): void {
+    if (!this.isHeardSource(peer, partition)) return;
+    const judgesByOthers = this.floors.drifted && this.frontiers.of(partition).lacked(vector) === 0;
+    if (this.ownership.isReady(partition) && !judgesByOthers) return;
+    this.frontiers.raise(partition, Math.min(vector.floor, hlcFromMs(this.wall)));
   }
 
   /** Pulls what a peer has seen and this node has not; returns how much that is. A node that catches up wants the newest, too. */

@@ -5,6 +5,7 @@ import {
   deathHoldMs,
   directTimeoutMs,
   median,
+  medianBesideOwn,
   nackAfterMs,
   pushPullPeriodMs,
   retransmitLimit,
@@ -104,5 +105,27 @@ describe('formulas', () => {
 
   it('take the lower median, of nothing null', () => {
     expect([median([]), median([3]), median([9, 1]), median([5, -1, 3])]).toEqual([null, 3, 1, 3]);
+  });
+
+  it('take what others say of a clock for what more than half of all say, its own word among them', () => {
+    expect(
+      [
+        [4, 9],
+        [-9, -4],
+        [-9, 4],
+        [0, -9],
+      ].map(medianBesideOwn),
+    ).toEqual([4, -4, 0, 0]);
+    expect([[7], [-9, 0, 4], [-9, -9, 0, 0]].map(medianBesideOwn)).toEqual([7, 0, 0]);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 9 }), (offsets) => {
+        const found = medianBesideOwn(offsets) ?? Number.NaN;
+        const mirrored = medianBesideOwn(offsets.map((offset) => -offset)) ?? Number.NaN;
+        expect(found + mirrored).toBe(0);
+        const all = offsets.length % 2 === 0 ? [...offsets, 0] : offsets;
+        expect(all.filter((offset) => offset < found).length).toBeLessThanOrEqual(all.length / 2);
+        expect(all.filter((offset) => offset > found).length).toBeLessThanOrEqual(all.length / 2);
+      }),
+    );
   });
 });
