@@ -246,6 +246,11 @@ describe('a partition past the grace of members', () => {
     const heal = scenario.cutOff(3, 4);
     const [left, right, both] = [KEYS.slice(0, 40), KEYS.slice(40, 80), KEYS.slice(80)];
     scenario.rest(8_000);
+    // Who catches up counts what it has by then; that all of it is deleted is one thing, how much that was another.
+    scenario.until(10_000, () => {
+      const behind = [0, 1, 2].find((node) => scenario.fact(node, 'ready') !== '1');
+      return behind === undefined ? null : `node ${behind} catches up`;
+    });
     remove(scenario, 0, left);
     // Some of it lies on the other side alone: it goes all the same, once the sides have met.
     const held = right.filter((key) => scenario.text(4, 'DEL', key) === '1');
