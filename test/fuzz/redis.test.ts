@@ -80,6 +80,16 @@ const ACCEPTED: Accepted[] = [
     hearsay: /^-ERR pattern is too long\r\n$/,
   },
   {
+    reason: 'a value is at most 16 MiB, so no bit or byte is written behind that',
+    commands: [
+      ['SETBIT', 'a', '134217728', '0'],
+      ['SETRANGE', 'a', '16777216', 'x'],
+      ['BITFIELD', 'a', 'SET', 'u1', '134217728', '0'],
+    ],
+    redis: /^:0\r\n:16777217\r\n\*1\r\n:0\r\n$/,
+    hearsay: /^(-ERR string exceeds maximum allowed size \(proto-max-bulk-len\)\r\n){3}$/,
+  },
+  {
     reason: 'a word of a client is quoted whole, with its NUL, and cut after 128 bytes',
     commands: [
       ['h\0i', 'a'],

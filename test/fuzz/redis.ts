@@ -59,6 +59,62 @@ const element = fc.oneof(key, value);
 /** Words that fit nothing in particular. */
 const any = fc.array(fc.oneof(key, value, fc.constantFrom('NX', '0', 'ASYNC', 'HELP-ME')), { maxLength: 5 });
 
+/** Places in a value, from its beginning and from its end. */
+const place = fc.oneof(fc.integer({ min: -8, max: 8 }).map(String), number);
+/** Where a write may begin: within what both hold, or beyond what either does. */
+const spot = fc.oneof(fc.integer({ min: 0, max: 40 }).map(String), number.filter(isNearOrBeyond));
+const bitSpot = fc.oneof(fc.integer({ min: 0, max: 300 }).map(String), number.filter(isNearOrBeyond));
+const bit = fc.oneof({ weight: 4, arbitrary: fc.constantFrom('0', '1') }, number);
+const unit = fc.constantFrom('BIT', 'byte', 'FOO', '');
+const bounds = fc.tuple(fc.array(place, { maxLength: 2 }), fc.array(unit, { maxLength: 1 })).map((list) => list.flat());
+const float = fc.oneof(
+  number,
+  fc.constantFrom(
+    '0.1',
+    '-0.1',
+    '3.0e3',
+    '1e17',
+    '-1e17',
+    '1e-20',
+    '5e-18',
+    '.5',
+    '5.',
+    '+2',
+    '0x1.8p1',
+    '-inf',
+    'nan',
+  ),
+  fc.constantFrom(
+    '3.33333333333333333333',
+    '1e4000',
+    '-1e4000',
+    '1e-4950',
+    '1e-5000',
+    '1e5000',
+    '1.0000000000000000001',
+  ),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+);
+/** Has numbers alone, so that sums have a past. */
+const floatKey = fc.constantFrom('f1', 'f2');
+const width = fc.oneof(
+  fc.constantFrom('u1', 'i1', 'u8', 'i8', 'u7', 'i13', 'u63', 'i64', 'u31', 'i5'),
+  fc.constantFrom('u64', 'i65', 'u0', 'i0', 'x8', 'u', '', 'U8', 'u08', 'u-1'),
+);
+const fieldSpot = fc.oneof(bitSpot, fc.constantFrom('#0', '#1', '#3', '#', '#-1', '#x', '#01', '#9007199254740993'));
+const field = fc.oneof(
+  line(fc.constantFrom('GET', 'get'), width, fieldSpot),
+  line(fc.constantFrom('SET', 'incrby'), width, fieldSpot, number),
+  line(fc.constant('OVERFLOW'), fc.constantFrom('WRAP', 'sat', 'FAIL', 'fail', 'FOO')),
+  fc.constantFrom(['GET'], ['SET', 'u8', '0'], ['FOO'], ['OVERFLOW']) as Words,
+);
+const fields = fc.array(field, { maxLength: 4 }).map((list) => list.flat());
+
+/** Not between 16 MiB, where a value ends here, and 512 MiB, where it ends there. */
+function isNearOrBeyond(text: string): boolean {
+  return !/^[1-9]\d{6,9}$/.test(text);
+}
+
 /** Flattens a tuple of words and lists of words. */
 function line(...parts: fc.Arbitrary<string | readonly string[]>[]): Words {
   return fc.tuple(...parts).map((list) => list.flat());
@@ -91,6 +147,16 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
   ['getex', line(key, options)],
   ['append', line(key, fc.oneof(number, fc.constant('more')))],
   ['strlen', line(key)],
+  ['getrange', line(key, place, place)],
+  ['substr', line(key, place, place)],
+  ['setrange', line(key, spot, value)],
+  ['incrbyfloat', line(fc.oneof(key, floatKey), float)],
+  ['setbit', line(key, bitSpot, bit)],
+  ['getbit', line(key, fc.oneof(bitSpot, fc.constantFrom('4294967295', '4294967296')))],
+  ['bitcount', line(key, bounds)],
+  ['bitpos', line(key, bit, bounds)],
+  ['bitfield', line(key, fields)],
+  ['bitfield_ro', line(key, fields)],
   ['mget', keys],
   ['mset', fc.array(fc.oneof(key, value), { maxLength: 7 })],
   ['incr', line(key)],

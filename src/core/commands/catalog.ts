@@ -100,6 +100,7 @@ function categoriesOf(command: Command): string[] {
   if (command.flags & READ) list.push('@read');
   if (command.flags & WRITE) list.push('@write');
   if (command.group === 'string') list.push('@string');
+  if (command.group === 'bitmap') list.push('@bitmap');
   if (command.group === 'hyperloglog') list.push('@hyperloglog');
   if (command.flags & CONNECTION) list.push('@connection');
   if (command.flags & ADMIN) list.push('@admin', '@dangerous');

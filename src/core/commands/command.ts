@@ -35,7 +35,15 @@ export const BARRIER = 256;
 /** Its work grows with a pattern and with what is stored: shares what a turn has for that (scan-work.ts). */
 export const SCANS = 512;
 
-export type CommandGroup = 'string' | 'hyperloglog' | 'generic' | 'connection' | 'server' | 'cluster' | 'hearsay';
+export type CommandGroup =
+  | 'string'
+  | 'bitmap'
+  | 'hyperloglog'
+  | 'generic'
+  | 'connection'
+  | 'server'
+  | 'cluster'
+  | 'hearsay';
 
 export interface Command {
   /** Lower case. */

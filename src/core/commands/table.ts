@@ -6,6 +6,8 @@
 import { assert } from '../base/assert.js';
 import type { Args } from '../resp/args.js';
 import { backupCommands } from './backup.js';
+import { bitfieldCommands } from './bitfield.js';
+import { bitCommands } from './bits.js';
 import { catalogCommand } from './catalog.js';
 import { clientCommand } from './client.js';
 import { clusterCommand } from './cluster.js';
@@ -14,6 +16,7 @@ import { configCommand } from './config.js';
 import { connectionCommands } from './connection.js';
 import { counterCommands } from './counter.js';
 import { expiryCommands } from './expiry.js';
+import { floatCommand } from './float.js';
 import { getCommands } from './get.js';
 import { hearsayCommands } from './hearsay.js';
 import { hotkeysCommand } from './hotkeys.js';
@@ -21,6 +24,7 @@ import { hyperLogLogCommands } from './hyperloglog.js';
 import { infoCommand } from './info.js';
 import { keysCommands } from './keys.js';
 import { partitionCommand } from './partition.js';
+import { rangeCommands } from './ranges.js';
 import { scanCommands } from './scan.js';
 import { serverCommands } from './server.js';
 import { setCommands } from './set.js';
@@ -78,7 +82,11 @@ export class CommandTable {
 export const commandTable = new CommandTable([
   ...getCommands,
   ...setCommands,
+  ...rangeCommands,
   ...counterCommands,
+  floatCommand,
+  ...bitCommands,
+  ...bitfieldCommands,
   ...hyperLogLogCommands,
   ...siblingsCommands,
   ...expiryCommands,
