@@ -338,6 +338,8 @@ describe('what clients ask before they begin', () => {
       'getdel',
       'getex',
       'getset',
+      'getrange',
+      'getbit',
     ]);
     expect(Object.keys(ask3(harness, 'COMMAND', 'DOCS') as object)).toHaveLength(all.length);
     expect(ask3(harness, 'COMMAND', 'DOCS', 'get', 'nope')).toEqual({
