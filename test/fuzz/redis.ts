@@ -212,6 +212,9 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
         ['KILL', 'TYPE', 'x'],
         ['NO-EVICT', 'x'],
       ],
+      ...[['GETREDIR'], ['GETREDIR', 'x'], ['TRACKINGINFO'], ['TRACKINGINFO', 'x'], ['UNPAUSE'], ['UNPAUSE', 'x']],
+      ...[['UNBLOCK'], ['UNBLOCK', '99999999'], ['UNBLOCK', 'x'], ['UNBLOCK', '1', 'x'], ['UNBLOCK', '0', 'error']],
+      ...[['REPLY'], ['REPLY', 'x'], ['REPLY', 'ON'], ['REPLY', 'on', 'x'], ['PAUSE'], ['HELP', 'x']],
       ...[['NO-EVICT', 'ON'], ['NO-EVICT'], ['LIST', 'TYPE', 'x'], ['LIST', 'FOO'], ['LIST', 'ID', 'x'], ['INFO', 'x']],
     ),
   ],
@@ -225,6 +228,11 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
         ['GETKEYS', 'GET'],
         ['GETKEYS', 'MSET', 'a', 'b', 'c', 'd'],
         ['GETKEYS', 'PING', 'x'],
+        ['GETKEYSANDFLAGS', 'GET', 'a'],
+        ['GETKEYSANDFLAGS', 'DEL', 'a', 'b'],
+        ['GETKEYSANDFLAGS', 'MSET', 'a', 'b', 'c', 'd'],
+        ['GETKEYSANDFLAGS', 'PING', 'x'],
+        ['INFO', 'GET'],
       ],
       ...[
         ['GETKEYS', 'DEL', '__proto__', '\xff', ''],
@@ -239,14 +247,26 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
       ],
     ),
   ],
-  ['script', fixed(['FLUSH'], ['FLUSH', 'x'], ['flush', 'sync'])],
-  ['function', fixed(['FLUSH'], ['FLUSH', 'x'], ['flush', 'ASYNC'])],
+  [
+    'script',
+    fixed(['FLUSH'], ['FLUSH', 'x'], ['flush', 'sync'], ['EXISTS'], ['EXISTS', 'a', ''], ['KILL'], ['KILL', 'x']),
+  ],
+  [
+    'function',
+    fixed(
+      ...[['FLUSH'], ['FLUSH', 'x'], ['flush', 'ASYNC'], ['LIST'], ['LIST', 'WITHCODE', 'libraryname', '*'], ['KILL']],
+      ...[['LIST', 'x'], ['LIST', 'LIBRARYNAME'], ['DELETE', 'x'], ['DELETE'], ['STATS', 'x'], ['LOAD']],
+    ),
+  ],
+  ['role', fixed([], ['x'])],
 ]);
 
 /** Commands of both that the grammar never gives, each with its reason. */
 export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['cluster', 'describes another cluster; its answers have tests of their own'],
   ['info', 'describes another server'],
+  ['memory', 'tells of another memory'],
+  ['lolwut', 'a picture of its own'],
   ['quit', 'ends the connection that the sequence goes on with; its own case below'],
   ['pttl', 'the millisecond of the answer differs'],
   [
@@ -269,6 +289,7 @@ const FORMED_ONLY = [
     'flushall',
     'flushdb',
     'wait',
+    'role',
     'keys',
     'scan',
   ],

@@ -23,6 +23,7 @@ import {
   wrongArity,
 } from './command.js';
 import { GLOB_STEPS_MAX, globMatchesText, globWork, requirePatternFits } from './glob.js';
+import { writeHelp } from './help.js';
 import type { CommandTable } from './table.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
@@ -41,11 +42,29 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
   } else if (args.equalsIgnoreCase(1, 'LIST')) {
     list(shown, args, reply);
   } else if (args.equalsIgnoreCase(1, 'GETKEYS')) {
-    getKeys(table, args, reply);
+    getKeys(table, args, reply, false);
+  } else if (args.equalsIgnoreCase(1, 'GETKEYSANDFLAGS')) {
+    getKeys(table, args, reply, true);
+  } else if (args.equalsIgnoreCase(1, 'HELP')) {
+    if (args.count !== 2) throw wrongArity('command|help');
+    writeHelp(reply, 'COMMAND', HELP);
   } else {
     throw unknownSubcommand('COMMAND', args);
   }
 }
+
+const HELP: [string, string][] = [
+  ['(no subcommand)', 'Return details about all commands.'],
+  ['COUNT', 'Return the total number of commands in this server.'],
+  [
+    'LIST [FILTERBY (MODULE <name>|ACLCAT <category>|PATTERN <pattern>)]',
+    'Return a list of all commands in this server.',
+  ],
+  ['INFO [<command-name> ...]', 'Return details about multiple commands, or about all.'],
+  ['DOCS [<command-name> ...]', 'Return documentation details about multiple commands, or about all.'],
+  ['GETKEYS <full-command>', 'Return the keys from a full command.'],
+  ['GETKEYSANDFLAGS <full-command>', 'Return the keys and the access flags from a full command.'],
+];
 
 function named(table: CommandTable, args: Args, index: number): Command | null {
   const found = table.findBytes(args.buffer, args.starts[index], args.ends[index]);
@@ -75,9 +94,53 @@ function describe(command: Command, reply: Reply): void {
   const tips = tipsOf(command);
   reply.set(tips.length);
   for (const tip of tips) reply.bulkString(tip);
+  keySpec(command, reply);
   reply.set(0);
-  reply.array(0);
 }
+
+/** Where keys begin and end, as RESP-aware proxies and newer clients ask instead of the three numbers. */
+function keySpec(command: Command, reply: Reply): void {
+  if (command.firstKey === 0) {
+    reply.set(0);
+    return;
+  }
+  reply.set(1);
+  reply.map(3);
+  reply.bulkString('flags');
+  words(keyFlagsOf(command), reply);
+  reply.bulkString('begin_search');
+  reply.map(2);
+  reply.bulkString('type');
+  reply.bulkString('index');
+  reply.bulkString('spec');
+  reply.map(1);
+  reply.bulkString('index');
+  reply.integer(command.firstKey);
+  reply.bulkString('find_keys');
+  reply.map(2);
+  reply.bulkString('type');
+  reply.bulkString('range');
+  reply.bulkString('spec');
+  reply.map(3);
+  reply.bulkString('lastkey');
+  reply.integer(command.lastKey < 0 ? command.lastKey : command.lastKey - command.firstKey);
+  reply.bulkString('keystep');
+  reply.integer(command.step);
+  reply.bulkString('limit');
+  reply.integer(0);
+}
+
+/** What a command does to its keys, in Redis's words: read, overwritten, changed or deleted; and whether the value is told. */
+function keyFlagsOf(command: Command): string[] {
+  if ((command.flags & WRITE) === 0) return NO_VALUE_READ.has(command.name) ? ['RO'] : ['RO', 'access'];
+  if (DELETING.has(command.name)) return ['RM', 'delete'];
+  if (OVERWRITING.has(command.name)) return ['OW', 'update'];
+  return ['RW', 'access', 'update'];
+}
+
+const NO_VALUE_READ = new Set(['exists', 'touch', 'strlen', 'type', 'memory']);
+const DELETING = new Set(['del', 'unlink']);
+const OVERWRITING = new Set(['set', 'mset', 'setex', 'psetex', 'setnx']);
 
 function words(list: string[], reply: Reply): void {
   reply.set(list.length);
@@ -147,14 +210,22 @@ function docs(table: CommandTable, shown: Command[], args: Args, reply: Reply): 
   reply.map(chosen.length);
   for (const command of chosen) {
     reply.bulkString(command.name);
-    reply.map(3);
+    reply.map(4);
     reply.bulkString('summary');
     reply.bulkString(command.summary);
     reply.bulkString('since');
     reply.bulkString('1.0.0');
     reply.bulkString('group');
     reply.bulkString(command.group);
+    reply.bulkString('complexity');
+    reply.bulkString(complexityOf(command));
   }
+}
+
+function complexityOf(command: Command): string {
+  if (command.flags & SCANS) return 'O(N) with N being the number of keys or names gone through';
+  if (command.firstKey > 0 && command.lastKey < 0) return 'O(N) with N being the number of keys';
+  return command.flags & FAST ? 'O(1)' : 'O(N) with N being the size of what is asked for';
 }
 
 function list(shown: Command[], args: Args, reply: Reply): void {
@@ -174,8 +245,8 @@ function list(shown: Command[], args: Args, reply: Reply): void {
   for (const command of chosen) reply.bulkString(command.name);
 }
 
-function getKeys(table: CommandTable, args: Args, reply: Reply): void {
-  if (args.count < 4) throw wrongArity('command|getkeys');
+function getKeys(table: CommandTable, args: Args, reply: Reply, withFlags: boolean): void {
+  if (args.count < 4) throw wrongArity(withFlags ? 'command|getkeysandflags' : 'command|getkeys');
   const command = named(table, args, 2);
   if (command === null) throw new HearsayError('ERR', 'Invalid command specified');
   if (command.firstKey === 0) throw new HearsayError('ERR', 'The command has no key arguments');
@@ -186,7 +257,9 @@ function getKeys(table: CommandTable, args: Args, reply: Reply): void {
   const last = lastKeyOf(command, count);
   reply.array(Math.floor((last - command.firstKey) / command.step) + 1);
   for (let key = command.firstKey; key <= last; key += command.step) {
+    if (withFlags) reply.array(2);
     reply.bulk(args.buffer, args.starts[key + 2], args.ends[key + 2]);
+    if (withFlags) words(keyFlagsOf(command), reply);
   }
 }
 

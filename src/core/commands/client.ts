@@ -5,8 +5,9 @@ import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext, Connection } from './command.js';
-import { CONNECTION, connectionOf, syntaxError, unknownSubcommand, wrongArity } from './command.js';
+import { CONNECTION, connectionOf, notAnInteger, syntaxError, unknownSubcommand, wrongArity } from './command.js';
 import { clientName } from './connection.js';
+import { writeHelp } from './help.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
   const connection = connectionOf(context);
@@ -42,6 +43,30 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
     requireWords(count === 3, 'no-touch');
     connection.noTouch = onOrOff(args);
     reply.ok();
+  } else if (args.equalsIgnoreCase(1, 'REPLY')) {
+    requireWords(count === 3, 'reply');
+    setReplyMode(context, args);
+  } else if (args.equalsIgnoreCase(1, 'UNBLOCK')) {
+    requireWords(count >= 3, 'unblock');
+    unblock(args, reply);
+  } else if (args.equalsIgnoreCase(1, 'PAUSE')) {
+    requireWords(count >= 3, 'pause');
+    throw new HearsayError(
+      'ERR',
+      'CLIENT PAUSE is not had: other nodes go on serving, so pausing one holds nothing still',
+    );
+  } else if (args.equalsIgnoreCase(1, 'UNPAUSE')) {
+    requireWords(count === 2, 'unpause');
+    reply.ok();
+  } else if (args.equalsIgnoreCase(1, 'GETREDIR')) {
+    requireWords(count === 2, 'getredir');
+    reply.integer(-1);
+  } else if (args.equalsIgnoreCase(1, 'TRACKINGINFO')) {
+    requireWords(count === 2, 'trackinginfo');
+    trackingInfo(reply);
+  } else if (args.equalsIgnoreCase(1, 'HELP')) {
+    requireWords(count === 2, 'help');
+    writeHelp(reply, 'CLIENT', HELP);
   } else {
     throw unknownSubcommand('CLIENT', args);
   }
@@ -56,6 +81,64 @@ function onOrOff(args: Args): boolean {
   if (args.equalsIgnoreCase(2, 'OFF')) return false;
   throw syntaxError();
 }
+
+/** Only ON is answered: what answers is asked for anew, since it may have been switched off. */
+function setReplyMode(context: CommandContext, args: Args): void {
+  const connection = connectionOf(context);
+  if (args.equalsIgnoreCase(2, 'ON')) {
+    connection.replyMode = 'on';
+    context.caller.reply.ok();
+  } else if (args.equalsIgnoreCase(2, 'OFF')) {
+    connection.replyMode = 'off';
+  } else if (args.equalsIgnoreCase(2, 'SKIP')) {
+    connection.replyMode = 'skip';
+  } else {
+    throw syntaxError();
+  }
+}
+
+/** No command waits for another client; WAIT and WAITAOF have a time of their own. */
+function unblock(args: Args, reply: Reply): void {
+  if (args.count > 4) throw syntaxError();
+  if (args.count === 4 && !args.equalsIgnoreCase(3, 'TIMEOUT') && !args.equalsIgnoreCase(3, 'ERROR')) {
+    throw new HearsayError('ERR', 'CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+  }
+  if (Number.isNaN(args.integer(2))) throw notAnInteger();
+  reply.integer(0);
+}
+
+/** Nothing is tracked for this connection. */
+function trackingInfo(reply: Reply): void {
+  reply.map(3);
+  reply.bulkString('flags');
+  reply.set(1);
+  reply.bulkString('off');
+  reply.bulkString('redirect');
+  reply.integer(-1);
+  reply.bulkString('prefixes');
+  reply.array(0);
+}
+
+const HELP: [string, string][] = [
+  ['GETREDIR', 'Return the client ID we are redirecting to when tracking is enabled.'],
+  ['GETNAME', 'Return the name of the current connection.'],
+  ['ID', 'Return the ID of the current connection.'],
+  ['INFO', 'Return information about the current client connection.'],
+  ['KILL <ip:port>', 'Kill connection made from <ip:port>.'],
+  [
+    'KILL <option> <value> [<option> <value> [...]]',
+    'Kill connections. Options: ADDR, LADDR, TYPE, USER, ID, MAXAGE, SKIPME (YES|NO).',
+  ],
+  ['LIST [TYPE <type> | ID <id> [<id> ...]]', 'Return information about client connections.'],
+  ['UNPAUSE', 'Accepted: no node pauses, and PAUSE is refused.'],
+  ['REPLY (ON|OFF|SKIP)', 'Control the replies sent to the current connection.'],
+  ['SETINFO (LIB-NAME|LIB-VER) <value>', 'Say which library the current connection is used by.'],
+  ['SETNAME <name>', 'Assign the name <name> to the current connection.'],
+  ['UNBLOCK <clientid> [TIMEOUT|ERROR]', 'Answer 0: no client is blocked by another.'],
+  ['TRACKINGINFO', 'Report tracking status for the current connection.'],
+  ['NO-EVICT (ON|OFF)', 'Kept for CLIENT LIST: no client is closed for its memory before its limits.'],
+  ['NO-TOUCH (ON|OFF)', 'Kept for CLIENT LIST.'],
+];
 
 function setInfo(connection: Connection, args: Args): void {
   const attribute = args.string(2).toLowerCase();
@@ -166,8 +249,9 @@ function describe(connection: Connection, nowMs: number): string {
   return (
     `id=${connection.id} addr=${connection.peerAddress} laddr=${connection.localAddress} fd=${connection.id} ` +
     `name=${connection.name} age=${ageSeconds} idle=${idleSeconds} flags=${flags === '' ? 'N' : flags} db=0 ` +
-    `sub=0 psub=0 ssub=0 multi=-1 qbuf=${connection.pendingInputBytes} obl=0 oll=0 ` +
-    `omem=${connection.pendingOutputBytes} cmd=${connection.lastCommand} user=default redir=-1 ` +
+    `sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=${connection.pendingInputBytes} qbuf-free=0 argv-mem=0 multi-mem=0 ` +
+    `rbs=0 rbp=0 obl=0 oll=0 omem=${connection.pendingOutputBytes} ` +
+    `tot-mem=${connection.pendingInputBytes + connection.pendingOutputBytes} events=r cmd=${connection.lastCommand} user=default redir=-1 ` +
     `resp=${connection.protocol} lib-name=${connection.libraryName} lib-ver=${connection.libraryVersion}\n`
   );
 }

@@ -112,6 +112,8 @@ export interface Connection {
   /** CLIENT NO-EVICT and NO-TOUCH: kept for CLIENT LIST. */
   noEvict: boolean;
   noTouch: boolean;
+  /** CLIENT REPLY: `off` drops its replies, `skip` that of its next command. Set while a command runs, it holds from that one on. */
+  replyMode: 'on' | 'off' | 'skip';
   /** Its client gave a wrong password. */
   passwordRefused(): void;
   /** As if freshly accepted: RESET. */

@@ -8,6 +8,7 @@ import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
 import { ADMIN, SCANS, unknownSubcommand, wrongArity } from './command.js';
 import { GLOB_STEPS_MAX, globMatchesText, globWork, PATTERNS_MAX, requirePatternFits } from './glob.js';
+import { writeHelp } from './help.js';
 import type { HostSettings } from './host.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
@@ -31,7 +32,16 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
       `CONFIG SET failed (possibly related to argument '${name}') - can't set immutable config`,
     );
   } else if (args.equalsIgnoreCase(1, 'REWRITE')) {
+    if (args.count !== 2) throw wrongArity('config|rewrite');
     throw new HearsayError('ERR', 'The server is running without a config file');
+  } else if (args.equalsIgnoreCase(1, 'HELP')) {
+    if (args.count !== 2) throw wrongArity('config|help');
+    writeHelp(reply, 'CONFIG', [
+      ['GET <pattern> [<pattern> ...]', 'Return parameters matching the glob-like patterns and their values.'],
+      ['SET <directive> <value> [...]', 'Set what may change at run time; it lasts until the node stops.'],
+      ['RESETSTAT', 'Reset statistics reported by the INFO command.'],
+      ['REWRITE', 'Refused: settings are given at start, and their file is not written to.'],
+    ]);
   } else {
     throw unknownSubcommand('CONFIG', args);
   }

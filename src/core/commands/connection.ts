@@ -129,9 +129,10 @@ function select(context: CommandContext, args: Args, reply: Reply): void {
   throw new HearsayError('ERR', clustered ? 'SELECT is not allowed in cluster mode' : 'DB index is out of range');
 }
 
-function reset(context: CommandContext, _args: Args, reply: Reply): void {
+function reset(context: CommandContext, _args: Args, _reply: Reply): void {
   connectionOf(context).reset();
-  reply.simple('RESET');
+  // Asked for anew: replies that were switched off are on again.
+  context.caller.reply.simple('RESET');
 }
 
 function quit(context: CommandContext, _args: Args, reply: Reply): void {

@@ -6,9 +6,13 @@ import type { Args } from '../resp/args.js';
 
 const ARGUMENTS_QUOTED_BYTES = 128;
 
+/** Why nothing is run that clients would load. */
+export const NO_SCRIPTS = 'scripts need one leader to run on; use SET NX, GETSET or INCR';
+
 const FAMILIES: [string, string][] = [
-  ['eval evalsha eval_ro evalsha_ro fcall fcall_ro', 'scripts need one leader to run on; use SET NX, GETSET or INCR'],
-  ['module acl debug monitor', 'it is no part of a cache'],
+  ['eval evalsha eval_ro evalsha_ro fcall fcall_ro', NO_SCRIPTS],
+  ['module acl', 'it is no part of a cache'],
+  ['debug', 'it reaches into a server; HEARSAY.STATUS, HEARSAY.EXPLAIN and MEMORY USAGE tell what can be told'],
   ['slaveof replicaof failover psync sync replconf', 'there is no leader to follow; nodes find each other by gossip'],
   ['multi exec discard watch unwatch', 'a transaction needs one leader; each command is atomic on its own key'],
   ['save bgsave bgrewriteaof lastsave', 'every write is logged as it happens; hearsay backup FILE takes a copy'],

@@ -1,12 +1,11 @@
 /**
- * Commands about the node and the data as a whole: FLUSHALL, FLUSHDB, WAIT, WAITAOF, TIME; and FUNCTION FLUSH and SCRIPT FLUSH, which
- * test suites send, and which have nothing to flush.
+ * Commands about the node and the data as a whole: FLUSHALL, FLUSHDB, WAIT, WAITAOF, TIME, ROLE.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { ADMIN, BARRIER, FAST, notAnInteger, syntaxError, unknownSubcommand, WRITE } from './command.js';
+import { BARRIER, FAST, notAnInteger, syntaxError, WRITE } from './command.js';
 
 /** ASYNC and SYNC are one: what is flushed is gone at once, its memory follows. */
 function flush(context: CommandContext, args: Args, _reply: Reply): void {
@@ -47,21 +46,12 @@ function time({ host }: CommandContext, _args: Args, reply: Reply): void {
   reply.bulkString(`${Math.floor(host.wallMs * 1000 - seconds * 1_000_000)}`);
 }
 
-function scriptFlush(_context: CommandContext, args: Args, reply: Reply): void {
-  if (!args.equalsIgnoreCase(1, 'FLUSH')) throw unknownSubcommand('SCRIPT', args);
-  if (!flushModeFits(args)) throw new HearsayError('ERR', 'SCRIPT FLUSH only support SYNC|ASYNC option');
-  reply.ok();
-}
-
-function functionFlush(_context: CommandContext, args: Args, reply: Reply): void {
-  if (!args.equalsIgnoreCase(1, 'FLUSH')) throw unknownSubcommand('FUNCTION', args);
-  if (!flushModeFits(args)) throw new HearsayError('ERR', 'FUNCTION FLUSH only supports SYNC|ASYNC option');
-  reply.ok();
-}
-
-function flushModeFits(args: Args): boolean {
-  if (args.count === 2) return true;
-  return args.count === 3 && (args.equalsIgnoreCase(2, 'SYNC') || args.equalsIgnoreCase(2, 'ASYNC'));
+/** As a primary without replicas: every node takes writes, and none follows another. */
+function role(_context: CommandContext, _args: Args, reply: Reply): void {
+  reply.array(3);
+  reply.bulkString('master');
+  reply.integer(0);
+  reply.array(0);
 }
 
 const row = { firstKey: 0, lastKey: 0, step: 0, group: 'server' } as const;
@@ -100,13 +90,5 @@ export const serverCommands: Command[] = [
     run: waitaof,
   },
   { name: 'time', arity: 1, flags: FAST, ...row, summary: 'Show the wall clock', run: time },
-  { name: 'script', arity: -2, flags: ADMIN, ...row, summary: 'SCRIPT FLUSH: nothing to flush', run: scriptFlush },
-  {
-    name: 'function',
-    arity: -2,
-    flags: ADMIN,
-    ...row,
-    summary: 'FUNCTION FLUSH: nothing to flush',
-    run: functionFlush,
-  },
+  { name: 'role', arity: 1, flags: FAST, ...row, summary: 'Say master: every node takes writes', run: role },
 ];

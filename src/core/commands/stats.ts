@@ -35,6 +35,16 @@ export class CommandStats {
   outputBytes = 0;
   /** Times a session stopped reading because its client did not. */
   pauses = 0;
+  /** The most memory that INFO or MEMORY STATS have seen. */
+  memoryPeakBytes = 0;
+  /** Of about the last second, kept by `tick`. */
+  commandsPerSecond = 0;
+  inputBytesPerSecond = 0;
+  outputBytesPerSecond = 0;
+  private rateSinceMs = 0;
+  private commandsBefore = 0;
+  private inputBefore = 0;
+  private outputBefore = 0;
 
   constructor(commands: number) {
     this.calls = new Float64Array(commands);
@@ -49,6 +59,19 @@ export class CommandStats {
     this.errors.set(counted, (this.errors.get(counted) ?? 0) + 1);
   }
 
+  /** About once a second: rates are of what was counted since. */
+  tick(nowMs: number): void {
+    const seconds = (nowMs - this.rateSinceMs) / 1000;
+    if (seconds < 0.9) return;
+    this.commandsPerSecond = Math.max(0, Math.round((this.commandsProcessed - this.commandsBefore) / seconds));
+    this.inputBytesPerSecond = Math.max(0, (this.inputBytes - this.inputBefore) / seconds);
+    this.outputBytesPerSecond = Math.max(0, (this.outputBytes - this.outputBefore) / seconds);
+    this.rateSinceMs = nowMs;
+    this.commandsBefore = this.commandsProcessed;
+    this.inputBefore = this.inputBytes;
+    this.outputBefore = this.outputBytes;
+  }
+
   /** CONFIG RESETSTAT. */
   reset(): void {
     this.calls.fill(0);
@@ -57,6 +80,10 @@ export class CommandStats {
     this.errors.clear();
     this.errorsTotal = 0;
     this.commandsProcessed = 0;
+    this.commandsBefore = 0;
+    this.inputBefore = 0;
+    this.outputBefore = 0;
+    this.memoryPeakBytes = 0;
     this.keyspaceHits = 0;
     this.keyspaceMisses = 0;
     this.connectionsReceived = 0;

@@ -23,9 +23,12 @@ import { hotkeysCommand } from './hotkeys.js';
 import { hyperLogLogCommands } from './hyperloglog.js';
 import { infoCommand } from './info.js';
 import { keysCommands } from './keys.js';
+import { lolwutCommand } from './lolwut.js';
+import { memoryCommands } from './memory.js';
 import { partitionCommand } from './partition.js';
 import { rangeCommands } from './ranges.js';
 import { scanCommands } from './scan.js';
+import { scriptingCommands } from './scripting.js';
 import { serverCommands } from './server.js';
 import { setCommands } from './set.js';
 import { siblingsCommands } from './siblings.js';
@@ -99,6 +102,9 @@ export const commandTable = new CommandTable([
   infoCommand,
   catalogCommand,
   ...serverCommands,
+  ...scriptingCommands,
+  ...memoryCommands,
+  lolwutCommand,
   clusterCommand,
   ...hearsayCommands,
   ...backupCommands,

@@ -29,7 +29,11 @@ const ERROR = 0x2d;
 export class Outbox {
   /** A reply was dropped for want of room; nothing sensible can be sent any more. */
   overflowed = false;
+  /** Replies from now on are dropped: CLIENT REPLY OFF. */
+  muted = false;
   private readonly out: Reply;
+  /** Takes the reply of the command in hand while muted. */
+  private sink: Reply | null = null;
   private readonly outMarks = new Marks();
   private queue: Place[] = [];
   private queueHead = 0;
@@ -89,6 +93,10 @@ export class Outbox {
 
   /** Where a reply that is known now is written. */
   target(): Reply {
+    if (this.muted) {
+      this.sink ??= new Reply(this.out.protocol, null);
+      return this.sink;
+    }
     if (this.places === 0) return this.out;
     const tail = this.tail();
     if (tail?.collecting) return tail.reply;
@@ -103,13 +111,14 @@ export class Outbox {
     const tail = this.tail();
     if (tail?.collecting) this.close(tail);
     if (!isShort) this.open++;
-    const place = new Place(this, new Reply(this.out.protocol, null), false, isShort);
+    const place = new Place(this, new Reply(this.out.protocol, null), false, isShort, this.muted);
     this.queue.push(place);
     return place;
   }
 
   /** The reply of the command in hand, and what follows it, waits until `batch` is durable. */
   hold(batch: number): void {
+    if (this.muted) return;
     const tail = this.tail();
     if (tail === null) this.outMarks.add(this.commandStart, batch);
     else if (tail.collecting) tail.marks.add(this.commandStart, batch);
@@ -118,6 +127,7 @@ export class Outbox {
 
   /** Ends the reply of the command in hand; true, and counted, if it is an error known at once. */
   failed(): boolean {
+    if (this.muted) return this.sinkFailed();
     const tail = this.tail();
     if (tail !== null && !tail.collecting) return false;
     const reply = tail === null ? this.out : tail.reply;
@@ -133,8 +143,10 @@ export class Outbox {
       if (!place.collecting && !place.whole) break;
       if (place.whole) this.placedBytes -= place.reply.length;
       const base = this.out.length;
-      this.out.raw(place.reply.buffer, 0, place.reply.length);
-      this.outMarks.append(place.marks, base);
+      if (!place.muted) {
+        this.out.raw(place.reply.buffer, 0, place.reply.length);
+        this.outMarks.append(place.marks, base);
+      }
       if (place.reply.overflowed) this.overflowed = true;
       place.merged = true;
       this.queueHead++;
@@ -221,6 +233,15 @@ export class Outbox {
     this.owner.wake();
   }
 
+  /** What nobody reads is not kept. */
+  private sinkFailed(): boolean {
+    const { sink } = this;
+    this.sink = null;
+    if (sink === null || sink.length === 0 || sink.buffer[0] !== ERROR) return false;
+    this.stats.countError(firstWord(sink, 0));
+    return true;
+  }
+
   private close(place: Place): void {
     place.collecting = false;
     place.whole = true;
@@ -242,9 +263,12 @@ export class Place implements Deferred {
   /** Its bytes have moved on, or the connection is gone. */
   merged = false;
   readonly isShort: boolean;
+  /** Its reply is dropped. */
+  readonly muted: boolean;
   private readonly outbox: Outbox;
 
-  constructor(outbox: Outbox, reply: Reply, collecting: boolean, isShort = false) {
+  constructor(outbox: Outbox, reply: Reply, collecting: boolean, isShort = false, muted = false) {
+    this.muted = muted;
     this.isShort = isShort;
     this.outbox = outbox;
     this.reply = reply;

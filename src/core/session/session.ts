@@ -89,6 +89,10 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   libraryVersion = '';
   noEvict = false;
   noTouch = false;
+  /** `skip` was asked for: the next command's reply is dropped. */
+  private skipsNext = false;
+  /** The command in hand is the one whose reply is dropped. */
+  private skipping = false;
   /** No command is read any more; it closes when its replies have left. */
   closing = false;
   /** The stream is gone. */
@@ -186,6 +190,19 @@ export class Session implements Caller, Connection, CommandContext, Owner {
 
   get reply(): Reply {
     return this.outbox.target();
+  }
+
+  get replyMode(): 'on' | 'off' | 'skip' {
+    if (this.skipsNext) return 'skip';
+    return this.outbox.muted && !this.skipping ? 'off' : 'on';
+  }
+
+  set replyMode(mode: 'on' | 'off' | 'skip') {
+    // Whoever hears nothing at all keeps hearing nothing: as in Redis, only ON ends OFF.
+    if (mode === 'skip' && this.replyMode === 'off') return;
+    this.skipsNext = mode === 'skip';
+    this.skipping = false;
+    this.outbox.muted = mode !== 'on';
   }
 
   get lastCommand(): string {
@@ -292,6 +309,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.session = null;
     this.noEvict = false;
     this.noTouch = false;
+    this.replyMode = 'on';
     this.authenticated = this.ports.host.settings.password === null;
   }
 
@@ -357,7 +375,15 @@ export class Session implements Caller, Connection, CommandContext, Owner {
       this.commandsLeft--;
       this.inputLeft -= parser.commandBytes;
       this.dispatch();
+      if (this.outbox.muted) this.endSkip();
     }
+  }
+
+  /** A command is done whose reply was dropped: was it the one to be skipped, the next is answered again. */
+  private endSkip(): void {
+    if (this.skipping) this.outbox.muted = false;
+    this.skipping = this.skipsNext;
+    this.skipsNext = false;
   }
 
   private afterWork(): void {

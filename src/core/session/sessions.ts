@@ -101,6 +101,7 @@ export class Sessions implements Connections, Schedule {
   /** Closes connections whose command does not get whole (slow loris), and looks again at those that do not read. Call about once a second. */
   tick(): void {
     const { host, stats } = this.ports;
+    stats.tick(host.monotonicMs);
     const before = host.monotonicMs - host.settings.limits.partialCommandMs;
     for (const session of this.byStream.values()) {
       if (session.paused) this.flushLater(session);

@@ -325,7 +325,13 @@ describe('what clients ask before they begin', () => {
         1,
         ['+@read', '+@string', '+@fast'],
         ['request_policy:multi_shard'],
-        [],
+        [
+          {
+            flags: ['+RO', '+access'],
+            begin_search: { type: 'index', spec: { index: 1 } },
+            find_keys: { type: 'range', spec: { lastkey: -1, keystep: 1, limit: 0 } },
+          },
+        ],
         [],
       ],
       null,
@@ -343,7 +349,7 @@ describe('what clients ask before they begin', () => {
     ]);
     expect(Object.keys(ask3(harness, 'COMMAND', 'DOCS') as object)).toHaveLength(all.length);
     expect(ask3(harness, 'COMMAND', 'DOCS', 'get', 'nope')).toEqual({
-      get: { summary: 'Get the value of a key', since: '1.0.0', group: 'string' },
+      get: { summary: 'Get the value of a key', since: '1.0.0', group: 'string', complexity: 'O(1)' },
     });
     expect(ask3(harness, 'COMMAND', 'GETKEYS', 'MSET', 'a', '1', 'b', '2')).toEqual(['a', 'b']);
     expect(ask3(harness, 'COMMAND', 'GETKEYS', 'PING', 'x')).toBe('-ERR The command has no key arguments');
