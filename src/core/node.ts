@@ -275,6 +275,16 @@ export class HearsayNode implements Machine {
     // What it owned when it ended is here; what another zone or weight of its own adds to that is not.
     if (this.state.restarted && ring.hadPlace) ownership.refresh(nowMs, true);
     ring.joinSelf(nowMs);
+    const unmet = ring.unmetIds();
+    if (unmet.length > 0) {
+      ports.log.warn(
+        'the log has lost members that nothing is forgotten without until they are met, or HEARSAY.FORGET',
+        {
+          members: unmet.length,
+          first: unmet.slice(0, 8).join(' '),
+        },
+      );
+    }
     if (ring.isForgotten) throw new HearsayError('CONFIG', forgottenLine(nodeId, config.data));
     ownership.refresh(nowMs, false);
     ownership.tick(this.monotonicMs, this.rooms.floors.floor);
@@ -398,6 +408,7 @@ export class HearsayNode implements Machine {
     this.stats.repairMs += this.ports.vitals.workClockMs() - begunMs;
     this.sessions.tick();
     this.changes.noteActors();
+    this.changes.rememberSay();
     this.host.snapshots.tick(now);
     this.store.sweep(SWEEP_PER_TICK);
     this.rooms.floors.drifted = this.rooms.coordinator.drifted;

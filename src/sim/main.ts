@@ -53,6 +53,7 @@ export const MUTATIONS: readonly string[] = [
   'hearsay-moves-members',
   'hints-uncounted',
   'hlc-ignores-received',
+  'members-forgotten-with-the-log',
   'no-anti-entropy',
   'no-hints',
   'old-address-kept',

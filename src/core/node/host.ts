@@ -289,6 +289,7 @@ export class NodeHost implements CommandHost {
       peers: this.rooms.peers,
       membership: this.rooms.membership,
       ring: this.rooms.ring.ring,
+      ringBook: this.rooms.ring,
       members: this.parts.members,
       join: this.parts.join.watch,
       coming: this.parts.coming,

@@ -18,12 +18,16 @@ import type { MembershipDesk } from './membership-desk.js';
 import type { NodeState } from './recovery.js';
 import type { Rooms } from './rooms.js';
 
+/** What the manifest did not take is tried again after this time. */
+const REMEMBER_RETRY_MS = 5_000;
 /** A ping's packet is as long as any answer to it, for whoever does not know us yet gives no more than it got. */
 const PING_PACKET_BYTES = 400;
 
 export class MemberChanges {
   /** Updates on each datagram being filled: the same one twice would tell nobody more, and count as two transmissions. */
   private readonly riding = new Map<PacketWriter, ControlMessage[]>();
+
+  private rememberAtMs = 0;
 
   constructor(
     private readonly ports: { log: Log },
@@ -149,6 +153,19 @@ export class MemberChanges {
     const riding = this.riding.get(packet);
     if (riding === undefined) this.riding.set(packet, [message]);
     else riding.push(message);
+  }
+
+  /** Has the manifest remember who has a say in what may be forgotten. Call once a tick. */
+  rememberSay(): void {
+    const now = this.host.monotonicMs;
+    if (now < this.rememberAtMs) return;
+    try {
+      this.rooms.ring.rememberSay();
+    } catch (error) {
+      if (!(error instanceof HearsayError)) throw error;
+      this.rememberAtMs = now + REMEMBER_RETRY_MS;
+      this.ports.log.warn('the members are not saved: a loss of power may have them forgotten', { why: error.message });
+    }
   }
 
   /** Whether the actor of every member that has a say is known, so that any other has ended. Call once a tick. */

@@ -64,7 +64,7 @@ export class MembershipDesk {
       throw new HearsayError('ERR', `${id} is this node: HEARSAY.LEAVE gives its place up`);
     }
     const member = membership.get(id);
-    if (member === undefined && ring.ring.get(id) === undefined) {
+    if (member === undefined && ring.ring.get(id) === undefined && !ring.unmetIds().includes(id)) {
       throw new HearsayError('ERR', `no member is called ${id}: HEARSAY.STATUS names them`);
     }
     if (member?.state === 'alive' || member?.state === 'suspect') {

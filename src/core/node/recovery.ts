@@ -74,6 +74,8 @@ export interface NodeState {
   hints: Buffer[];
   /** TYPE_RING records in order, one a buffer. */
   ring: Buffer[];
+  /** Members that had a say when this node ended, whether or not the log says so still. */
+  withSay: readonly string[];
 }
 
 export function recoverNode(
@@ -181,7 +183,22 @@ export function recoverNode(
   const restarted = boot > 1;
   // A loss of power can not be told from a killed process, nor by which durability the run went that ended so.
   const tornTail = restarted && !recovery.cleanShutdown;
-  return { nodeId, actor, boot, maxHlc, restarted, damaged, tornTail, frontiers, floors, standings, hints, ring };
+  const { withSay } = known;
+  return {
+    nodeId,
+    actor,
+    boot,
+    maxHlc,
+    restarted,
+    damaged,
+    tornTail,
+    frontiers,
+    floors,
+    standings,
+    hints,
+    ring,
+    withSay,
+  };
 }
 
 /** Brings records into the store, and answers for those that do not fit. */

@@ -1,6 +1,8 @@
 /**
  * The ring as this node keeps it: joined from what peers say, written to the log so that a restart places keys as before, and
  * told to whoever holds another one. The spine feeds it frames and asks it to announce.
+ * Who has a say stands in the manifest, too: it is durable when the log is not, under `off` or in the interval before a sync. Two that lost their
+ * logs would otherwise forget, without the third that they do not remember, what it alone holds.
  * Guarded: this node is in its own ring while it runs, unless it leaves or was forgotten; another member loses its place only
  * after `memberGraceMs` of death or absence, by its own word, or by an operator's.
  */
@@ -15,6 +17,8 @@ import type { Wal } from '../wal/wal.js';
 
 const CHECK_INTERVAL_MS = 1000;
 const RECORDS_PER_FRAME_MAX = 4096;
+/** Members whose say the manifest remembers: with the longest names they take three quarters of what it may be long. */
+const REMEMBERED_MAX = 1024;
 /** A node with an empty directory takes the name of a forgotten one; it hears of that within this time of its start. */
 const NEWCOMER_MS = 60_000;
 
@@ -28,6 +32,14 @@ export class RingBook {
   private nextCheckAtMs = 0;
   private leaving = false;
   private newcomerUntilMs: number;
+  /** Had a say when this node ended, by the manifest, and no record of them has been met since. */
+  private readonly unmet: Set<string>;
+  private withSay: readonly string[] = [];
+  /** What `withSay` was found from. */
+  private withSayOf: readonly string[] | null = null;
+  /** As the manifest has it, and what it was made from. */
+  private remembered: readonly string[];
+  private rememberedOf: readonly string[] | null = null;
   /** Whether this node had a place when it ended last: what it holds is then what it is to hold. */
   readonly hadPlace: boolean;
 
@@ -36,9 +48,10 @@ export class RingBook {
     private readonly self: RingMember,
     recovered: readonly Buffer[],
     nowMs: number,
-    membersMax?: number,
+    { membersMax, withSay = [] }: { membersMax?: number; withSay?: readonly string[] } = {},
   ) {
     this.ring = new Ring(undefined, membersMax);
+    this.remembered = withSay;
     for (const bytes of recovered) {
       const value = decodeControl(bytes, recordKeyEnd(bytes, 0), recordEnd(bytes, 0));
       const record = value === null ? null : decodeRingRecord(value[0]);
@@ -47,6 +60,7 @@ export class RingBook {
       const address = value[1];
       if (typeof address === 'string' && address !== '') this.addressOf.set(record.id, address);
     }
+    this.unmet = new Set(withSay.filter((id) => id !== self.id && this.ring.get(id) === undefined));
     const mine = this.ring.get(self.id);
     this.hadPlace = mine?.state === 'in';
     this.newcomerUntilMs = mine === undefined ? nowMs + NEWCOMER_MS : nowMs;
@@ -77,7 +91,34 @@ export class RingBook {
 
   /** Ids of the members without whose word nothing deleted may be forgotten, this node included: alive, silent or dead. */
   idsWithSay(): readonly string[] {
-    return this.ring.idsWithSay();
+    const ids = this.ring.idsWithSay();
+    if (this.withSayOf === ids) return this.withSay;
+    this.withSayOf = ids;
+    for (const id of this.unmet) if (this.ring.get(id) !== undefined) this.unmet.delete(id);
+    this.withSay = this.unmet.size === 0 ? ids : [...ids, ...this.unmet].sort();
+    return this.withSay;
+  }
+
+  /** Ids of members that have a say by the manifest alone: the log has lost them, and nobody has told of them since. */
+  unmetIds(): string[] {
+    return this.idsWithSay().filter((id) => this.unmet.has(id));
+  }
+
+  /** Has the manifest remember who has a say, if that changed. Throws HearsayError NOSPACE or DISKFAILED; then it is to be called again. */
+  rememberSay(): void {
+    const ids = this.idsWithSay();
+    if (ids === this.rememberedOf) return;
+    const withSay = ids.slice(0, REMEMBERED_MAX);
+    const { remembered } = this;
+    const isSame = withSay.length === remembered.length && withSay.every((id, at) => id === remembered[at]);
+    if (!isSame) this.wal.setState({ withSay });
+    this.remembered = withSay;
+    this.rememberedOf = ids;
+  }
+
+  /** Members with a say that the manifest does not remember, for want of room. */
+  get unremembered(): number {
+    return Math.max(0, this.idsWithSay().length - REMEMBERED_MAX);
   }
 
   /** Takes this node's place, or takes it again after others had given it up. */

@@ -116,7 +116,10 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
     mutations,
   });
   const self = { id: nodeId, zone: config.zone, weight: config.weight };
-  const ring = new RingBook(wal, self, state.ring, parts.nowMs, membersMax(config.partitions));
+  const ring = new RingBook(wal, self, state.ring, parts.nowMs, {
+    membersMax: membersMax(config.partitions),
+    withSay: parts.mutations.has('members-forgotten-with-the-log') ? [] : state.withSay,
+  });
   const membership = new Membership(
     { log: ports.log },
     {

@@ -53,6 +53,7 @@ export interface ArrivalStats {
 
 import type { JoinWatch } from './join-watch.js';
 import type { MembershipDesk } from './membership-desk.js';
+import type { RingBook } from './ring-book.js';
 
 export interface StatusParts {
   config: NodeConfig;
@@ -62,6 +63,7 @@ export interface StatusParts {
   peers: Peers;
   membership: Membership;
   ring: Ring;
+  ringBook: RingBook;
   members: MembershipDesk;
   join: JoinWatch;
   coming: ReadyWatch;
@@ -157,6 +159,8 @@ export function nodeStatus(parts: StatusParts): Status {
     udp_blocked: membership.isUdpBlocked,
     ring_members: parts.ring.members().length,
     ring_members_unplaced: parts.ring.unplaced,
+    ring_members_unmet: parts.ringBook.unmetIds().length,
+    ring_members_unremembered: parts.ringBook.unremembered,
     ring_records_refused: parts.ring.refused,
     ring_records_forgotten: parts.ring.forgotten,
     ring_hash: parts.ring.hash().toString(16).padStart(8, '0'),

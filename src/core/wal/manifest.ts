@@ -21,6 +21,8 @@ export interface ManifestState {
   incarnation: number;
   /** 48 bits; minted at every start and made durable before its first use. */
   actor: number;
+  /** Ids of the members that had a say in what may be forgotten (ring-book.ts): the log, which may not be synced, is not to lose them. */
+  withSay: readonly string[];
   formatVersion: 0;
 }
 
@@ -58,7 +60,15 @@ export interface Manifest {
 const MANIFEST_BYTES_MAX = 1024 * 1024;
 
 export function freshManifest(): Manifest {
-  const state = { nodeId: '', clusterId: '', boot: 0, incarnation: 0, actor: 0, formatVersion: 0 as const };
+  const state = {
+    nodeId: '',
+    clusterId: '',
+    boot: 0,
+    incarnation: 0,
+    actor: 0,
+    withSay: [],
+    formatVersion: 0 as const,
+  };
   return { state, image: null, walStart: 1, walBatch: 1, durableBatch: 0, runs: [] };
 }
 
@@ -156,10 +166,16 @@ export function decodeManifest(bytes: Buffer): Manifest {
   if (hasFields(parsed, {}) && hasFields(parsed.state, {}) && parsed.state.formatVersion !== 0) {
     throw new HearsayError('DATADIR', `the data is of format ${String(parsed.state.formatVersion)}, not 0`);
   }
-  // A manifest that does not say what was durable leaves it to the headers of the log; nor need it say how long files were made.
-  const whole = hasFields(parsed, {}) ? { durableBatch: 0, ...parsed, runs: withSizes(parsed.runs) } : parsed;
+  // A manifest that does not say what was durable leaves it to the headers of the log; nor need it say how long files were made, or who had a say.
+  const whole = hasFields(parsed, {})
+    ? { durableBatch: 0, ...parsed, state: withMembers(parsed.state), runs: withSizes(parsed.runs) }
+    : parsed;
   if (!isManifest(whole)) throw damaged;
   return whole;
+}
+
+function withMembers(state: unknown): unknown {
+  return hasFields(state, {}) ? { withSay: [], ...state } : state;
 }
 
 function withSizes(runs: unknown): unknown {
@@ -172,6 +188,8 @@ function isManifest(value: unknown): value is Manifest {
   if (!hasFields(value, { state: 'object', runs: 'object', ...batches })) return false;
   const texts = { nodeId: 'string', clusterId: 'string' };
   if (!hasFields(value.state, { ...texts, boot: 'number', incarnation: 'number', actor: 'number' })) return false;
+  const { withSay } = value.state;
+  if (!Array.isArray(withSay) || !withSay.every((id) => typeof id === 'string')) return false;
   const image = { number: 'number', salt: 'number', frames: 'number', records: 'number' };
   if (value.image !== null && !hasFields(value.image, image)) return false;
   const run = { from: 'number', salt: 'number', madeFrom: 'number', madeBytes: 'number' };

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { HearsayError } from '../../../src/core/base/errors.js';
 import { encodeControl } from '../../../src/core/gossip/codec.js';
 import type { Member } from '../../../src/core/membership/member.js';
 import type { Membership } from '../../../src/core/membership/membership.js';
@@ -7,8 +8,14 @@ import { encodeRingRecord, type RingRecord, type RingState } from '../../../src/
 import type { Wal } from '../../../src/core/wal/wal.js';
 
 let logged: Buffer[] = [];
+let manifests: (readonly string[])[] = [];
+let isDiskFull = false;
 const wal = {
   append: (bytes: Buffer, start: number, end: number) => logged.push(Buffer.from(bytes.subarray(start, end))) > 0,
+  setState: ({ withSay }: { withSay: readonly string[] }) => {
+    if (isDiskFull) throw new HearsayError('NOSPACE', 'full');
+    manifests.push(withSay);
+  },
 } as unknown as Wal;
 const nobody = { members: () => [], get: () => undefined } as unknown as Membership;
 
@@ -26,6 +33,8 @@ const bookFrom = (recovered: readonly Buffer[], nowMs = 0, weight = 1) =>
 describe('the ring book', () => {
   beforeEach(() => {
     logged = [];
+    manifests = [];
+    isDiskFull = false;
   });
 
   it('takes its place again after others had given it up', () => {
@@ -127,6 +136,53 @@ describe('the ring book', () => {
     expect(book.forget('a', '')).toBe(true);
     expect(book.idsWithSay()).toEqual(['self']);
     expect(bookFrom(logged).ring.get('a')).toMatchObject({ state: 'forgotten', version: 4 });
+  });
+
+  it('has the manifest remember who has a say, when that changes and then alone; what it does not take is told again', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.rememberSay();
+    book.rememberSay();
+    expect(manifests).toEqual([['self']]);
+    isDiskFull = true;
+    book.arrived(frame(record('a', 'in', 1), record('b', 'out', 2)), nobody, 0);
+    expect(() => book.rememberSay()).toThrow('full');
+    isDiskFull = false;
+    book.rememberSay();
+    // Another weight is no other member.
+    book.arrived(frame({ ...record('a', 'in', 2), weight: 2 }), nobody, 0);
+    book.rememberSay();
+    expect(manifests.slice(1)).toEqual([['a', 'b', 'self']]);
+    book.forget('b', '');
+    book.rememberSay();
+    expect(manifests.slice(2)).toEqual([['a', 'self']]);
+  });
+
+  it('leaves a say to members that the log has lost, until somebody tells of them or they are forgotten', () => {
+    const withSay = ['a', 'b', 'c', 'self'];
+    const book = new RingBook(wal, { id: 'self', zone: 'z', weight: 1 }, [], 0, { withSay });
+    book.joinSelf(0);
+    expect(book.idsWithSay()).toEqual(withSay);
+    expect(book.unmetIds()).toEqual(['a', 'b', 'c']);
+    expect(book.hasOthers).toBe(false);
+    book.rememberSay();
+    expect(manifests).toEqual([]);
+    book.arrived(frame(record('a', 'left', 2), record('b', 'in', 1)), nobody, 0);
+    expect(book.idsWithSay()).toEqual(['b', 'c', 'self']);
+    book.forget('c', '');
+    expect(book.idsWithSay()).toEqual(['b', 'self']);
+    expect(book.unmetIds()).toEqual([]);
+    book.rememberSay();
+    expect(manifests).toEqual([['b', 'self']]);
+  });
+
+  it('remembers as many members as the manifest has room for, and counts the others', () => {
+    const book = bookFrom([]);
+    const names = Array.from({ length: 1_100 }, (_, number) => record(`n${number}`, 'in', 1));
+    book.arrived(frame(...names), nobody, 0);
+    book.rememberSay();
+    expect(manifests[0]).toHaveLength(1024);
+    expect(book.unremembered).toBe(1_101 - 1024);
   });
 
   it('does not go on, nor start again, once it was forgotten itself', () => {

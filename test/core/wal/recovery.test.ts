@@ -74,10 +74,11 @@ describe('recovery of a log', () => {
   it('keeps what the manifest says of the node across starts', () => {
     const bench = new Bench().start();
     expect(bench.recovery.manifest).toMatchObject({ nodeId: '', boot: 0 });
-    bench.wal.setState({ nodeId: 'n1', boot: 1, actor: 2 ** 47 });
+    bench.wal.setState({ nodeId: 'n1', boot: 1, actor: 2 ** 47, withSay: ['n1', 'n2'] });
     bench.disk.crash({ below: () => 0 });
     bench.start();
-    expect(bench.recovery.manifest).toMatchObject({ nodeId: 'n1', boot: 1, actor: 2 ** 47, formatVersion: 0 });
+    const withSay = ['n1', 'n2'];
+    expect(bench.recovery.manifest).toMatchObject({ nodeId: 'n1', boot: 1, actor: 2 ** 47, withSay, formatVersion: 0 });
   });
 
   it('cuts a tail truncated at any byte of the last two frames, and keeps all before it', () => {
