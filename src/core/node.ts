@@ -249,7 +249,7 @@ export class HearsayNode implements Machine {
         mutations,
       },
     );
-    this.sessions = new Sessions(this.host, ports.streams, commandTable, this.commandStats);
+    this.sessions = new Sessions(this.host, ports.streams, commandTable, this.commandStats, ports.vitals);
     this.checkpointer = new Checkpointer(
       this.store,
       this.wal,

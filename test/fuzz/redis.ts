@@ -218,7 +218,29 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
       ...[['NO-EVICT', 'ON'], ['NO-EVICT'], ['LIST', 'TYPE', 'x'], ['LIST', 'FOO'], ['LIST', 'ID', 'x'], ['INFO', 'x']],
     ),
   ],
-  ['config', fixed([], ['GET'], ['GET', 'save'], ['NOPE'], ['GET', '__proto__'], ['GET', '['], ['RESETSTAT', 'x'])],
+  [
+    'config',
+    fixed(
+      ...[[], ['GET'], ['GET', 'save'], ['NOPE'], ['GET', '__proto__'], ['GET', '['], ['RESETSTAT', 'x']],
+      ...[
+        ['SET', 'slowlog-max-len', 'x'],
+        ['SET', 'slowlog-log-slower-than', ''],
+        ['SET', 'port'],
+        ['SET', 'a', 'b', 'c'],
+      ],
+      ...[
+        ['SET', 'databases', '1'],
+        ['SET', 'Nope', '1'],
+        ['SET', 'slowlog-max-len', '5', 'databases', '5'],
+        ['REWRITE', 'x'],
+      ],
+      ...[
+        ['SET', 'slowlog-max-len', '7', 'SLOWLOG-max-len', '8'],
+        ['set', 'slowlog-log-slower-than', '10000'],
+      ],
+      ...[['GET', 'slowlog-log-slower-than'], ['GET', 'latency-monitor-threshold'], ['REWRITE']],
+    ),
+  ],
   [
     'command',
     fixed(
@@ -259,6 +281,10 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
     ),
   ],
   ['role', fixed([], ['x'])],
+  [
+    'slowlog',
+    fixed([], ['GET', 'x'], ['GET', '-2'], ['GET', '1', '2'], ['LEN', 'x'], ['RESET'], ['reset', 'x'], ['NOPE']),
+  ],
 ]);
 
 /** Commands of both that the grammar never gives, each with its reason. */
@@ -266,6 +292,8 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['cluster', 'describes another cluster; its answers have tests of their own'],
   ['info', 'describes another server'],
   ['memory', 'tells of another memory'],
+  ['latency', 'times differ'],
+  ['monitor', 'makes the connection a watcher; core/commands/probe.test.ts compares its lines'],
   ['lolwut', 'a picture of its own'],
   ['quit', 'ends the connection that the sequence goes on with; its own case below'],
   ['pttl', 'the millisecond of the answer differs'],
@@ -290,6 +318,7 @@ const FORMED_ONLY = [
     'flushdb',
     'wait',
     'role',
+    'slowlog',
     'keys',
     'scan',
   ],

@@ -245,7 +245,8 @@ function close(other: Connection, self: Connection): void {
 function describe(connection: Connection, nowMs: number): string {
   const ageSeconds = Math.floor((nowMs - connection.acceptedMs) / 1000);
   const idleSeconds = Math.floor((nowMs - connection.lastCommandMs) / 1000);
-  const flags = `${connection.closing ? 'c' : ''}${connection.noEvict ? 'e' : ''}${connection.noTouch ? 'T' : ''}`;
+  const watches = connection.connections.probe.isWatching(connection);
+  const flags = `${watches ? 'O' : ''}${connection.closing ? 'c' : ''}${connection.noEvict ? 'e' : ''}${connection.noTouch ? 'T' : ''}`;
   return (
     `id=${connection.id} addr=${connection.peerAddress} laddr=${connection.localAddress} fd=${connection.id} ` +
     `name=${connection.name} age=${ageSeconds} idle=${idleSeconds} flags=${flags === '' ? 'N' : flags} db=0 ` +

@@ -9,6 +9,7 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Caller, CommandHost, Level } from './host.js';
 import type { Keyspace } from './keyspace.js';
+import type { Probe } from './probe.js';
 import type { Receipt } from './receipt.js';
 import type { SessionToken } from './session-token.js';
 import type { CommandStats } from './stats.js';
@@ -114,6 +115,8 @@ export interface Connection {
   noTouch: boolean;
   /** CLIENT REPLY: `off` drops its replies, `skip` that of its next command. Set while a command runs, it holds from that one on. */
   replyMode: 'on' | 'off' | 'skip';
+  /** Sends a line to a connection that watches, in its place among its replies. */
+  tell(line: string): void;
   /** Its client gave a wrong password. */
   passwordRefused(): void;
   /** As if freshly accepted: RESET. */
@@ -129,6 +132,7 @@ export interface Connections {
   readonly size: number;
   readonly startedMs: number;
   readonly table: CommandTable;
+  readonly probe: Probe;
   all(): Iterable<Connection>;
 }
 

@@ -127,7 +127,9 @@ function persistence({ host }: CommandContext, status: Status): Lines {
   ];
 }
 
-function stats({ host, stats: counters }: CommandContext, status: Status): Lines {
+function stats(context: CommandContext, status: Status): Lines {
+  const { host, stats: counters } = context;
+  const { probe } = connectionOf(context).connections;
   return [
     ['total_connections_received', counters.connectionsReceived],
     ['total_commands_processed', counters.commandsProcessed],
@@ -165,6 +167,10 @@ function stats({ host, stats: counters }: CommandContext, status: Status): Lines
     ['hearsay_passwords_unheard', host.passwordGuesses.unheard],
     ['hearsay_password_addresses_forgotten', host.passwordGuesses.forgotten],
     ['hearsay_scans_postponed', host.scanWork.postponed],
+    ['hearsay_slowlog_entries', probe.slowLog.size],
+    ['hearsay_slowlog_dropped', probe.slowLog.dropped],
+    ['hearsay_monitors', probe.monitorCount],
+    ['hearsay_monitors_refused', probe.monitorsRefused],
     ['hearsay_backpressure_pauses', counters.pauses],
   ];
 }
@@ -196,15 +202,17 @@ function cpu(_context: CommandContext, status: Status): Lines {
 
 function commandstats(context: CommandContext): Lines {
   const { stats: counters } = context;
+  const { timings } = connectionOf(context).connections.probe;
   const lines: Lines = [];
   for (const [index, { name }] of connectionOf(context).connections.table.commands.entries()) {
     const calls = counters.calls[index];
     const rejected = counters.rejected[index];
     if (calls + rejected === 0) continue;
     const failed = counters.failed[index];
+    const perCall = timings.meanUs(index);
     lines.push([
       `cmdstat_${name}`,
-      `calls=${calls},usec=0,usec_per_call=0.00,rejected_calls=${rejected},failed_calls=${failed}`,
+      `calls=${calls},usec=${Math.round(calls * perCall)},usec_per_call=${perCall.toFixed(2)},rejected_calls=${rejected},failed_calls=${failed}`,
     ]);
   }
   return lines;
@@ -212,6 +220,18 @@ function commandstats(context: CommandContext): Lines {
 
 function errorstats({ stats: counters }: CommandContext): Lines {
   return [...counters.errors].map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
+}
+
+/** Of the calls that were timed: those of constant work are sampled. */
+function latencystats(context: CommandContext): Lines {
+  const { table, probe } = connectionOf(context).connections;
+  const lines: Lines = [];
+  for (const [index, { name }] of table.commands.entries()) {
+    if (probe.timings.samples[index] === 0) continue;
+    const [p50, p99, p999] = [0.5, 0.99, 0.999].map((part) => probe.timings.percentileUs(index, part).toFixed(3));
+    lines.push([`latency_percentiles_usec_${name}`, `p50=${p50},p99=${p99},p99.9=${p999}`]);
+  }
+  return lines;
 }
 
 function cluster({ host }: CommandContext): Lines {
@@ -251,12 +271,13 @@ const SECTIONS: [string, Section][] = [
   ['Modules', () => []],
   ['Commandstats', commandstats],
   ['Errorstats', errorstats],
+  ['Latencystats', latencystats],
   ['Cluster', cluster],
   ['Keyspace', keyspace],
   ['Hearsay', hearsay],
 ];
 /** Shown only when asked for. */
-const NOT_BY_DEFAULT = new Set(['commandstats']);
+const NOT_BY_DEFAULT = new Set(['commandstats', 'latencystats']);
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
   const asked = new Set<string>();

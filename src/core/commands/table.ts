@@ -23,8 +23,10 @@ import { hotkeysCommand } from './hotkeys.js';
 import { hyperLogLogCommands } from './hyperloglog.js';
 import { infoCommand } from './info.js';
 import { keysCommands } from './keys.js';
+import { latencyCommand } from './latency.js';
 import { lolwutCommand } from './lolwut.js';
 import { memoryCommands } from './memory.js';
+import { monitorCommand } from './monitor.js';
 import { partitionCommand } from './partition.js';
 import { rangeCommands } from './ranges.js';
 import { scanCommands } from './scan.js';
@@ -32,6 +34,7 @@ import { scriptingCommands } from './scripting.js';
 import { serverCommands } from './server.js';
 import { setCommands } from './set.js';
 import { siblingsCommands } from './siblings.js';
+import { slowLogCommand } from './slow-log.js';
 import { snapshotCommand } from './snapshot.js';
 
 export class CommandTable {
@@ -105,6 +108,9 @@ export const commandTable = new CommandTable([
   ...scriptingCommands,
   ...memoryCommands,
   lolwutCommand,
+  slowLogCommand,
+  latencyCommand,
+  monitorCommand,
   clusterCommand,
   ...hearsayCommands,
   ...backupCommands,

@@ -25,6 +25,7 @@ import {
 import { globWork } from '../commands/glob.js';
 import type { Caller, CommandHost, Deferred, Level } from '../commands/host.js';
 import type { Keyspace } from '../commands/keyspace.js';
+import type { Probe } from '../commands/probe.js';
 import { Receipt } from '../commands/receipt.js';
 import { isCrossProtocol, unknownCommand } from '../commands/refused.js';
 import type { SessionToken } from '../commands/session-token.js';
@@ -57,6 +58,7 @@ export interface SessionPorts {
   readonly streams: Streams;
   readonly table: CommandTable;
   readonly stats: CommandStats;
+  readonly probe: Probe;
   readonly pool: BufferPool;
   readonly marks: OutputMarks;
   readonly sessions: Connections & Schedule;
@@ -300,7 +302,14 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     if (++this.wrongPasswords >= WRONG_PASSWORDS_MAX) this.closeAfterReplies();
   }
 
+  tell(line: string): void {
+    if (this.closing || this.outbox.muted) return;
+    this.outbox.target().simple(line);
+    this.ports.sessions.flushLater(this);
+  }
+
   reset(): void {
+    this.ports.probe.unwatch(this);
     this.protocol = 2;
     this.name = '';
     this.readLevel = this.ports.host.settings.readConsistency;
@@ -339,6 +348,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   streamClosed(): void {
     this.closing = true;
     this.closed = true;
+    this.ports.probe.unwatch(this);
     this.outbox.release();
   }
 
@@ -432,9 +442,12 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     }
     stats.calls[index]++;
     stats.commandsProcessed++;
+    const { probe } = this.ports;
+    const begunMs = probe.begin(command);
     if (command.firstKey === 0) this.runWithoutKeys(command);
     else this.dispatchToKeys(command);
     if (this.outbox.failed()) stats.failed[index]++;
+    if (begunMs >= 0) probe.end(index, command, args, this, begunMs, host.wallMs);
   }
 
   private runWithoutKeys(command: Command): void {

@@ -6,6 +6,7 @@
 import type { StreamId, Streams } from '../../ports/streams.js';
 import type { Connection, Connections } from '../commands/command.js';
 import type { CommandHost } from '../commands/host.js';
+import { Probe, type WorkClock } from '../commands/probe.js';
 import type { CommandStats } from '../commands/stats.js';
 import type { CommandTable } from '../commands/table.js';
 import { outputMarks } from '../resp/output-marks.js';
@@ -16,6 +17,7 @@ import { Session } from './session.js';
 export class Sessions implements Connections, Schedule {
   readonly table: CommandTable;
   readonly startedMs: number;
+  readonly probe: Probe;
   readonly pool = new BufferPool();
   crowd = 1;
   private readonly ports: SessionPorts;
@@ -26,11 +28,12 @@ export class Sessions implements Connections, Schedule {
   private toTurnFirst: Session[] = [];
   private nextId = 1;
 
-  constructor(host: CommandHost, streams: Streams, table: CommandTable, stats: CommandStats) {
+  constructor(host: CommandHost, streams: Streams, table: CommandTable, stats: CommandStats, clock: WorkClock) {
     this.table = table;
+    this.probe = new Probe(table.commands.length, clock);
     this.startedMs = host.monotonicMs;
     const marks = outputMarks(host.settings.limits);
-    this.ports = { host, streams, table, stats, pool: this.pool, marks, sessions: this };
+    this.ports = { host, streams, table, stats, probe: this.probe, pool: this.pool, marks, sessions: this };
   }
 
   get size(): number {
@@ -102,6 +105,7 @@ export class Sessions implements Connections, Schedule {
   tick(): void {
     const { host, stats } = this.ports;
     stats.tick(host.monotonicMs);
+    this.probe.tick();
     const before = host.monotonicMs - host.settings.limits.partialCommandMs;
     for (const session of this.byStream.values()) {
       if (session.paused) this.flushLater(session);

@@ -48,12 +48,16 @@ export class Harness {
   readonly host = new FakeHost();
   readonly streams = new FakeStreams();
   readonly sessions: Sessions;
+  /** What the clock for durations says. */
+  workMs = 0;
   /** Batches up to this one are durable. */
   durable = 0;
 
   constructor(adjust?: (host: FakeHost) => void) {
     adjust?.(this.host);
-    this.sessions = new Sessions(this.host, this.streams, commandTable, this.host.stats);
+    this.sessions = new Sessions(this.host, this.streams, commandTable, this.host.stats, {
+      workClockMs: () => this.workMs,
+    });
     this.streams.released = (bytes) => this.sessions.bufferReleased(bytes);
     this.accept(1);
   }
