@@ -42,6 +42,7 @@ export const MUTATIONS: readonly string[] = [
   'dismissed-as-heard',
   'dots-reused',
   'doubt-ignored',
+  'ended-met-again',
   'expiry-not-kept',
   'failed-sync-acknowledged',
   'failed-sync-repeated',

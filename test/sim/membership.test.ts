@@ -3,9 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { configFor } from '../../src/sim/hearsay.js';
 import { drawPlan } from '../../src/sim/schedule.js';
 import { detectionBoundMs } from '../../src/sim/watches/members.js';
-import { Scenario, textOf } from './scenario.js';
-
-type Row = Record<string, string>;
+import { Scenario } from './scenario.js';
 
 /** Those of a run. */
 const TIMINGS = configFor(drawPlan(1), {
@@ -17,23 +15,6 @@ const TIMINGS = configFor(drawPlan(1), {
 } as never);
 
 /** What a node says of each member, by name. */
-function membersAt(scenario: Scenario, node: number): Record<string, Row> {
-  const reply = scenario.ask(node, 'HEARSAY.STATUS').reply;
-  const items = reply?.type === 'array' ? reply.items : [];
-  const at = items.findIndex((item) => textOf(item) === 'members');
-  const list = items[at + 1];
-  const rows: Record<string, Row> = {};
-  for (const item of list?.type === 'array' ? list.items : []) {
-    const row: Row = {};
-    if (item.type !== 'array') continue;
-    for (let field = 0; field + 1 < item.items.length; field += 2) {
-      row[textOf(item.items[field])] = textOf(item.items[field + 1]);
-    }
-    rows[row.id] = row;
-  }
-  return rows;
-}
-
 function write(scenario: Scenario, node: number, from: number, to: number): void {
   for (let key = from; key < to; key++) scenario.send(node, 'SET', `key:${key}`, `v${key}`);
   expect(scenario.text(node, 'PING')).toBe('PONG');
@@ -47,7 +28,7 @@ function missing(scenario: Scenario, node: number, from: number, to: number): nu
 
 const untilState = (scenario: Scenario, node: number, id: string, state: string, boundMs: number) =>
   scenario.until(boundMs, () => {
-    const row = membersAt(scenario, node)[id];
+    const row = scenario.members(node)[id];
     return row?.state === state ? null : `${id} is ${row?.state} at node ${node}`;
   });
 
@@ -60,7 +41,7 @@ describe('a node whose datagrams are blocked', () => {
       scenario.until(15_000, () => {
         if (scenario.fact(1, 'udp_blocked') !== '1') return 'node 1 does not know';
         const others = Array.from({ length: nodes }, (_, node) => node).filter((node) => node !== 1);
-        const late = others.filter((node) => membersAt(scenario, node)['node-1'].udp_blocked !== '1');
+        const late = others.filter((node) => scenario.members(node)['node-1'].udp_blocked !== '1');
         return late.length === 0 ? null : `nodes ${late} do not know`;
       });
       expect(scenario.fact(0, 'udp_blocked')).toBe('0');
@@ -73,7 +54,7 @@ describe('a node whose datagrams are blocked', () => {
       expect(missing(scenario, 1, 0, 100)).toEqual([]);
       scenario.rest(60_000);
       for (let node = 0; node < nodes; node++) {
-        expect(Object.values(membersAt(scenario, node)).map(({ state }) => state)).toEqual(Array(nodes).fill('alive'));
+        expect(Object.values(scenario.members(node)).map(({ state }) => state)).toEqual(Array(nodes).fill('alive'));
       }
       heal();
       scenario.until(10_000, () => (scenario.fact(1, 'udp_blocked') === '0' ? null : 'not healed'));
@@ -95,7 +76,7 @@ describe('a node that leaves', () => {
     scenario.send(1, 'SET', 'key:200', 'v200');
     scenario.until(60_000, () => (scenario.cluster.nodes[1].up ? 'it has not ended' : null));
     scenario.rest(1_000);
-    const rows = membersAt(scenario, 0);
+    const rows = scenario.members(0);
     expect(rows['node-1']).toMatchObject({ state: 'left', place: 'left' });
     for (const node of [0, 2]) {
       expect(missing(scenario, node, 0, 200)).toEqual([]);
@@ -113,7 +94,7 @@ describe('a node that leaves', () => {
     scenario.start(1);
     scenario.untilReady();
     expect(missing(scenario, 1, 0, 200)).toEqual([]);
-    expect(membersAt(scenario, 0)['node-1'].place).toBe('in');
+    expect(scenario.members(0)['node-1'].place).toBe('in');
   });
 
   it('is refused when it is the last one', () => {
@@ -129,10 +110,10 @@ describe('a node that leaves', () => {
     const scenario = new Scenario({ nodes: 3, seed: 11 });
     scenario.cluster.stop(1);
     untilState(scenario, 0, 'node-1', 'left', 3_000);
-    expect(membersAt(scenario, 0)['node-1'].place).toBe('in');
+    expect(scenario.members(0)['node-1'].place).toBe('in');
     scenario.start(1);
     scenario.untilReady();
-    expect(membersAt(scenario, 0)['node-1']).toMatchObject({ state: 'alive', place: 'in' });
+    expect(scenario.members(0)['node-1']).toMatchObject({ state: 'alive', place: 'in' });
   });
 });
 
@@ -173,7 +154,7 @@ describe('a dead member', () => {
     expect(scenario.text(0, 'HEARSAY.FORGET', 'node-3')).toBe('OK');
     for (const node of [0, 1, 2]) {
       scenario.until(3_000, () => {
-        const row = membersAt(scenario, node)['node-3'];
+        const row = scenario.members(node)['node-3'];
         return row.place === 'forgotten' && row.state === 'left' ? null : JSON.stringify(row);
       });
     }
@@ -198,7 +179,7 @@ describe('a dead member', () => {
     scenario.cluster.wipe(3);
     scenario.start(3);
     scenario.untilReady();
-    expect(membersAt(scenario, 0)['node-3']).toMatchObject({ state: 'alive', place: 'in' });
+    expect(scenario.members(0)['node-3']).toMatchObject({ state: 'alive', place: 'in' });
     expect(missing(scenario, 3, 0, 50)).toEqual([]);
   });
 
@@ -211,7 +192,7 @@ describe('a dead member', () => {
     expect(() => scenario.text(0, 'HEARSAY.FORGET', 'node-1')).toThrow('LOADING node-1 has not been met');
     heal();
     scenario.untilReady();
-    expect(membersAt(scenario, 0)['node-1']).toMatchObject({ state: 'alive', place: 'in' });
+    expect(scenario.members(0)['node-1']).toMatchObject({ state: 'alive', place: 'in' });
     // Nobody else is there any more, and it is never met.
     for (const node of [0, 1, 2]) scenario.kill(node);
     scenario.start(0);
@@ -224,7 +205,7 @@ describe('a dead member', () => {
     expect(() => scenario.text(0, 'HEARSAY.FORGET', 'node-1')).toThrow('node-1 is alive');
     expect(() => scenario.text(0, 'HEARSAY.FORGET', 'nobody')).toThrow('no member is called nobody');
     expect(() => scenario.text(0, 'HEARSAY.FORGET', 'node-0')).toThrow('HEARSAY.LEAVE');
-    expect(membersAt(scenario, 0)['node-1'].place).toBe('in');
+    expect(scenario.members(0)['node-1'].place).toBe('in');
   });
 });
 
@@ -232,14 +213,14 @@ describe('a partition that outlasts the grace of members', () => {
   it('heals to one ring with everybody in it, and what both sides wrote', () => {
     const scenario = new Scenario({ nodes: 5, seed: 15, settings: { memberGraceMs: 5_000 } });
     const heal = scenario.cutOff(3, 4);
-    scenario.until(120_000, () => (membersAt(scenario, 0)['node-4'].place === 'out' ? null : 'node-4 keeps its place'));
-    scenario.until(120_000, () => (membersAt(scenario, 4)['node-0'].place === 'out' ? null : 'node-0 keeps its place'));
+    scenario.until(120_000, () => (scenario.members(0)['node-4'].place === 'out' ? null : 'node-4 keeps its place'));
+    scenario.until(120_000, () => (scenario.members(4)['node-0'].place === 'out' ? null : 'node-0 keeps its place'));
     write(scenario, 0, 0, 50);
     write(scenario, 4, 50, 100);
     heal();
     scenario.until(60_000, () => {
       for (let node = 0; node < 5; node++) {
-        const away = Object.values(membersAt(scenario, node)).filter(
+        const away = Object.values(scenario.members(node)).filter(
           ({ place, state }) => place !== 'in' || state !== 'alive',
         );
         if (away.length > 0) return `node ${node}: ${JSON.stringify(away[0])}`;

@@ -168,6 +168,23 @@ export class Scenario {
     return words[words.indexOf(name) + 1];
   }
 
+  /** What a node says of each member, by its id. */
+  members(node: number): Record<string, Record<string, string>> {
+    const reply = this.ask(node, 'HEARSAY.STATUS').reply;
+    const items = reply?.type === 'array' ? reply.items : [];
+    const list = items[items.findIndex((item) => textOf(item) === 'members') + 1];
+    const rows: Record<string, Record<string, string>> = {};
+    for (const item of list?.type === 'array' ? list.items : []) {
+      const row: Record<string, string> = {};
+      if (item.type !== 'array') continue;
+      for (let field = 0; field + 1 < item.items.length; field += 2) {
+        row[textOf(item.items[field])] = textOf(item.items[field + 1]);
+      }
+      rows[row.id] = row;
+    }
+    return rows;
+  }
+
   kill(node: number): void {
     this.cluster.kill(node);
   }

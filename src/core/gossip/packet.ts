@@ -34,7 +34,7 @@ export interface WireRange {
   readonly newest: number;
 }
 /** Those of this build. A word of the wire that is added, renumbered or read otherwise makes another version. */
-export const WIRE: WireRange = { oldest: 3, newest: 3 };
+export const WIRE: WireRange = { oldest: 4, newest: 4 };
 
 /** Whether each of two nodes reads what the other writes, which is its newest, whatever else it could read: half an acquaintance is none. */
 export function understands(own: WireRange, theirs: number): boolean {

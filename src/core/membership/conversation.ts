@@ -32,7 +32,7 @@ import type { Outbox } from './outbox.js';
 import { isGone, judge } from './precedence.js';
 import type { Prober } from './prober.js';
 import type { Roster } from './roster.js';
-import type { View } from './view.js';
+import type { Applied, View } from './view.js';
 
 const TELL_INTERVAL_MS = 1_000;
 /** Expected number of members that probe a suspect on hearing of it, and in each interval after. */
@@ -189,7 +189,7 @@ export class Conversation {
       else this.outbox.send(sender.host, sender.port, this.wholeList(PUSH_PULL_REPLY, this.nowMs), true, null);
       return;
     }
-    this.meet(sender, sender.host, sender.port);
+    this.meet(sender, sender.host, sender.port, true);
     for (const record of list.records) {
       if (record.id === this.self.id) this.view.applyOwn(record, this.joined, this.nowMs);
       else if (record.id !== sender.id) this.learn(record, '', false);
@@ -202,9 +202,14 @@ export class Conversation {
   }
 
   /** A member speaks for itself: it is heard, and told directly if we hold a later word about it. */
-  private meet(record: MemberRecord, host: string, port: number): void {
+  private meet(record: MemberRecord, host: string, port: number, viaStream = false): void {
     if (record.id === this.self.id) return;
-    this.learn(record, '', true);
+    if (this.learn(record, '', true) === 'ended') {
+      // No more than it says itself, and only until it has heard of it.
+      this.counters.told++;
+      this.outbox.send(host, port, update(this.view.endOf(record), ''), viaStream, null);
+      return;
+    }
     const held = this.roster.get(record.id);
     if (held === undefined) return;
     if (held.actor === record.actor) held.lastHeardMs = this.nowMs;
@@ -217,14 +222,15 @@ export class Conversation {
   }
 
   /** `direct`: the member said it itself. */
-  private learn(record: MemberRecord, accuser: string, direct: boolean): void {
-    if (!direct && !this.mutations.has('hearsay-moves-members') && this.isDoubted(record)) return;
+  private learn(record: MemberRecord, accuser: string, direct: boolean): Applied {
+    if (!direct && !this.mutations.has('hearsay-moves-members') && this.isDoubted(record)) return 'refused';
     const verdict = this.view.apply(record, accuser, this.nowMs);
-    if (verdict !== 'newer' && verdict !== 'unknown') return;
+    if (verdict !== 'newer' && verdict !== 'unknown') return verdict;
     const member = this.roster.get(record.id);
-    if (member === undefined || isGone(member.state)) return;
+    if (member === undefined || isGone(member.state)) return verdict;
     this.prober.include(member.id);
     if (member.state === 'suspect' && this.isSecondOpinion()) this.probeSoon(member.id, this.nowMs);
+    return verdict;
   }
 
   private isDoubted(record: MemberRecord): boolean {

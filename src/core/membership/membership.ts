@@ -72,8 +72,9 @@ export class Membership {
     this.prober = new Prober(this.outbox, this.roster, this.flaps, options);
     this.claims = new Claims({ prober: this.prober }, { heardWithinMs: options.probeIntervalMs });
     this.contacts = new Contacts(options.contactPoints, options.seedRetryMs, random);
+    const { endedBootOf = () => 0 } = options;
     const rooms = { roster: this.roster, suspicions: this.suspicions, rumors: this.rumors };
-    this.view = new View(rooms, { tombstoneMs: options.tombstoneMs, mutations: this.mutations });
+    this.view = new View(rooms, { tombstoneMs: options.tombstoneMs, endedBootOf, mutations: this.mutations });
     const { view, roster, prober, claims, outbox, health } = this;
     this.conversation = new Conversation(
       { view, roster, prober, claims, outbox, health },
@@ -228,6 +229,12 @@ export class Membership {
     this.nowMs = nowMs;
     const member = this.roster.get(id);
     if (member?.state === 'dead') this.view.dismiss(member, nowMs);
+  }
+
+  /** Lives of this node's own id up to this boot have ended: what it says now is above that. */
+  outlive(endedBoot: number, nowMs: number): void {
+    this.nowMs = nowMs;
+    this.view.outlive(endedBoot, nowMs);
   }
 
   /** The addresses that a drained name stands for; empty if it does not resolve. */

@@ -51,6 +51,8 @@ export interface MembershipOptions extends MembershipTimings {
   /** `host:port` to join by. */
   contactPoints: readonly string[];
   random: Random;
+  /** Up to which boot the lives of an id are known for good to have ended, also by who has met none of them; 0: none. */
+  endedBootOf?: (id: string) => number;
   /** Names of planted bugs: what the tests of lasting faults are tried on. */
   mutations?: ReadonlySet<string>;
 }

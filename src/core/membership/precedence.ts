@@ -69,6 +69,11 @@ export function dismissedBoot(held: number): number {
   return (Math.floor(held / BOOTS_PER_DISMISSAL) + 1) * BOOTS_PER_DISMISSAL;
 }
 
+/** Up to which boot the lives have ended of a member that is gone and not expected back: as its dismissal has it, which this may already be. */
+export function endedWithBoot(held: number): number {
+  return dismissedBoot(Math.max(0, held - 1));
+}
+
 /** The incarnation that refutes an accusation: above it and above the own. */
 export function refutingIncarnation(own: number, accused: number): number {
   return Math.max(own, accused) + 1;

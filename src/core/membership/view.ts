@@ -1,7 +1,8 @@
 /**
  * What this node believes of every member: records arrive by any way, precedence.ts judges them, and what is news changes the
  * roster, the suspicions, the rumors and the list of changes, all at once and nowhere else. Membership calls it and sends.
- * Guarded: only news is spread, so no update echoes; an expired tombstone is neither applied nor spread; the first of two
+ * Guarded: only news is spread, so no update echoes; an expired tombstone is neither applied nor spread; nobody is met on a word of a
+ * life that is known for good to have ended, whether or not its tombstone is held here; the first of two
  * processes of one name stays; this node's own standing is changed by itself alone.
  */
 import { assert } from '../base/assert.js';
@@ -25,33 +26,35 @@ export interface MemberChange {
   moved: boolean;
 }
 
-/** `unknown`: not held before; `refused`: expired, or no room. */
-export type Applied = Verdict | 'unknown' | 'refused';
+/** `unknown`: not held before; `refused`: expired, or no room; `ended`: of a life that is over, though not held as such here. */
+export type Applied = Verdict | 'unknown' | 'refused' | 'ended';
 
 const CHANGES_MAX = 16_384;
 /** How long after its start a node takes a record of its own address for its past life. */
 const PAST_LIFE_MS = 60_000;
 
 export class View {
-  readonly counters = { stale: 0, expired: 0, duplicates: 0, refutations: 0, changesDropped: 0 };
+  readonly counters = { stale: 0, expired: 0, duplicates: 0, ended: 0, refutations: 0, changesDropped: 0 };
   /** Another process with our id that was first; null as long as there is none. */
   duplicate: MemberRecord | null = null;
   private readonly roster: Roster;
   private readonly suspicions: Suspicions;
   private readonly rumors: Rumors;
   private readonly tombstoneMs: number;
+  private readonly endedBootOf: (id: string) => number;
   private readonly mutations: ReadonlySet<string>;
   private startMs = 0;
   private changes: MemberChange[] = [];
 
   constructor(
     rooms: { roster: Roster; suspicions: Suspicions; rumors: Rumors },
-    options: { tombstoneMs: number; mutations: ReadonlySet<string> },
+    options: { tombstoneMs: number; endedBootOf: (id: string) => number; mutations: ReadonlySet<string> },
   ) {
     this.roster = rooms.roster;
     this.suspicions = rooms.suspicions;
     this.rumors = rooms.rumors;
     this.tombstoneMs = options.tombstoneMs;
+    this.endedBootOf = options.endedBootOf;
     this.mutations = options.mutations;
   }
 
@@ -70,8 +73,13 @@ export class View {
       this.counters.expired++;
       return 'refused';
     }
+    const verdict = held === undefined ? 'unknown' : this.judge(held, record);
+    const isMet = held === undefined || (verdict === 'newer' && isGone(held.state));
+    if (isMet && !isGone(record.state) && this.hasEnded(record)) {
+      this.counters.ended++;
+      return 'ended';
+    }
     if (held === undefined) return this.admit(record, accuser, nowMs);
-    const verdict = this.judge(held, record);
     if (verdict === 'newer') this.adopt(held, record, accuser, nowMs);
     else if (verdict === 'older') this.counters.stale++;
     else if (verdict === 'duplicate') this.counters.duplicates++;
@@ -110,6 +118,17 @@ export class View {
     }
     this.counters.duplicates++;
     if (record.boot > self.boot || !joined || self.actor > record.actor) this.duplicate ??= record;
+  }
+
+  /** What ended before this life of the id may have had its boot, or a higher one: it goes on above that. */
+  outlive(endedBoot: number, nowMs: number): void {
+    const { self } = this.roster;
+    if (self.state !== 'left' && self.boot <= endedBoot) this.startAgain(endedBoot, nowMs);
+  }
+
+  /** What a member is told that speaks for itself as a life that has ended: its next one begins above this. */
+  endOf(record: MemberRecord): MemberRecord {
+    return { ...record, boot: this.endedBootOf(record.id), state: 'left', ageMs: 0 };
   }
 
   /** What others hold of this id is gone, and above all that this life has said: it goes on above that. */
@@ -190,6 +209,11 @@ export class View {
     const isFormer = held.actor !== record.actor && held.boot === record.boot && isGone(held.state);
     if (isFormer && !isGone(record.state) && this.mutations.has('former-life-returns')) return 'newer';
     return judge(held, record);
+  }
+
+  private hasEnded({ id, boot }: MemberRecord): boolean {
+    const endedBoot = this.endedBootOf(id);
+    return endedBoot > 0 && boot <= endedBoot && !this.mutations.has('ended-met-again');
   }
 
   private admit(record: MemberRecord, accuser: string, nowMs: number): Applied {

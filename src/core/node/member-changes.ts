@@ -46,15 +46,15 @@ export class MemberChanges {
     const changes = membership.drainChanges();
     if (changes.length > 0) {
       for (const change of changes) if (change.member.id !== selfId) this.applyChange(change);
-      // The cluster remembers a later life of this id than the disk does: the next start counts on from there.
-      const { boot } = membership.self;
-      if (boot > this.state.boot) {
-        this.state.boot = boot;
-        this.saveBoot(boot);
-      }
       ownership.refresh(this.host.monotonicMs, false);
       antiEntropy.hasten();
       this.host.forgetView();
+    }
+    // The cluster, or the ring, remembers a later life of this id than the disk does: the next start counts on from there.
+    const { boot } = membership.self;
+    if (boot > this.state.boot) {
+      this.state.boot = boot;
+      this.saveBoot(boot);
     }
     // Who was here first may be the one that yields: nothing else need change when it hears of the other.
     if (membership.duplicateId === null) return null;
@@ -98,6 +98,7 @@ export class MemberChanges {
       this.rooms.floorDesk.peerRestarted(peer);
     }
     if (to === 'dead') this.members.died(member.id, this.host.monotonicMs);
+    if (to === 'left') this.members.noteLeft(member.id);
     if (to === 'dead' || to === 'left') {
       replicator.abandon(peer, Number.POSITIVE_INFINITY);
       this.peerLost(peer);

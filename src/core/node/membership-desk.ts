@@ -12,6 +12,7 @@
 import type { Log } from '../../ports/log.js';
 import { HearsayError } from '../base/errors.js';
 import { lingerMs } from '../membership/formulas.js';
+import { isGone } from '../membership/precedence.js';
 import type { Store } from '../store/store.js';
 import type { Rooms } from './rooms.js';
 
@@ -77,11 +78,11 @@ export class MembershipDesk {
       const leftS = Math.ceil((MEET_WITHIN_MS - (nowMs - this.options.startedAtMs)) / 1000);
       throw new HearsayError('LOADING', `${id} has not been met since this node started: ask again in ${leftS} s`);
     }
-    if (ring.forget(id, member?.zone ?? '')) this.ports.log.info('member forgotten as told', { id });
+    if (ring.forget(id, member?.zone ?? '', member?.boot ?? 0)) this.ports.log.info('member forgotten as told', { id });
     this.settle(id, nowMs);
   }
 
-  /** The ring changed: who was forgotten in it is owed nothing any more, and not asked for. */
+  /** The ring changed: who was forgotten in it is owed nothing any more, and not asked for; who left by it and by its own word has ended. */
   ringChanged(nowMs: number): void {
     const { unplaced } = this.rooms.ring.ring;
     if (unplaced > this.unplaced) {
@@ -92,8 +93,17 @@ export class MembershipDesk {
       });
     }
     this.unplaced = unplaced;
-    for (const record of this.rooms.ring.ring.records())
-      if (record.state === 'forgotten') this.settle(record.id, nowMs);
+    for (const { id, state } of this.rooms.ring.ring.records()) {
+      if (state === 'forgotten') this.settle(id, nowMs);
+      else if (state === 'left') this.noteLeft(id);
+    }
+  }
+
+  /** A member said that it ends. Where it has given its place up that was for good: the ring remembers which life it was. */
+  noteLeft(id: string): void {
+    const { membership, ring } = this.rooms;
+    const member = membership.get(id);
+    if (member?.state === 'left' && ring.ring.get(id)?.state === 'left') ring.noteEnd(id, member.boot);
   }
 
   /** A member died; one that was forgotten and came back in vain is let go again. */
@@ -158,6 +168,7 @@ export class MembershipDesk {
     this.phase = 'lingering';
     this.endsAtMs = nowMs + lingerMs(membership.aliveCount, this.options.gossipIntervalMs);
     membership.leave(nowMs);
+    this.noteLeft(this.options.selfId);
     if (uncompared === 0) this.ports.log.info('left for good: everything was handed over');
     else {
       const partitions = uncompared;
@@ -175,8 +186,10 @@ export class MembershipDesk {
   }
 
   private settle(id: string, nowMs: number): void {
-    const { membership, peers, replicator } = this.rooms;
+    const { membership, peers, replicator, ring } = this.rooms;
     membership.forget(id, nowMs);
+    const member = membership.get(id);
+    if (member !== undefined && isGone(member.state)) ring.noteEnd(id, member.boot);
     const peer = peers.get(id);
     if (peer !== undefined && peer.state !== 'alive' && peer.hints.pending > 0) replicator.forgive(peer);
   }

@@ -4,13 +4,22 @@
  * Who has a say stands in the manifest, too: it is durable when the log is not, under `off` or in the interval before a sync. Two that lost their
  * logs would otherwise forget, without the third that they do not remember, what it alone holds.
  * Guarded: this node is in its own ring while it runs, unless it leaves or was forgotten; another member loses its place only
- * after `memberGraceMs` of death or absence, by its own word, or by an operator's.
+ * after `memberGraceMs` of death or absence, by its own word, or by an operator's; who left or was forgotten is known by its last boot,
+ * over every restart.
  */
 import { decodeControl, encodeControl } from '../gossip/codec.js';
 import { FRAME_RING } from '../gossip/frames.js';
 import type { Member } from '../membership/member.js';
 import type { Membership } from '../membership/membership.js';
-import { decodeRingRecord, encodeRingRecord, Ring, type RingMember, type RingRecord } from '../partitions/ring.js';
+import { dismissedBoot, endedWithBoot } from '../membership/precedence.js';
+import {
+  decodeRingRecord,
+  ENDED_BOOT_MAX,
+  encodeRingRecord,
+  Ring,
+  type RingMember,
+  type RingRecord,
+} from '../partitions/ring.js';
 import { recordEnd, recordKeyEnd, TYPE_RING, writeRecord } from '../record/record.js';
 import type { Peer, Peers } from '../replication/peers.js';
 import type { Wal } from '../wal/wal.js';
@@ -127,15 +136,15 @@ export class RingBook {
     const { zone, weight } = this.self;
     if (this.leaving || (mine?.state === 'in' && mine.zone === zone && mine.weight === weight)) return;
     if (mine?.state === 'forgotten' && nowMs >= this.newcomerUntilMs) return;
-    this.join({ ...this.self, state: 'in', version: (mine?.version ?? 0) + 1 });
+    this.join({ ...this.self, state: 'in', version: (mine?.version ?? 0) + 1, endedBoot: mine?.endedBoot ?? 0 });
   }
 
   /** Gives this node's place up; the others move in, and are handed what it holds. */
   leaveSelf(): void {
     if (this.leaving) return;
     this.leaving = true;
-    const version = (this.ring.get(this.self.id)?.version ?? 0) + 1;
-    this.join({ ...this.self, state: 'left', version });
+    const mine = this.ring.get(this.self.id);
+    this.join({ ...this.self, state: 'left', version: (mine?.version ?? 0) + 1, endedBoot: mine?.endedBoot ?? 0 });
   }
 
   /** Takes back the place that this node was giving up. */
@@ -144,13 +153,24 @@ export class RingBook {
     this.joinSelf(nowMs);
   }
 
-  /** Ends a dead member's place and its say. False if that is so already. */
-  forget(id: string, zone: string): boolean {
+  /** Ends a dead member's place, its say and its lives: `boot` is that of the latest one known. False if that is so already. */
+  forget(id: string, zone: string, boot: number): boolean {
     const held = this.ring.get(id);
     if (held?.state === 'forgotten') return false;
     const version = (held?.version ?? 0) + 1;
-    this.join({ id, zone: held?.zone ?? zone, weight: held?.weight ?? 1, state: 'forgotten', version });
+    const endedBoot = Math.min(dismissedBoot(Math.max(boot, held?.endedBoot ?? 0)), ENDED_BOOT_MAX);
+    this.join({ id, zone: held?.zone ?? zone, weight: held?.weight ?? 1, state: 'forgotten', version, endedBoot });
     return true;
+  }
+
+  /**
+   * The life of this boot, of a member that left or was forgotten, is over. Under the version that is: what the member says of its place when
+   * it is back is later, whoever still learns of this.
+   */
+  noteEnd(id: string, boot: number): void {
+    const held = this.ring.get(id);
+    if (held === undefined || boot <= held.endedBoot) return;
+    this.join({ ...held, endedBoot: Math.min(endedWithBoot(boot), ENDED_BOOT_MAX) });
   }
 
   /** A peer's ring. */
@@ -163,6 +183,8 @@ export class RingBook {
       else this.join(record);
     }
     this.joinSelf(nowMs);
+    const mine = this.ring.get(this.self.id);
+    if (mine?.state === 'in') membership.outlive(mine.endedBoot, nowMs);
     for (const member of membership.members()) this.remember(member);
   }
 

@@ -133,7 +133,8 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
         weight: config.weight,
       },
       actor,
-      boot: state.boot,
+      // Its own log may know of a life that others would take this one for.
+      boot: Math.max(state.boot, ring.ring.endedBootOf(nodeId) + 1),
       incarnation: 0,
       contactPoints: [...config.join, ...ring.addresses()],
       probeIntervalMs: config.probeIntervalMs,
@@ -142,6 +143,7 @@ export function openRooms(ports: Ports, config: NodeConfig, parts: RoomParts): R
       suspicionFloorMs: config.suspicionFloorMs,
       tickIntervalMs: config.tickIntervalMs,
       random: random,
+      endedBootOf: (id) => ring.ring.endedBootOf(id),
       mutations,
     },
   );

@@ -2,7 +2,7 @@
  * The ring: which members may own partitions, as a set of records joined per id. The spine joins what peers send, proposes
  * changes of its own with a higher version, and hands the members that are in to placement.ts; messages about entries carry
  * `hash()`, so that two nodes with different rings notice and exchange records.
- * Guarded: join is the maximum of one total order (version, state, zone, weight), so rings that saw the same records in any
+ * Guarded: join is the maximum of one total order (version, state, zone, weight, ended boot), so rings that saw the same records in any
  * order, any number of times, are equal. Suspicion and death are no business of the ring; a slow node keeps its place. Of more
  * members than partitions can be placed on, those that come first by id are placed: every node leaves the same ones out.
  *
@@ -11,6 +11,9 @@
  *     out         no      yes                              whoever saw it dead past the grace
  *     left        no      no                               the member itself, once others hold what it held
  *     forgotten   no      no                               an operator
+ *
+ * Members remember each other's ends in memory alone; the ring is on disk, so it keeps up to which boot the lives of an id have ended. A new
+ * life carries that on.
  */
 import { assert } from '../base/assert.js';
 import { crc32 } from '../base/crc32.js';
@@ -29,6 +32,8 @@ export interface RingRecord {
   state: RingState;
   /** Raised by whoever changes the record. */
   version: number;
+  /** Lives of this id up to this boot have ended, and none of them is met again; 0: that is known of none. */
+  endedBoot: number;
 }
 
 /** What placement needs to know of a member. */
@@ -44,31 +49,37 @@ export const RING_WEIGHT_MAX = 1024;
 const RECORDS_MAX = 4096;
 /** Versions are below this: whoever answers a record about itself by the next higher version has to be understood by everybody. */
 const VERSION_MAX = 2 ** 40;
+/** The next life begins above it, within the bound of boots on the wire. */
+export const ENDED_BOOT_MAX = 2 ** 40 - 2;
 
 /** Order of two records of one id: negative, 0 or positive as left is before, equal to or after right. */
 export function compareRingRecords(left: RingRecord, right: RingRecord): number {
   if (left.version !== right.version) return left.version - right.version;
   if (left.state !== right.state) return RING_STATES.indexOf(left.state) - RING_STATES.indexOf(right.state);
   if (left.zone !== right.zone) return left.zone < right.zone ? -1 : 1;
-  return left.weight - right.weight;
+  if (left.weight !== right.weight) return left.weight - right.weight;
+  return left.endedBoot - right.endedBoot;
 }
 
-/** A record as it travels: `[id, zone, weight, number of the state, version]`. */
+/** A record as it travels: `[id, zone, weight, number of the state, version, boot of the last life that has ended]`. */
 export function encodeRingRecord(record: RingRecord): readonly unknown[] {
-  return [record.id, record.zone, record.weight, RING_STATES.indexOf(record.state), record.version];
+  const { id, zone, weight, state, version, endedBoot } = record;
+  return [id, zone, weight, RING_STATES.indexOf(state), version, endedBoot];
 }
 
 /** A record from outside, or null if any field is not what it must be. */
 export function decodeRingRecord(value: unknown): RingRecord | null {
-  if (!Array.isArray(value) || value.length < 5) return null;
-  const [id, zone, weight, state, version] = value as unknown[];
+  if (!Array.isArray(value) || value.length < 6) return null;
+  const [id, zone, weight, state, version, endedBoot] = value as unknown[];
   if (typeof id !== 'string' || id.length === 0 || id.length > RING_NAME_LENGTH_MAX) return null;
   if (typeof zone !== 'string' || zone.length > RING_NAME_LENGTH_MAX) return null;
   if (typeof weight !== 'number' || !(weight > 0) || weight > RING_WEIGHT_MAX) return null;
   if (typeof state !== 'number' || RING_STATES[state] === undefined) return null;
   if (typeof version !== 'number' || !Number.isInteger(version)) return null;
   if (version < 0 || version >= VERSION_MAX) return null;
-  return { id, zone, weight, state: RING_STATES[state], version };
+  if (typeof endedBoot !== 'number' || !Number.isInteger(endedBoot)) return null;
+  if (endedBoot < 0 || endedBoot > ENDED_BOOT_MAX) return null;
+  return { id, zone, weight, state: RING_STATES[state], version, endedBoot };
 }
 
 export class Ring {
@@ -107,6 +118,11 @@ export class Ring {
 
   get(id: string): Readonly<RingRecord> | undefined {
     return this.byId.get(id);
+  }
+
+  /** Up to which boot the lives of this id have ended; 0 where nothing is known of that. */
+  endedBootOf(id: string): number {
+    return this.byId.get(id)?.endedBoot ?? 0;
   }
 
   /** All records, sorted by id. */

@@ -86,8 +86,9 @@ function readMembers(body: Buffer, start: number): RingMember[] | null {
   const members: RingMember[] = [];
   const ids = new Set<string>();
   for (const item of value) {
-    // A member in a ring is a record without state and version.
-    const member = Array.isArray(item) && item.length === 3 ? decodeRingRecord([...(item as unknown[]), 0, 0]) : null;
+    // A member in a ring is a record without state, version and ended boot.
+    const member =
+      Array.isArray(item) && item.length === 3 ? decodeRingRecord([...(item as unknown[]), 0, 0, 0]) : null;
     if (member === null || ids.has(member.id)) return null;
     ids.add(member.id);
     members.push({ id: member.id, zone: member.zone, weight: member.weight });

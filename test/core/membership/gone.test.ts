@@ -102,3 +102,93 @@ describe('a dead member that is dismissed', () => {
     expect(world.nodes.every((node) => node.membership.aliveCount === 3)).toBe(true);
   });
 });
+
+/** Two that have met nobody of a name, and whose ring says which of its lives have ended, hear of one of those. */
+function lateWordToStrangers(mutations: ReadonlySet<string>, boot: number): (string | undefined)[] {
+  const world = new World(405);
+  world.mutations = mutations;
+  const [first, second] = world.cluster(2);
+  world.endedBoots.set('n2', 65_536);
+  const record: MemberRecord = { ...recordOf(second.membership.self, world.nowMs), id: 'n2', host: '10.0.9.2', boot };
+  bringLate(world, first, { ...record, actor: record.actor + 1 });
+  world.run(1_000);
+  return [first, second].map((node) => node.stateOf('n2'));
+}
+
+describe('a life that the ring knows to have ended', () => {
+  it.each([1, 65_536])('is not met by who holds no tombstone of it: boot %i', (boot) => {
+    expect(lateWordToStrangers(new Set(), boot)).toEqual([undefined, undefined]);
+  });
+
+  it('is met where that bug is planted', () => {
+    expect(lateWordToStrangers(new Set(['ended-met-again']), 1)).toEqual(['alive', 'alive']);
+  });
+
+  it('is none of the lives that came after it', () => {
+    expect(lateWordToStrangers(new Set(), 65_537)).toEqual(['alive', 'alive']);
+  });
+
+  it('is not met either by who holds an earlier one as gone, and its end may be learnt', () => {
+    const world = new World(406);
+    const [first, second, third] = world.cluster(3);
+    const said = { ...recordOf(third.membership.self, world.nowMs), actor: 77, boot: 2 };
+    third.membership.leave(world.nowMs);
+    third.flush();
+    world.run(1_000);
+    world.crash(third);
+    world.endedBoots.set('n2', 65_536);
+    bringLate(world, first, said);
+    world.run(500);
+    expect([first, second].map((node) => node.membership.get('n2'))).toMatchObject([
+      { state: 'left', boot: 1 },
+      { state: 'left', boot: 1 },
+    ]);
+    expect(first.membership.stats().ended).toBe(1);
+    bringLate(world, first, { ...said, state: 'dead' });
+    expect(first.membership.get('n2')).toMatchObject({ state: 'dead', boot: 2 });
+  });
+
+  it('does not end a second time for those who know it as alive: its failure is found as any other', () => {
+    const world = new World(407);
+    const [first, second, third] = world.cluster(3);
+    world.endedBoots.set('n2', 65_536);
+    bringLate(world, third, { ...recordOf(third.membership.self, world.nowMs), state: 'suspect' });
+    world.run(2_000);
+    const { incarnation } = third.membership.self;
+    for (const node of [first, second])
+      expect(node.membership.get('n2')).toMatchObject({ state: 'alive', boot: 1, incarnation });
+  });
+
+  it.each([
+    ['by datagram', false],
+    ['by stream, where no datagram gets through', true],
+  ])('is told so where it lives after all, and goes on as the next one by itself: %s', (_, cut) => {
+    const world = new World(408);
+    const [first, second] = world.cluster(2);
+    world.endedBoots.set('n2', 65_536);
+    const host = '10.0.9.2';
+    world.cutDatagrams = (from, to) => cut && (from === host) !== (to === host);
+    const third = world.start('n2', { host, contacts: [`${first.host}:17000`] });
+    world.runUntil(() => world.nodes.every((node) => node.membership.aliveCount === 3), 5_000);
+    for (const node of [first, second])
+      expect(node.membership.get('n2')).toMatchObject({ state: 'alive', boot: 65_537 });
+    const { told } = first.membership.stats();
+    world.run(10_000);
+    expect(world.nodes.every((node) => node.membership.aliveCount === 3)).toBe(true);
+    expect(first.membership.stats().told).toBe(told);
+    expect(third.membership.self.boot).toBe(65_537);
+  });
+
+  it('goes on as the next one, too, where its own ring knows of the end, once, unless it is leaving', () => {
+    const world = new World(409);
+    const [first, second] = world.cluster(2);
+    for (const boot of [65_536, 65_536, 1, 0]) second.membership.outlive(boot, world.nowMs);
+    expect(second.membership.self).toMatchObject({ boot: 65_537, incarnation: 1 });
+    second.flush();
+    world.run(1_000);
+    expect(first.membership.get('n1')).toMatchObject({ state: 'alive', boot: 65_537 });
+    second.membership.leave(world.nowMs);
+    second.membership.outlive(131_072, world.nowMs);
+    expect(second.membership.self).toMatchObject({ state: 'left', boot: 65_537 });
+  });
+});

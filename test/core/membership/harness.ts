@@ -54,6 +54,7 @@ export class Node {
         incarnation: 0,
         contactPoints: options.contacts ?? [],
         random: new Random(world.random.uint32()),
+        endedBootOf: (name) => world.endedBoots.get(name) ?? 0,
         mutations: options.mutations ?? world.mutations,
       },
     );
@@ -121,6 +122,8 @@ export class World {
   cutDatagrams: (from: string, to: string) => boolean = () => false;
   /** The address that a host's datagrams seem to come from, as behind a translation of addresses. */
   readonly seenAs = new Map<string, string>();
+  /** Up to which boot the lives of an id have ended, as every node's ring has it. */
+  readonly endedBoots = new Map<string, number>();
   /** Bugs planted in every node that starts from now on. */
   mutations: ReadonlySet<string> = new Set();
   packets = 0;

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   compareStandings,
   dismissedBoot,
+  endedWithBoot,
   isGone,
   judge,
   MEMBER_STATES,
@@ -116,6 +117,16 @@ describe('precedence', () => {
         const same = { ...offered, boot: held.boot };
         const verdict = judge({ ...held, actor: 7 }, { ...same, actor: 7 });
         expect(join(held, same)).toEqual(verdict === 'newer' ? same : held);
+      }),
+    );
+  });
+
+  it('ends the lives of who is gone where its dismissal stands, and where that stands already', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2 ** 40 - 2 ** 17 }), (boot) => {
+        fc.pre(boot % 65_536 !== 0);
+        expect(endedWithBoot(boot)).toBe(dismissedBoot(boot));
+        expect(endedWithBoot(dismissedBoot(boot))).toBe(dismissedBoot(boot));
       }),
     );
   });

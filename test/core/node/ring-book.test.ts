@@ -4,7 +4,12 @@ import { encodeControl } from '../../../src/core/gossip/codec.js';
 import type { Member } from '../../../src/core/membership/member.js';
 import type { Membership } from '../../../src/core/membership/membership.js';
 import { RingBook } from '../../../src/core/node/ring-book.js';
-import { encodeRingRecord, type RingRecord, type RingState } from '../../../src/core/partitions/ring.js';
+import {
+  ENDED_BOOT_MAX,
+  encodeRingRecord,
+  type RingRecord,
+  type RingState,
+} from '../../../src/core/partitions/ring.js';
 import type { Wal } from '../../../src/core/wal/wal.js';
 
 let logged: Buffer[] = [];
@@ -17,14 +22,20 @@ const wal = {
     manifests.push(withSay);
   },
 } as unknown as Wal;
-const nobody = { members: () => [], get: () => undefined } as unknown as Membership;
+let outlived: number[] = [];
+const nobody = {
+  members: () => [],
+  get: () => undefined,
+  outlive: (endedBoot: number) => void outlived.push(endedBoot),
+} as unknown as Membership;
 
-const record = (id: string, state: RingState, version: number): RingRecord => ({
+const record = (id: string, state: RingState, version: number, endedBoot = 0): RingRecord => ({
   id,
   zone: 'z',
   weight: 1,
   state,
   version,
+  endedBoot,
 });
 const frame = (...records: RingRecord[]) => encodeControl(records.map(encodeRingRecord));
 const bookFrom = (recovered: readonly Buffer[], nowMs = 0, weight = 1) =>
@@ -35,6 +46,7 @@ describe('the ring book', () => {
     logged = [];
     manifests = [];
     isDiskFull = false;
+    outlived = [];
   });
 
   it('takes its place again after others had given it up', () => {
@@ -131,9 +143,9 @@ describe('the ring book', () => {
     book.joinSelf(0);
     book.arrived(frame(record('a', 'in', 3), record('b', 'out', 2)), nobody, 0);
     expect(book.idsWithSay()).toEqual(['a', 'b', 'self']);
-    expect(book.forget('b', '')).toBe(true);
-    expect(book.forget('b', '')).toBe(false);
-    expect(book.forget('a', '')).toBe(true);
+    expect(book.forget('b', '', 1)).toBe(true);
+    expect(book.forget('b', '', 1)).toBe(false);
+    expect(book.forget('a', '', 1)).toBe(true);
     expect(book.idsWithSay()).toEqual(['self']);
     expect(bookFrom(logged).ring.get('a')).toMatchObject({ state: 'forgotten', version: 4 });
   });
@@ -203,9 +215,65 @@ describe('the ring book', () => {
     expect(book.ring.get('self')).toMatchObject({ state: 'in', version: 10 });
   });
 
+  it('keeps for the next start which lives of a forgotten member have ended, whoever forgot it', () => {
+    const book = bookFrom([]);
+    book.arrived(frame(record('a', 'in', 3), record('b', 'in', 1), record('c', 'out', 4, 65_536)), nobody, 0);
+    book.forget('a', '', 7);
+    // Of these two nobody knows which life it was: above all those that can have followed the last one that ended.
+    book.forget('b', '', 0);
+    book.forget('c', '', 0);
+    const again = bookFrom(logged);
+    expect(['a', 'b', 'c', 'd'].map((id) => again.ring.endedBootOf(id))).toEqual([65_536, 65_536, 131_072, 0]);
+    const elsewhere = bookFrom([]);
+    elsewhere.arrived(frame(record('a', 'in', 3)), nobody, 0);
+    elsewhere.forget('a', '', 8);
+    expect(elsewhere.ring.get('a')).toEqual(book.ring.get('a'));
+  });
+
+  it('notes the end of a life under the version that is: what its member says of its place afterwards stands', () => {
+    const book = bookFrom([]);
+    book.arrived(frame(record('a', 'left', 5)), nobody, 0);
+    book.noteEnd('a', 3);
+    expect(book.ring.get('a')).toMatchObject({ state: 'left', version: 5, endedBoot: 65_536 });
+    const { length } = logged;
+    for (const boot of [3, 65_536]) book.noteEnd('a', boot);
+    book.noteEnd('nobody', 3);
+    expect(logged.length).toBe(length);
+    expect(bookFrom(logged).ring.endedBootOf('a')).toBe(65_536);
+    book.arrived(frame(record('a', 'in', 6, 65_536)), nobody, 0);
+    expect(book.ring.get('a')).toMatchObject({ state: 'in', version: 6, endedBoot: 65_536 });
+  });
+
+  it('takes its place as a life above those of its name that have ended, and tells so with its place', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.arrived(frame(record('self', 'left', 4, 65_536)), nobody, 1_000);
+    expect(book.ring.get('self')).toMatchObject({ state: 'in', version: 5, endedBoot: 65_536 });
+    expect(outlived.at(-1)).toBe(65_536);
+    book.leaveSelf();
+    expect(book.ring.get('self')).toMatchObject({ state: 'left', version: 6, endedBoot: 65_536 });
+  });
+
+  it('says nothing more of itself once it was forgotten: it is about to end', () => {
+    const book = bookFrom([]);
+    book.joinSelf(0);
+    book.arrived(frame(record('self', 'forgotten', 9, 65_536)), nobody, 120_000);
+    expect(book.isForgotten).toBe(true);
+    expect(outlived).toEqual([]);
+  });
+
+  it('stays within what others understand, however often a member is forgotten', () => {
+    const book = bookFrom([]);
+    book.arrived(frame(record('a', 'out', 1, ENDED_BOOT_MAX), record('b', 'left', 1)), nobody, 0);
+    book.forget('a', '', 0);
+    book.noteEnd('b', ENDED_BOOT_MAX + 1);
+    const other = bookFrom(logged);
+    expect(['a', 'b'].map((id) => other.ring.endedBootOf(id))).toEqual([ENDED_BOOT_MAX, ENDED_BOOT_MAX]);
+  });
+
   it('refuses states it does not know', () => {
     const book = bookFrom([]);
-    const strange = [[...encodeRingRecord(record('a', 'in', 1)).slice(0, 3), 4, 1]];
+    const strange = [[...encodeRingRecord(record('a', 'in', 1)).slice(0, 3), 4, 1, 0]];
     book.arrived(encodeControl(strange), nobody, 0);
     expect(book.ring.get('a')).toBeUndefined();
     expect(book.ring.refused).toBe(1);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   compareRingRecords,
   decodeRingRecord,
+  ENDED_BOOT_MAX,
   encodeRingRecord,
   Ring,
   type RingRecord,
@@ -15,6 +16,7 @@ const record: fc.Arbitrary<RingRecord> = fc.record({
   weight: fc.constantFrom(1, 2),
   state: fc.constantFrom('in', 'out', 'left', 'forgotten'),
   version: fc.integer({ min: 0, max: 3 }),
+  endedBoot: fc.constantFrom(0, 65_536, ENDED_BOOT_MAX),
 });
 
 function ringOf(records: readonly RingRecord[], max?: number): Ring {
@@ -29,6 +31,7 @@ const member = (id: string, version = 1, state: RingState = 'in'): RingRecord =>
   weight: 1,
   state,
   version,
+  endedBoot: 0,
 });
 
 describe('Ring', () => {
@@ -115,7 +118,7 @@ describe('Ring', () => {
         expect(decodeRingRecord(encodeRingRecord(one))).toEqual(one);
       }),
     );
-    const good = ['a', '', 1, 0, 1];
+    const good = ['a', '', 1, 0, 1, 0];
     for (const [at, bad] of [
       [0, ''],
       [0, 'x'.repeat(129)],
@@ -130,9 +133,14 @@ describe('Ring', () => {
       [4, 2 ** 40],
       [4, Number.MAX_SAFE_INTEGER],
       [4, '1'],
+      [5, -1],
+      [5, 0.5],
+      [5, ENDED_BOOT_MAX + 1],
+      [5, '1'],
+      [5, undefined],
     ] as const) {
       expect(decodeRingRecord(good.with(at, bad as never))).toBeNull();
     }
-    for (const other of [null, 1, 'x', {}, [], good.slice(0, 4)]) expect(decodeRingRecord(other)).toBeNull();
+    for (const other of [null, 1, 'x', {}, [], good.slice(0, 5)]) expect(decodeRingRecord(other)).toBeNull();
   });
 });

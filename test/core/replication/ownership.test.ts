@@ -53,7 +53,7 @@ class Cluster {
   }
 
   place(id: string, state: 'in' | 'out', version: number): void {
-    this.ring.join({ id, zone: '', weight: 1, state, version });
+    this.ring.join({ id, zone: '', weight: 1, state, version, endedBoot: 0 });
   }
 
   /** `before`: the members of the ring that it went by before. */

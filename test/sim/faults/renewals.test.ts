@@ -64,9 +64,9 @@ it('says so when a node takes in what another version wrote', () => {
 
 describe('a node whose build speaks another wire version', () => {
   it.each([
-    ['older', BEFORE, '2'],
-    ['newer', AFTER, '4'],
-    ['newer, and reads the others', BOTH, '3 to 4'],
+    ['older', BEFORE, `${BEFORE.newest}`],
+    ['newer', AFTER, `${AFTER.newest}`],
+    ['newer, and reads the others', BOTH, `${BOTH.oldest} to ${BOTH.newest}`],
   ])('is refused by name on both sides, serves nothing, and is taken back as it was: it is %s', (_, wire, versions) => {
     const scenario = new Scenario({ nodes: 3, seed: 4 });
     expect(scenario.text(0, 'SET', 'key', 'before')).toBe('OK');
@@ -74,7 +74,11 @@ describe('a node whose build speaks another wire version', () => {
     scenario.kill(1);
     scenario.cluster.nodes[1].wire = wire;
     scenario.start(1);
-    const [here, there] = [`wire version 3 here, ${versions} there`, `wire version ${versions} here, 3 there`];
+    const own = WIRE.newest;
+    const [here, there] = [
+      `wire version ${own} here, ${versions} there`,
+      `wire version ${versions} here, ${own} there`,
+    ];
     const said = (line: string) =>
       scenario.cluster.log.some(({ level, event }) => level === 'warn' && event.includes(line));
     scenario.until(15_000, () => (said(here) && said(there) ? null : 'the refusal is not said on both sides'));
