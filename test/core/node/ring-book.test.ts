@@ -165,7 +165,7 @@ describe('the ring book', () => {
     book.arrived(frame({ ...record('a', 'in', 2), weight: 2 }), nobody, 0);
     book.rememberSay();
     expect(manifests.slice(1)).toEqual([['a', 'b', 'self']]);
-    book.forget('b', '');
+    book.forget('b', '', 1);
     book.rememberSay();
     expect(manifests.slice(2)).toEqual([['a', 'self']]);
   });
@@ -181,7 +181,7 @@ describe('the ring book', () => {
     expect(manifests).toEqual([]);
     book.arrived(frame(record('a', 'left', 2), record('b', 'in', 1)), nobody, 0);
     expect(book.idsWithSay()).toEqual(['b', 'c', 'self']);
-    book.forget('c', '');
+    book.forget('c', '', 1);
     expect(book.idsWithSay()).toEqual(['b', 'self']);
     expect(book.unmetIds()).toEqual([]);
     book.rememberSay();
