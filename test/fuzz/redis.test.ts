@@ -90,6 +90,38 @@ const ACCEPTED: Accepted[] = [
     hearsay: /^(-ERR string exceeds maximum allowed size \(proto-max-bulk-len\)\r\n){3}$/,
   },
   {
+    reason:
+      'an encoding is told by the value alone, no value is shared, and neither uses nor idle time are counted by key',
+    commands: [
+      ['SET', 'a', '12'],
+      ['OBJECT', 'ENCODING', 'a'],
+      ['OBJECT', 'REFCOUNT', 'a'],
+      ['OBJECT', 'IDLETIME', 'a'],
+      ['APPEND', 'a', 'x'],
+      ['OBJECT', 'ENCODING', 'a'],
+    ],
+    redis: /^\+OK\r\n\$3\r\nint\r\n:2147483647\r\n:\d+\r\n:3\r\n\$3\r\nraw\r\n$/,
+    hearsay: /^\+OK\r\n\$3\r\nint\r\n:1\r\n-ERR idle time is not tracked.*\r\n:3\r\n\$6\r\nembstr\r\n$/,
+  },
+  {
+    reason: 'what later versions of Redis and Valkey have is here, too',
+    commands: [
+      ['BITOP', 'ONE', 'a', 'b'],
+      ['SET', 'a', '1', 'IFEQ', '0'],
+    ],
+    redis: /^(-ERR syntax error\r\n){2}$/,
+    hearsay: /^:0\r\n\$-1\r\n$/,
+  },
+  {
+    reason: 'the longest common subsequence of two long values is work that others would wait for',
+    commands: [
+      ['SETRANGE', 'a', '4999', 'x'],
+      ['LCS', 'a', 'a', 'LEN'],
+    ],
+    redis: /^:5000\r\n:5000\r\n$/,
+    hearsay: /^:5000\r\n-ERR the values are too long for LCS/,
+  },
+  {
     reason: 'a word of a client is quoted whole, with its NUL, and cut after 128 bytes',
     commands: [
       ['h\0i', 'a'],

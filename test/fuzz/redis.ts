@@ -110,6 +110,22 @@ const field = fc.oneof(
 );
 const fields = fc.array(field, { maxLength: 4 }).map((list) => list.flat());
 
+const lcsOption = fc.oneof(
+  fc.constantFrom(['LEN'], ['idx'], ['WITHMATCHLEN'], ['MINMATCHLEN'], ['FOO']) as Words,
+  line(fc.constant('minmatchlen'), fc.oneof(fc.constantFrom('1', '2', '3'), number)),
+);
+const copyOption = fc.constantFrom(
+  ['REPLACE'],
+  ['replace'],
+  ['DB', '0'],
+  ['DB', '99'],
+  ['db', 'x'],
+  ['DB'],
+  ['FOO'],
+) as Words;
+/** Of values that are there: see `ACCEPTED` in redis.test.ts. */
+const objects = fixed(['NOPE', 'a'], ['ENCODING'], ['ENCODING', 'a', 'b'], ['HELP', 'x'], ['']);
+
 /** Not between 16 MiB, where a value ends here, and 512 MiB, where it ends there. */
 function isNearOrBeyond(text: string): boolean {
   return !/^[1-9]\d{6,9}$/.test(text);
@@ -157,6 +173,30 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
   ['bitpos', line(key, bit, bounds)],
   ['bitfield', line(key, fields)],
   ['bitfield_ro', line(key, fields)],
+  ['bitop', line(fc.constantFrom('AND', 'or', 'XOR', 'NOT', 'NAND', ''), key, fc.array(key, { maxLength: 4 }))],
+  [
+    'lcs',
+    line(
+      key,
+      key,
+      fc.array(lcsOption, { maxLength: 3 }).map((list) => list.flat()),
+    ),
+  ],
+  ['msetnx', fc.array(fc.oneof(key, value), { maxLength: 7 })],
+  [
+    'copy',
+    line(
+      key,
+      key,
+      fc.array(copyOption, { maxLength: 2 }).map((list) => list.flat()),
+    ),
+  ],
+  ['rename', line(key, key)],
+  ['renamenx', line(key, key)],
+  [
+    'object',
+    fc.oneof(line(fc.constantFrom('ENCODING', 'refcount', 'FREQ', 'IDLETIME'), fc.constant('nokey')), objects),
+  ],
   ['mget', keys],
   ['mset', fc.array(fc.oneof(key, value), { maxLength: 7 })],
   ['incr', line(key)],
@@ -322,7 +362,7 @@ const FORMED_ONLY = [
     'keys',
     'scan',
   ],
-  ...['readonly', 'readwrite', 'asking', 'time', 'pfadd', 'pfcount', 'pfmerge'],
+  ...['object', 'copy', 'readonly', 'readwrite', 'asking', 'time', 'pfadd', 'pfcount', 'pfmerge'],
   ...['expire', 'pexpire', 'expireat', 'pexpireat', 'setex', 'psetex', 'select'],
 ];
 const plain = [...FORMS.keys()].filter((name) => !FORMED_ONLY.includes(name));

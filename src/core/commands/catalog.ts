@@ -254,7 +254,7 @@ function getKeys(table: CommandTable, args: Args, reply: Reply, withFlags: boole
   if (!arityFits(command, count)) {
     throw new HearsayError('ERR', 'Invalid number of arguments specified for command');
   }
-  const last = lastKeyOf(command, count);
+  const last = lastKeyOf(command, args, 2);
   reply.array(Math.floor((last - command.firstKey) / command.step) + 1);
   for (let key = command.firstKey; key <= last; key += command.step) {
     if (withFlags) reply.array(2);

@@ -7,6 +7,7 @@ import { HearsayError } from '../base/errors.js';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
+import type { Errand } from './apart.js';
 import type { Caller, CommandHost, Level } from './host.js';
 import type { Keyspace } from './keyspace.js';
 import type { Probe } from './probe.js';
@@ -56,10 +57,16 @@ export interface Command {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly step: number;
+  /** The word before the first key says how many there are; `lastKey` is then that of one. */
+  readonly keysCounted?: boolean;
   readonly group: CommandGroup;
   readonly summary: string;
   /** How to run it key by key, when its keys live apart. */
   readonly split?: SplitRule;
+  /** How to run it in steps, when its keys live apart: for commands that are more than the sum of parts. */
+  readonly apart?: (errand: Errand) => void;
+  /** Whether these arguments are judged and written at one owner only: `apart` says why where the keys do not share a slot. */
+  readonly together?: (args: Args) => boolean;
   /** Whether these arguments make it READ_FIRST. */
   readonly readsFirst?: (args: Args) => boolean;
   readonly run: (context: CommandContext, args: Args, reply: Reply) => void;
@@ -146,9 +153,15 @@ export function readsFirst(command: Command, args: Args): boolean {
   return (command.flags & READ_FIRST) !== 0 || command.readsFirst?.(args) === true;
 }
 
-/** Position of the last key among `count` words. */
-export function lastKeyOf(command: Command, count: number): number {
-  return command.lastKey < 0 ? count + command.lastKey : command.lastKey;
+/** Position of the last key, in words of which the first `skipped` are not the command's; below `firstKey` where none is there. */
+export function lastKeyOf(command: Command, args: Args, skipped = 0): number {
+  const { firstKey, lastKey, step } = command;
+  const count = args.count - skipped;
+  if (command.keysCounted === true) {
+    const last = firstKey + (args.integer(skipped + firstKey - 1) - 1) * step;
+    return last > firstKey ? Math.min(last, count - 1) : firstKey;
+  }
+  return lastKey < 0 ? count + lastKey : Math.min(lastKey, count - 1);
 }
 
 export function arityFits(command: Command, count: number): boolean {
@@ -171,7 +184,7 @@ export function execute(command: Command, context: CommandContext, args: Args, r
 
 export function keysFit(command: Command, args: Args): boolean {
   if (command.firstKey === 0) return true;
-  const last = lastKeyOf(command, args.count);
+  const last = lastKeyOf(command, args);
   for (let index = command.firstKey; index <= last; index += command.step) {
     if (args.length(index) > KEY_BYTES_MAX) return false;
   }

@@ -31,7 +31,7 @@ const FAMILIES: [string, string][] = [
   ['sadd srem smembers sismember smismember scard spop srandmember sinter sunion sdiff sscan smove', 'no sets'],
   ['zadd zrem zrange zrevrange zrangebyscore zscore zcard zincrby zrank zrevrank zcount zscan', 'no sorted sets'],
   ['geoadd geodist geopos geosearch geohash', 'no geographic indexes'],
-  ['rename renamenx copy move swapdb msetnx', 'two keys may live apart, with no leader over both'],
+  ['move swapdb', 'there is one database'],
   [
     'dump restore restore-asking migrate',
     'entries keep versions that its format has no room for; copy a cluster by hearsay backup and restore, read one value by GET, all by hearsay export',

@@ -8,19 +8,20 @@ import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
 import { FAST, READ_FIRST, requireValueFits, syntaxError, WRITE, wrongArity } from './command.js';
+import { COMPARED, compares, comparisonAt, IFDEQ, IFEQ, requireOperand } from './compare.js';
 import { expiryAfter, expiryAt } from './expiry-time.js';
 import { replyValue } from './get.js';
 
-const NX = 1;
-const XX = 2;
+export const NX = 1;
+export const XX = 2;
 const GET = 4;
-const KEEPTTL = 8;
+export const KEEPTTL = 8;
 /** The four ways to give an expiry; its amount stands in the next word. */
 const EX = 16;
 const PX = 32;
 const EXAT = 64;
 const PXAT = 128;
-const TIMED = EX | PX | EXAT | PXAT;
+export const TIMED = EX | PX | EXAT | PXAT;
 
 function set(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace } = context;
@@ -31,9 +32,10 @@ function set(context: CommandContext, args: Args, reply: Reply): void {
   let expireAtMs = 0;
   if (options !== 0) {
     if (options & TIMED) expireAtMs = setExpiry(args, options, keyspace.wallMs);
-    if (options & (NX | XX | GET | KEEPTTL)) {
-      const found = options & GET ? replyValue(context, args, 1, reply) : keyspace.find(buffer, starts[1], ends[1]);
-      if (options & NX ? found : options & XX && !found) {
+    if (options & COMPARED) requireOperand(args, options & COMPARED, operandOf(args));
+    if (options & (NX | XX | GET | KEEPTTL | COMPARED)) {
+      const found = options & GET ? replyValue(context, args, 1, reply) : findFor(context, args, options);
+      if (!mayWrite(context, args, options, found)) {
         if ((options & GET) === 0) reply.null();
         return;
       }
@@ -45,16 +47,42 @@ function set(context: CommandContext, args: Args, reply: Reply): void {
   if ((options & GET) === 0) reply.ok();
 }
 
+/** A value that is compared must be text. */
+function findFor({ keyspace }: CommandContext, args: Args, options: number): boolean {
+  const { buffer, starts, ends } = args;
+  return options & COMPARED ? keyspace.lookup(buffer, starts[1], ends[1]) : keyspace.find(buffer, starts[1], ends[1]);
+}
+
+/** Where there is no value, none is equal to it. */
+function mayWrite({ keyspace }: CommandContext, args: Args, options: number, found: boolean): boolean {
+  if (options & NX) return !found;
+  if (options & XX) return found;
+  const condition = options & COMPARED;
+  if (condition === 0) return true;
+  return found ? compares(keyspace, args, condition, operandOf(args)) : (condition & (IFEQ | IFDEQ)) === 0;
+}
+
+/** Position of what the value is compared with. */
+function operandOf(args: Args): number {
+  let index = 3;
+  for (; (setOption(args, index) & COMPARED) === 0; index++) if (setOption(args, index) & TIMED) index++;
+  return index + 1;
+}
+
 /** The options as bits, or -1 if they make no sense together. */
-function setOptions(args: Args): number {
+export function setOptions(args: Args, from = 3): number {
   let options = 0;
-  for (let index = 3; index < args.count; index++) {
+  for (let index = from; index < args.count; index++) {
     const option = setOption(args, index);
     if (option === 0) return -1;
     if (option & TIMED) {
       if (options & ((TIMED & ~option) | KEEPTTL) || index + 1 === args.count) return -1;
       index++;
+    } else if (option & COMPARED) {
+      if (options & (NX | XX | COMPARED) || index + 1 === args.count) return -1;
+      index++;
     } else if (option === KEEPTTL && options & TIMED) return -1;
+    else if (option & (NX | XX) && options & COMPARED) return -1;
     options |= option;
   }
   return (options & (NX | XX)) === (NX | XX) ? -1 : options;
@@ -71,7 +99,10 @@ function setOption(args: Args, index: number): number {
       return args.equalsIgnoreCase(index, 'GET') ? GET : 0;
     case 4:
       if (args.equalsIgnoreCase(index, 'EXAT')) return EXAT;
-      return args.equalsIgnoreCase(index, 'PXAT') ? PXAT : 0;
+      if (args.equalsIgnoreCase(index, 'PXAT')) return PXAT;
+      return comparisonAt(args, index);
+    case 5:
+      return comparisonAt(args, index);
     case 7:
       return args.equalsIgnoreCase(index, 'KEEPTTL') ? KEEPTTL : 0;
     default:
@@ -80,20 +111,22 @@ function setOption(args: Args, index: number): number {
 }
 
 /** The expiry of options that were found to be good. */
-function setExpiry(args: Args, options: number, wallMs: number): number {
+export function setExpiry(args: Args, options: number, wallMs: number, from = 3, name = 'set'): number {
   let amount = 0;
-  for (let index = 3; index < args.count; index++) {
-    if (setOption(args, index) & TIMED) amount = ++index;
+  for (let index = from; index < args.count; index++) {
+    const option = setOption(args, index);
+    if (option & TIMED) amount = ++index;
+    else if (option & COMPARED) index++;
   }
   const unitMs = options & (EX | EXAT) ? 1000 : 1;
-  if (options & (EXAT | PXAT)) return expiryAt(args, amount, unitMs, 'set');
-  return expiryAfter(args, amount, unitMs, wallMs, 'set');
+  if (options & (EXAT | PXAT)) return expiryAt(args, amount, unitMs, name);
+  return expiryAfter(args, amount, unitMs, wallMs, name);
 }
 
 function setReadsFirst(args: Args): boolean {
   if (args.count === 3) return false;
   const options = setOptions(args);
-  return options > 0 && (options & (NX | XX | GET | KEEPTTL)) !== 0;
+  return options > 0 && (options & (NX | XX | GET | KEEPTTL | COMPARED)) !== 0;
 }
 
 function setnx(context: CommandContext, args: Args, reply: Reply): void {

@@ -37,7 +37,7 @@ export interface HeldDeferred extends Deferred {
 
 /** How many parts a command falls into. */
 export function partsOf(command: Command, rule: SplitRule, args: Args): number {
-  return Math.floor((lastKeyOf(command, args.count) - command.firstKey) / rule.stride) + 1;
+  return Math.floor((lastKeyOf(command, args) - command.firstKey) / rule.stride) + 1;
 }
 
 /** Runs a command as one `part` per key; `last` takes in what they come to, at the first key. */
@@ -116,7 +116,7 @@ export class Gathering {
 
   /** Starts one part: `submit` must lead to one reply, now or later. */
   run(submit: (part: Caller) => void): void {
-    const part = new PartCaller(this.caller, this);
+    const part = new PartCaller(this.caller, this, this.writes);
     if (this.overflowed) {
       part.reply.overflowed = true;
       if (!this.writes) return;
@@ -234,8 +234,13 @@ export class Gathering {
   }
 }
 
+/** Whoever waits for parts. */
+export interface PartOwner {
+  partIsDone(part: PartCaller): void;
+}
+
 /** Stands in for the caller in one part. */
-class PartCaller implements Caller, Deferred {
+export class PartCaller implements Caller, Deferred {
   readonly origin: object;
   readonly protocol: 2 | 3;
   readonly readLevel: Level;
@@ -248,10 +253,15 @@ class PartCaller implements Caller, Deferred {
   batch = 0;
   deferred = false;
   private readonly caller: Caller;
-  private readonly gathering: Gathering;
+  private readonly owner: PartOwner;
   private finished = false;
 
-  constructor(caller: Caller, gathering: Gathering) {
+  /** `writes`: what it runs may have changed something. */
+  constructor(
+    caller: Caller,
+    owner: PartOwner,
+    readonly writes: boolean,
+  ) {
     this.origin = caller.origin;
     this.caller = caller;
     this.protocol = caller.protocol;
@@ -261,7 +271,7 @@ class PartCaller implements Caller, Deferred {
     this.session = caller.session;
     this.wrote = caller.wrote;
     this.reply = new Reply(caller.protocol, null);
-    this.gathering = gathering;
+    this.owner = owner;
   }
 
   get gone(): boolean {
@@ -291,7 +301,7 @@ class PartCaller implements Caller, Deferred {
   done(): void {
     if (this.finished) return;
     this.finished = true;
-    this.gathering.partIsDone(this);
+    this.owner.partIsDone(this);
   }
 }
 
@@ -308,7 +318,7 @@ function isOpen({ buffer, length }: Reply): boolean {
   return OPEN.some((word) => length > word.length && buffer.latin1Slice(0, word.length) === word);
 }
 
-function isError(reply: Reply): boolean {
+export function isError(reply: Reply): boolean {
   return reply.length > 0 && reply.buffer[0] === ERROR;
 }
 

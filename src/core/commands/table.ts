@@ -7,11 +7,13 @@ import { assert } from '../base/assert.js';
 import type { Args } from '../resp/args.js';
 import { backupCommands } from './backup.js';
 import { bitfieldCommands } from './bitfield.js';
+import { bitopCommand } from './bitop.js';
 import { bitCommands } from './bits.js';
 import { catalogCommand } from './catalog.js';
 import { clientCommand } from './client.js';
 import { clusterCommand } from './cluster.js';
 import type { Command } from './command.js';
+import { compareCommands } from './compare.js';
 import { configCommand } from './config.js';
 import { connectionCommands } from './connection.js';
 import { counterCommands } from './counter.js';
@@ -24,9 +26,12 @@ import { hyperLogLogCommands } from './hyperloglog.js';
 import { infoCommand } from './info.js';
 import { keysCommands } from './keys.js';
 import { latencyCommand } from './latency.js';
+import { lcsCommand } from './lcs.js';
 import { lolwutCommand } from './lolwut.js';
+import { manyCommands } from './many.js';
 import { memoryCommands } from './memory.js';
 import { monitorCommand } from './monitor.js';
+import { objectCommand } from './object.js';
 import { partitionCommand } from './partition.js';
 import { rangeCommands } from './ranges.js';
 import { scanCommands } from './scan.js';
@@ -36,6 +41,7 @@ import { setCommands } from './set.js';
 import { siblingsCommands } from './siblings.js';
 import { slowLogCommand } from './slow-log.js';
 import { snapshotCommand } from './snapshot.js';
+import { transferCommands } from './transfer.js';
 
 export class CommandTable {
   readonly commands: readonly Command[];
@@ -93,10 +99,16 @@ export const commandTable = new CommandTable([
   floatCommand,
   ...bitCommands,
   ...bitfieldCommands,
+  bitopCommand,
+  lcsCommand,
+  ...manyCommands,
+  ...compareCommands,
   ...hyperLogLogCommands,
   ...siblingsCommands,
   ...expiryCommands,
   ...keysCommands,
+  ...transferCommands,
+  objectCommand,
   ...scanCommands,
   partitionCommand,
   ...connectionCommands,

@@ -75,7 +75,7 @@ export class Coordinator {
   canRunHere(command: Command, args: Args, caller: Caller): boolean {
     if ((command.flags & READ) !== 0 && caller.readLevel !== 'one') return false;
     if ((command.flags & WRITE) !== 0 && caller.writeLevel !== 'one') return false;
-    const last = lastKeyOf(command, args.count);
+    const last = lastKeyOf(command, args);
     // A session notes what it saw of each key.
     if (caller.session !== null && last > command.firstKey) return false;
     for (let index = command.firstKey; index <= last; index += command.step) {
@@ -350,8 +350,8 @@ export class Coordinator {
     const { writes } = this.replicator;
     if (writes > before + 1) caller.wrote.note(actor, before + 1, partition);
     caller.wrote.note(actor, writes, partition);
-    if (command.lastKey === command.firstKey) return;
-    const last = lastKeyOf(command, args.count);
+    if (command.lastKey === command.firstKey && command.keysCounted !== true) return;
+    const last = lastKeyOf(command, args);
     for (let index = command.firstKey + command.step; index <= last; index += command.step) {
       caller.wrote.note(actor, writes, partitionOf(args.buffer, args.starts[index], args.ends[index], partitions));
     }

@@ -10,6 +10,7 @@
  * reply.ts and outbox.ts add up to; past them it is closed, and counted.
  */
 import type { StreamId, Streams } from '../../ports/streams.js';
+import { Errand, liveTogether } from '../commands/apart.js';
 import type { Command, CommandContext, Connection, Connections } from '../commands/command.js';
 import {
   arityFits,
@@ -124,6 +125,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
   private wrongPasswords = 0;
   /** The next command waits until every reply before it is whole. */
   private barred = false;
+  /** An errand is under way: nothing of this connection runs beside it. */
+  private alone = false;
   private lastIndex = -1;
   /** Output that the world holds, as last asked. */
   private queued = 0;
@@ -369,7 +372,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
         this.refuseStream(`Protocol error: ${parser.error}`);
         return;
       }
-      this.barred = this.outbox.places > 0 && this.isNext(BARRIER);
+      this.barred = this.outbox.places > 0 && (this.alone || this.isNext(BARRIER));
       if (this.barred) {
         parser.rewind();
         this.starved = true;
@@ -382,6 +385,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
         this.starved = true;
         return;
       }
+      this.alone = false;
       this.commandsLeft--;
       this.inputLeft -= parser.commandBytes;
       this.dispatch();
@@ -444,7 +448,7 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     stats.commandsProcessed++;
     const { probe } = this.ports;
     const begunMs = probe.begin(command);
-    if (command.firstKey === 0) this.runWithoutKeys(command);
+    if (args.count <= command.firstKey || command.firstKey === 0) this.runWithoutKeys(command);
     else this.dispatchToKeys(command);
     if (this.outbox.failed()) stats.failed[index]++;
     if (begunMs >= 0) probe.end(index, command, args, this, begunMs, host.wallMs);
@@ -470,6 +474,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     const rule = command.split;
     if (!keysFit(command, args)) {
       this.outbox.target().error('ERR', 'key is too long');
+    } else if (command.apart !== undefined) {
+      this.dispatchToSeveral(command, command.apart);
     } else if (rule === undefined || args.count <= rule.stride + 1 || host.canRunHere(command, args, this)) {
       host.submit(command, args, this);
     } else if ((args.count - 1) % rule.stride !== 0) {
@@ -480,6 +486,23 @@ export class Session implements Caller, Connection, CommandContext, Owner {
       const last = rule.last === undefined ? null : table.named(rule.last);
       runSplit(host, table.named(rule.as), last, rule, args, this, this.outbox.defer(this.answersShort()));
     }
+  }
+
+  /** Whole where its keys live together, else as an errand. */
+  private dispatchToSeveral(command: Command, apart: (errand: Errand) => void): void {
+    const { host, table } = this.ports;
+    const { args } = this.parser;
+    const mustLiveTogether = command.together?.(args) === true;
+    // What is read at more than one owner is read key by key.
+    const isPlain = mustLiveTogether || (this.session === null && this.readLevel === 'one');
+    // Where it must, it does not depend on who happens to own what.
+    const mayRunHere = !mustLiveTogether || host.cluster().length === 1;
+    if ((isPlain && liveTogether(command, args)) || (mayRunHere && host.canRunHere(command, args, this))) {
+      host.submit(command, args, this);
+      return;
+    }
+    this.alone = true;
+    new Errand(host, table, command, args, this, this.outbox.defer()).begin(apart);
   }
 
   /** Refuses a command before it runs. */

@@ -374,7 +374,7 @@ describe('what clients ask before they begin', () => {
 });
 
 describe('commands that need a leader', () => {
-  it.each(['EVAL', 'SLAVEOF', 'MULTI', 'XADD', 'LPUSH', 'MODULE', 'SUBSCRIBE', 'RENAME'])(
+  it.each(['EVAL', 'SLAVEOF', 'MULTI', 'XADD', 'LPUSH', 'MODULE', 'SUBSCRIBE', 'SWAPDB'])(
     '%s is refused with a reason',
     (name) => {
       const harness = new Harness();

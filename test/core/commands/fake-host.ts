@@ -235,7 +235,7 @@ export class FakeHost implements CommandHost {
   }
 
   canRunHere(command: Command, args: Args): boolean {
-    const last = lastKeyOf(command, args.count);
+    const last = lastKeyOf(command, args);
     for (let index = command.firstKey; index <= last; index += command.step) {
       if (this.away(this.partitionOf(args, index))) return false;
     }
