@@ -227,6 +227,7 @@ export class HearsayNode implements Machine {
       distinctKeys,
       packets: this.stats,
       wallClock: this.wallClock,
+      random: this.random,
       startedAtMs: this.monotonicMs,
     });
     this.changes = new MemberChanges(ports, this.rooms, this.host, this.members, wal, state, config);

@@ -193,6 +193,7 @@ export const FORMS: ReadonlyMap<string, Words> = new Map<string, Words>([
   ],
   ['rename', line(key, key)],
   ['renamenx', line(key, key)],
+  ['randomkey', fixed(['x'])],
   [
     'object',
     fc.oneof(line(fc.constantFrom('ENCODING', 'refcount', 'FREQ', 'IDLETIME'), fc.constant('nokey')), objects),
@@ -362,7 +363,7 @@ const FORMED_ONLY = [
     'keys',
     'scan',
   ],
-  ...['object', 'copy', 'readonly', 'readwrite', 'asking', 'time', 'pfadd', 'pfcount', 'pfmerge'],
+  ...['object', 'copy', 'randomkey', 'readonly', 'readwrite', 'asking', 'time', 'pfadd', 'pfcount', 'pfmerge'],
   ...['expire', 'pexpire', 'expireat', 'pexpireat', 'setex', 'psetex', 'select'],
 ];
 const plain = [...FORMS.keys()].filter((name) => !FORMED_ONLY.includes(name));
@@ -381,7 +382,18 @@ function withoutNul(text: string): string {
   return text.replaceAll('\0', '\x01');
 }
 
-const NOT_SHORT = ['readonly', 'readwrite', 'asking', 'time', 'scan', 'command', 'dbsize', 'pfadd', 'pfmerge'];
+const NOT_SHORT = [
+  'randomkey',
+  'readonly',
+  'readwrite',
+  'asking',
+  'time',
+  'scan',
+  'command',
+  'dbsize',
+  'pfadd',
+  'pfmerge',
+];
 /** Too few words for any command that has keys. */
 const short = fc.tuple(
   fc.constantFrom(...[...FORMS.keys()].filter((name) => !NOT_SHORT.includes(name))),

@@ -140,6 +140,8 @@ export interface CommandHost {
   readonly passwordGuesses: PasswordGuesses;
   /** What commands that scan have left of this turn. */
   readonly scanWork: ScanWork;
+  /** A number in [0, 2^32), drawn at random. */
+  drawUint32(): number;
   /** What this node held at points in time. */
   readonly snapshots: SnapshotDoor;
   /** True if all keys of this command can be executed here, now, at the caller's level. */

@@ -1,6 +1,6 @@
 /**
- * HEARSAY.PARTITION: what a node asks of an owner about a partition it does not hold itself, for DBSIZE, KEYS and SCAN.
- * `COUNT p`, `KEYS p pattern steps`, `SCAN p hash [COUNT n] [MATCH pattern] [TYPE type]`. Clients cannot give it.
+ * HEARSAY.PARTITION: what a node asks of an owner about a partition it does not hold itself, for DBSIZE, KEYS, SCAN and RANDOMKEY.
+ * `RANDOM p`, `COUNT p`, `KEYS p pattern steps`, `SCAN p hash [COUNT n] [MATCH pattern] [TYPE type]`. Clients cannot give it.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
@@ -18,6 +18,7 @@ import {
   scanOptions,
   tooManyKeys,
 } from './page.js';
+import { replyRandomOf } from './random-of.js';
 
 function run(context: CommandContext, args: Args, reply: Reply): void {
   const { host } = context;
@@ -25,6 +26,10 @@ function run(context: CommandContext, args: Args, reply: Reply): void {
   if (!(partition >= 0 && partition < host.settings.partitions)) throw new HearsayError('ERR', 'no such partition');
   if (args.equalsIgnoreCase(1, 'COUNT')) {
     reply.integer(host.countKeys(partition));
+    return;
+  }
+  if (args.equalsIgnoreCase(1, 'RANDOM')) {
+    if (!replyRandomOf(host, partition, reply)) reply.null();
     return;
   }
   if (args.count < 4) throw syntaxError();

@@ -31,6 +31,8 @@ const FAMILIES: [string, string][] = [
   ['sadd srem smembers sismember smismember scard spop srandmember sinter sunion sdiff sscan smove', 'no sets'],
   ['zadd zrem zrange zrevrange zrangebyscore zscore zcard zincrby zrank zrevrank zcount zscan', 'no sorted sets'],
   ['geoadd geodist geopos geosearch geohash', 'no geographic indexes'],
+  ['sort sort_ro', 'what it sorts are lists, sets and sorted sets'],
+  ['pfdebug pfselftest', 'they look into the HyperLogLog of one implementation'],
   ['move swapdb', 'there is one database'],
   [
     'dump restore restore-asking migrate',

@@ -26,9 +26,12 @@ export const PARTS_MAX = 16_384;
 const ERROR = 0x2d;
 const OPEN = ['-UNAVAILABLE ', '-NOQUORUM '];
 const COLON = 0x3a;
+const DOLLAR = 0x24;
+const MINUS = 0x2d;
 const ASTERISK = 0x2a;
 
-export type Combine = SplitRule['combine'] | 'concat';
+/** `concat`: of arrays; `any`: the first that is not null. */
+export type Combine = SplitRule['combine'] | 'concat' | 'any';
 
 /** A deferred reply that may also have to wait for the log. */
 export interface HeldDeferred extends Deferred {
@@ -221,6 +224,14 @@ export class Gathering {
       case 'absorb':
         for (const part of this.parts) reply.raw(part.reply.buffer, 0, part.reply.length);
         break;
+      case 'any': {
+        const found = this.parts.find(
+          (part) => part.reply.length > 0 && part.reply.buffer[0] === DOLLAR && part.reply.buffer[1] !== MINUS,
+        );
+        if (found === undefined) reply.null();
+        else reply.raw(found.reply.buffer, 0, found.reply.length);
+        break;
+      }
       case 'concat': {
         let count = 0;
         for (const part of this.parts) count += elementsIn(part.reply);

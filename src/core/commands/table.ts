@@ -33,6 +33,7 @@ import { memoryCommands } from './memory.js';
 import { monitorCommand } from './monitor.js';
 import { objectCommand } from './object.js';
 import { partitionCommand } from './partition.js';
+import { randomkeyCommand } from './randomkey.js';
 import { rangeCommands } from './ranges.js';
 import { scanCommands } from './scan.js';
 import { scriptingCommands } from './scripting.js';
@@ -109,6 +110,7 @@ export const commandTable = new CommandTable([
   ...keysCommands,
   ...transferCommands,
   objectCommand,
+  randomkeyCommand,
   ...scanCommands,
   partitionCommand,
   ...connectionCommands,

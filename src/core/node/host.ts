@@ -4,6 +4,7 @@
  */
 import type { Ports } from '../../ports/world.js';
 import { HearsayError } from '../base/errors.js';
+import type { Random } from '../base/random.js';
 import type { WallClock } from '../base/wall-clock.js';
 import type { Command } from '../commands/command.js';
 import type {
@@ -70,6 +71,7 @@ export interface HostParts {
   readonly distinctKeys: DistinctKeys;
   readonly packets: ArrivalStats;
   readonly wallClock: WallClock;
+  readonly random: Random;
   readonly startedAtMs: number;
 }
 
@@ -136,6 +138,10 @@ export class NodeHost implements CommandHost {
     if (this.config.clusterTopology === 'off') return true;
     const primary = this.rooms.ownership.slotMapPrimaries()[partition];
     return this.rooms.ownership.placement.members[primary] === this.settings.nodeId;
+  }
+
+  drawUint32(): number {
+    return this.parts.random.uint32();
   }
 
   holds(partition: number): boolean {

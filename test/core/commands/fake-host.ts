@@ -271,6 +271,13 @@ export class FakeHost implements CommandHost {
     return !this.away(partition);
   }
 
+  /** What is drawn next. */
+  draws: number[] = [];
+
+  drawUint32(): number {
+    return this.draws.shift() ?? 0;
+  }
+
   countExpiring(): number {
     return 0;
   }
