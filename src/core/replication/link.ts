@@ -29,6 +29,8 @@ export interface SentMessage {
   /** When the records were first handed in. */
   readonly bornAtMs: number;
   viaStream: boolean;
+  /** Taken by `takeReady`: before that its header is not written, and nothing else may send it. */
+  marked: boolean;
   /** Sent by datagram and not yet answered, given up or resent. */
   inFlight: boolean;
   records: number;
@@ -124,6 +126,7 @@ export class Link {
         sentAtMs: nowMs,
         bornAtMs: nowMs,
         viaStream: RECORDS_HEADER_BYTES + length > SECTION_BYTES_MAX,
+        marked: false,
         inFlight: false,
         records: 0,
         operations: null,
@@ -167,6 +170,7 @@ export class Link {
     for (const message of messages) {
       writeWord(message.body, 0, message.number);
       writeWord(message.body, 4, ringHash);
+      message.marked = true;
       message.sentAtMs = nowMs;
       if (!message.viaStream) {
         if (byStream || this.datagramsInFlight >= DATAGRAMS_IN_FLIGHT_MAX) message.viaStream = true;
@@ -197,7 +201,7 @@ export class Link {
     const limit = nowMs - this.resendAfterMs;
     const overdue: SentMessage[] = [];
     for (const message of this.sent.values()) {
-      if (message.viaStream || message.sentAtMs > limit) continue;
+      if (message.viaStream || !message.marked || message.sentAtMs > limit) continue;
       message.viaStream = true;
       this.landed(message);
       this.resent++;
@@ -206,10 +210,10 @@ export class Link {
     return overdue;
   }
 
-  /** The stream broke: what it carried is sent again on the next one. */
+  /** The stream broke: what it carried is sent again on the next one. What has not left yet leaves at the end of the turn. */
   streamMessages(): SentMessage[] {
     const lost: SentMessage[] = [];
-    for (const message of this.sent.values()) if (message.viaStream) lost.push(message);
+    for (const message of this.sent.values()) if (message.viaStream && message.marked) lost.push(message);
     return lost;
   }
 

@@ -83,6 +83,16 @@ describe('a link', () => {
     expect(link.streamMessages()).toHaveLength(1);
   });
 
+  it('sends nothing again that has not left yet: its number and ring are not written', () => {
+    const link = new Link();
+    add(link, 'large', 1, 0, 5000);
+    expect(link.streamMessages()).toEqual([]);
+    expect(link.takeOverdue(10_000)).toEqual([]);
+    const [message] = link.takeReady(7, 10_000);
+    expect([recordsNumber(message.body, 0), recordsRingHash(message.body, 0)]).toEqual([1, 7]);
+    expect(link.streamMessages()).toEqual([message]);
+  });
+
   it('takes to the stream when too many datagrams are in flight', () => {
     const link = new Link();
     for (let count = 1; count <= 70; count++) {
