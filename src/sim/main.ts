@@ -51,6 +51,7 @@ export const MUTATIONS: readonly string[] = [
   'former-life-returns',
   'former-life-trusted',
   'former-owners-unasked',
+  'gone-still-heard',
   'hearsay-moves-members',
   'hints-uncounted',
   'hlc-ignores-received',

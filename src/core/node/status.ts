@@ -236,6 +236,7 @@ export function nodeStatus(parts: StatusParts): Status {
     hints_returned: replicator.stats.hintsReturned,
     partitions_owing_repair: hints.toRepair,
     messages_refused: replicator.stats.messagesRefused,
+    messages_of_gone: replicator.stats.messagesOfGone,
     // What waits for other nodes: writes above level one, reads that ask, forwarded commands.
     pending: parts.pending.waiting,
     pending_most: parts.pending.most,

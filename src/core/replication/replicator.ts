@@ -108,6 +108,7 @@ export class Replicator {
     recordsMalformed: 0,
     messagesAbandoned: 0,
     messagesRefused: 0,
+    messagesOfGone: 0,
     hintsReturned: 0,
   };
 
@@ -311,6 +312,11 @@ export class Replicator {
   receive(peer: Peer, body: Buffer, start: number, end: number, viaStream: boolean): Received {
     const received: Received = { ringDiffers: false, spread: false, missing: [], viaStream, late: false };
     if (end - start < RECORDS_HEADER_BYTES) return received;
+    // Who left or was forgotten has no say: others may have proved since, without it, that they lack nothing of that time. What it alone had is given up.
+    if (peer.state === 'left' && !this.options.mutations.has('gone-still-heard')) {
+      this.stats.messagesOfGone++;
+      return received;
+    }
     const number = recordsNumber(body, start);
     const ringHash = recordsRingHash(body, start);
     received.ringDiffers = ringHash !== this.ownership.ringHash;

@@ -112,6 +112,28 @@ describe('a record of a type that this version does not know', () => {
     }
   });
 
+  it('is neither taken nor acknowledged from who left or was forgotten, by datagram or by stream, and counted', () => {
+    for (const viaStream of [false, true]) {
+      const { replicator, store } = bench();
+      const { link } = new Peer('receiver', 1 << 20, new HintRoom(1 << 20), 1);
+      const bytes = record({ hlc: hlcFromMs(NOW_MS) }, 'a', 'value');
+      link.add(bytes, 0, bytes.length, 1, 0, null);
+      const [message] = link.takeReady(0, 0);
+      const origin = new Peer('sender', 1 << 20, new HintRoom(1 << 20), 1);
+      const receive = () => replicator.receive(origin, message.body, 0, message.body.length, viaStream);
+      origin.state = 'left';
+      receive();
+      expect(store.keys(0)).toBe(0);
+      expect(replicator.stats).toMatchObject({ messagesOfGone: 1, recordsReceived: 0 });
+      origin.acks.release(3);
+      expect(origin.acks.takeDatagrams(1, 0)).toEqual([]);
+      // Who is merely dead has a say still.
+      origin.state = 'dead';
+      receive();
+      expect(store.keys(0)).toBe(1);
+    }
+  });
+
   it.each([
     [7, [[0, 1]]],
     [8, undefined],
