@@ -64,9 +64,15 @@ export function judge(held: Standing & { actor: number }, offered: Standing & { 
  */
 const BOOTS_PER_DISMISSAL = 2 ** 16;
 
+/** Boots below this fit the wire; starts and dismissals alone come nowhere near it. */
+export const BOOT_END = 2 ** 40;
+
+/** A node goes on above a life of its id only up to here: so what strangers make up leaves room for its own starts, for ever. */
+export const RAISED_BOOT_MAX = 2 ** 39;
+
 /** The boot of a dismissal: above whatever the member has said in this life or in one that nobody heard of; the same for all who dismiss it. */
 export function dismissedBoot(held: number): number {
-  return (Math.floor(held / BOOTS_PER_DISMISSAL) + 1) * BOOTS_PER_DISMISSAL;
+  return Math.min((Math.floor(held / BOOTS_PER_DISMISSAL) + 1) * BOOTS_PER_DISMISSAL, BOOT_END - 1);
 }
 
 /** Up to which boot the lives have ended of a member that is gone and not expected back: as its dismissal has it, which this may already be. */

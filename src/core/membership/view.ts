@@ -7,7 +7,15 @@
  */
 import { assert } from '../base/assert.js';
 import { adoptRecord, type Held, holdRecord, type Member, type MemberRecord, recordOf } from './member.js';
-import { dismissedBoot, isGone, judge, type MemberState, refutingIncarnation, type Verdict } from './precedence.js';
+import {
+  dismissedBoot,
+  isGone,
+  judge,
+  type MemberState,
+  RAISED_BOOT_MAX,
+  refutingIncarnation,
+  type Verdict,
+} from './precedence.js';
 import type { Roster } from './roster.js';
 import type { Rumors } from './rumors.js';
 import type { Suspicions } from './suspicions.js';
@@ -131,9 +139,10 @@ export class View {
     return { ...record, boot: this.endedBootOf(record.id), state: 'left', ageMs: 0 };
   }
 
-  /** What others hold of this id is gone, and above all that this life has said: it goes on above that. */
+  /** What others hold of this id is gone, and above all that this life has said: it goes on above that, unless that was made up. */
   private startAgain(boot: number, nowMs: number): void {
     const { self } = this.roster;
+    if (boot >= RAISED_BOOT_MAX) return;
     self.boot = boot + 1;
     this.refute(self.incarnation, nowMs);
   }

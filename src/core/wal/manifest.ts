@@ -23,7 +23,7 @@ export interface ManifestState {
   actor: number;
   /** Ids of the members that had a say in what may be forgotten (ring-book.ts): the log, which may not be synced, is not to lose them. */
   withSay: readonly string[];
-  formatVersion: 0;
+  formatVersion: 1;
 }
 
 /** The image that stands for every batch before `walBatch`. */
@@ -59,6 +59,9 @@ export interface Manifest {
 
 const MANIFEST_BYTES_MAX = 1024 * 1024;
 
+/** Raised whenever what stands in a log or an image is read otherwise than before: an earlier directory is refused. */
+const FORMAT_VERSION = 1 as const;
+
 export function freshManifest(): Manifest {
   const state = {
     nodeId: '',
@@ -67,7 +70,7 @@ export function freshManifest(): Manifest {
     incarnation: 0,
     actor: 0,
     withSay: [],
-    formatVersion: 0 as const,
+    formatVersion: FORMAT_VERSION,
   };
   return { state, image: null, walStart: 1, walBatch: 1, durableBatch: 0, runs: [] };
 }
@@ -163,8 +166,11 @@ export function decodeManifest(bytes: Buffer): Manifest {
   } catch {
     throw damaged;
   }
-  if (hasFields(parsed, {}) && hasFields(parsed.state, {}) && parsed.state.formatVersion !== 0) {
-    throw new HearsayError('DATADIR', `the data is of format ${String(parsed.state.formatVersion)}, not 0`);
+  if (hasFields(parsed, {}) && hasFields(parsed.state, {}) && parsed.state.formatVersion !== FORMAT_VERSION) {
+    throw new HearsayError(
+      'DATADIR',
+      `the data is of format ${String(parsed.state.formatVersion)}, not ${FORMAT_VERSION}: another build wrote it; start empty`,
+    );
   }
   // A manifest that does not say what was durable leaves it to the headers of the log; nor need it say how long files were made, or who had a say.
   const whole = hasFields(parsed, {})

@@ -124,6 +124,20 @@ describe('a life that the ring knows to have ended', () => {
     expect(lateWordToStrangers(new Set(['ended-met-again']), 1)).toEqual(['alive', 'alive']);
   });
 
+  it('is not gone on above where it was made up: room is left for starts of its own', () => {
+    const world = new World(407);
+    const [first, , third] = world.cluster(3);
+    const before = third.membership.self.boot;
+    bringLate(world, third, { ...recordOf(third.membership.self, world.nowMs), boot: 2 ** 40 - 1, state: 'left' });
+    third.membership.outlive(2 ** 40 - 2, world.nowMs);
+    expect(third.membership.self.boot).toBe(before);
+    third.membership.outlive(2 ** 39 - 1, world.nowMs);
+    expect(third.membership.self.boot).toBe(2 ** 39);
+    third.flush();
+    world.run(5_000);
+    expect(first.membership.members().find(({ id }) => id === third.id)?.boot).toBe(2 ** 39);
+  });
+
   it('is none of the lives that came after it', () => {
     expect(lateWordToStrangers(new Set(), 65_537)).toEqual(['alive', 'alive']);
   });

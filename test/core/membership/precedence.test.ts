@@ -140,4 +140,9 @@ describe('precedence', () => {
       }),
     );
   });
+
+  it('is dismissed below the bound of the wire, whatever boot was made up', () => {
+    for (const boot of [2 ** 40 - 65_537, 2 ** 40 - 65_536, 2 ** 40 - 1])
+      expect(dismissedBoot(boot)).toBeLessThan(2 ** 40);
+  });
 });

@@ -78,7 +78,7 @@ describe('recovery of a log', () => {
     bench.disk.crash({ below: () => 0 });
     bench.start();
     const withSay = ['n1', 'n2'];
-    expect(bench.recovery.manifest).toMatchObject({ nodeId: 'n1', boot: 1, actor: 2 ** 47, withSay, formatVersion: 0 });
+    expect(bench.recovery.manifest).toMatchObject({ nodeId: 'n1', boot: 1, actor: 2 ** 47, withSay, formatVersion: 1 });
   });
 
   it('cuts a tail truncated at any byte of the last two frames, and keeps all before it', () => {
