@@ -65,6 +65,10 @@ const CONVERGE_BOUND_MS = 60_000;
 /** Longer than any short time to live of the workload, so that what is left does not change under the last checks. */
 const REST_MS = 3_500;
 const POLL_MS = 500;
+/** One of several values that ends sooner ends first: all is asked for meanwhile, all nodes die, and it is asked for again. */
+const ENDS_AHEAD_MS = 4_000;
+/** Clocks are set 5 seconds apart at most, and what ends so far ahead has then ended by all of them. */
+const ENDS_BOUND_MS = 10_000;
 const WATCH_INTERVAL_MS = 1_000;
 /** How often the run looks at what troubles its nodes. */
 const LOOK_INTERVAL_MS = 50;
@@ -230,6 +234,7 @@ class Run {
     if (!this.playEchoes(hasConverged)) return;
     verdict.checkPackets();
     verdict.checkFrontiers();
+    this.awaitEnds();
     this.finalState = verdict.checkState();
     nemesis.killAll();
     this.rest(100);
@@ -238,6 +243,12 @@ class Run {
     if (!this.settle('the cluster does not come back', CONVERGE_BOUND_MS, hasConverged)) return;
     verdict.checkFrontiers();
     verdict.compareStates(this.finalState, verdict.checkState());
+  }
+
+  /** Until nothing is alive by one node's clock and ended by another's. Clocks that are too far apart for that are taken as they are. */
+  private awaitEnds(): void {
+    const untilMs = this.cluster.clock.nowMs + ENDS_BOUND_MS;
+    while (this.verdict.hasEndsAbout(ENDS_AHEAD_MS) && this.cluster.clock.nowMs < untilMs) this.rest(POLL_MS);
   }
 
   private playLongDown(): void {

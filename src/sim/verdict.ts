@@ -12,6 +12,7 @@ import type { Nemesis } from './nemesis.js';
 import type { Reply } from './replies.js';
 import type { ArrivalWatch } from './watches/arrivals.js';
 import { type Contents, contentsOf, differenceOf } from './watches/contents.js';
+import { endsWithin } from './watches/ends.js';
 
 /** What a node holds and whom it sees, at one time. */
 interface Standing {
@@ -106,6 +107,21 @@ export class Verdict {
         violate('frontier', `node ${node} found ${found} records that its frontier had covered`);
       for (const name of MARKED) mark(name.replaceAll('_', ' '), numberOf(name));
     }
+  }
+
+  /** Whether a member holds what has ended by one clock and not by another, or one of several values that does so within `aheadMs`. */
+  hasEndsAbout(aheadMs: number): boolean {
+    const { cluster, nemesis } = this.ports;
+    const throughMs = cluster.wallHighMs();
+    const span = { afterMs: cluster.wallLowMs(), throughMs, siblingsThroughMs: throughMs + aheadMs };
+    return nemesis.members.present().some((node) => {
+      const rooms = cluster.watches?.inspected(node) ?? null;
+      if (rooms === null) return false;
+      for (let partition = 0; partition < rooms.config.partitions; partition++) {
+        if (endsWithin(rooms.store, partition, span)) return true;
+      }
+      return false;
+    });
   }
 
   /** What every member holds and sees now, for `compareStanding`. */
