@@ -22,9 +22,11 @@ import {
   recordFlags,
   recordKeyEnd,
   recordLength,
+  recordType,
   TYPE_FRONTIER,
   writeRecord,
 } from '../record/record.js';
+import { mergeTypeOf } from '../types/types.js';
 import { readVector, Vector, vectorBytes, writeVector } from './vector.js';
 
 /** Entries go this long after the floor has passed them: by then it has for every owner, and no hash speaks of them any more. */
@@ -213,12 +215,7 @@ export class Frontiers {
 
   /** Whether somebody who has seen `vector` has seen the write, and the change of expiry, that a record here stands for. */
   isCovered(vector: Vector, bytes: Buffer, offset: number): boolean {
-    if (
-      (recordFlags(bytes, offset) & FLAG_EXPIRY_VERSION) !== 0 &&
-      !vector.coversStamp(recordExpiryActor(bytes, offset), recordExpiryHlc(bytes, offset))
-    ) {
-      return false;
-    }
+    if ((recordFlags(bytes, offset) & FLAG_EXPIRY_VERSION) !== 0 && !coversExpiry(vector, bytes, offset)) return false;
     this.asked = vector;
     this.dots = 0;
     this.covered = true;
@@ -272,6 +269,17 @@ export class Frontiers {
     }
     return isCleared ? partition : -1;
   }
+}
+
+/**
+ * The expiry of siblings is made of those of its values, and names no writer: what came with a value is seen with its dot; of a change
+ * afterwards nobody knows who made it, so only the floor tells.
+ */
+function coversExpiry(vector: Vector, bytes: Buffer, offset: number): boolean {
+  const actor = recordExpiryActor(bytes, offset);
+  const type = actor === 0 ? mergeTypeOf(recordType(bytes, offset)) : null;
+  const hlc = type?.latestForeignExpiry?.(bytes, offset) ?? recordExpiryHlc(bytes, offset);
+  return vector.coversStamp(actor, hlc);
 }
 
 function encodeNote(partition: number, flags: number, epoch: number, vector: Vector): Buffer {

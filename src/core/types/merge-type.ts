@@ -79,6 +79,11 @@ export interface MergeType {
   isCovered(bytes: Buffer, offset: number, hlc: number, actor: number): boolean;
   /** Visits every dot whose write is in this state. */
   forEachDot(bytes: Buffer, offset: number, visit: DotVisitor): void;
+  /**
+   * Where the version of the record's expiry names no writer: the stamp of the latest expiry in this state that is of no write that
+   * `forEachDot` stands for; 0 if there is none.
+   */
+  latestForeignExpiry?(bytes: Buffer, offset: number): number;
 }
 
 /** A change of one value by a command. */

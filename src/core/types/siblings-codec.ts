@@ -102,6 +102,18 @@ export function forEachChain(bytes: Buffer, start: number, visit: DotVisitor): v
   }
 }
 
+/** The stamp of the latest expiry, of version data that was decoded once, that did not come with its value; 0 if there is none. */
+export function latestChangedExpiry(bytes: Buffer, start: number): number {
+  const count = bytes.readUInt16LE(start + 26);
+  let at = start + COVER_HEAD_BYTES + bytes.readUInt16LE(start + 24) * CHAIN_BYTES;
+  let latest = 0;
+  for (let index = 0; index < count; index++, at += SIBLING_BYTES) {
+    const expiryHlc = readHlc(bytes, at + 26);
+    if (expiryHlc > latest && expiryHlc !== readHlc(bytes, at + 12)) latest = expiryHlc;
+  }
+  return latest;
+}
+
 /** The text of a context. `keyHash`: the key's, by the same hasher. */
 export function encodeContext(hasher: Hasher, keyHash: number, cover: Cover): string {
   const bytes = Buffer.alloc(CONTEXT_HEADER_BYTES + COVER_HEAD_BYTES + cover.chains.length * CHAIN_BYTES);

@@ -54,7 +54,14 @@ import {
   trim,
   flushed as withoutFlushed,
 } from './siblings.js';
-import { CHAINS_DECODED_MAX, decodeSet, encodeSet, forEachChain, SIBLINGS_DECODED_MAX } from './siblings-codec.js';
+import {
+  CHAINS_DECODED_MAX,
+  decodeSet,
+  encodeSet,
+  forEachChain,
+  latestChangedExpiry,
+  SIBLINGS_DECODED_MAX,
+} from './siblings-codec.js';
 
 /** Header and all extensions. */
 const FIXED_BYTES = RECORD_HEADER_BYTES + 32;
@@ -69,6 +76,7 @@ export const siblingsType: MergeType = {
   merge,
   isCovered,
   forEachDot,
+  latestForeignExpiry,
 };
 
 /** The set of a verified record of siblings, or of a PUT or a TOMBSTONE as what siblings stand upon. Its values are views. */
@@ -190,4 +198,9 @@ function isCovered(bytes: Buffer, offset: number, hlc: number, actor: number): b
 
 function forEachDot(bytes: Buffer, offset: number, visit: DotVisitor): void {
   forEachChain(bytes, recordVersionStart(bytes, offset), visit);
+}
+
+/** A value that ends as its own write said is seen with it; who changed the end of one afterwards, the set does not say. */
+function latestForeignExpiry(bytes: Buffer, offset: number): number {
+  return latestChangedExpiry(bytes, recordVersionStart(bytes, offset));
 }

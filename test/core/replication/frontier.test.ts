@@ -4,8 +4,14 @@ import { hlcFromMs } from '../../../src/core/base/hlc.js';
 import { catchUpBounds } from '../../../src/core/replication/catch-up-source.js';
 import { Frontiers } from '../../../src/core/replication/frontier.js';
 import { Vector } from '../../../src/core/replication/vector.js';
+import { Made } from '../../../src/core/types/made.js';
+import { EMPTY_SET, expire, write as writeSibling } from '../../../src/core/types/siblings.js';
+import { putSet } from '../../../src/core/types/siblings-record.js';
 import { record } from '../record/records.js';
 
+const KEY = Buffer.from('key');
+const LATER = Buffer.from('later');
+const never = () => false;
 const SELF = 900;
 const OTHER = 5;
 
@@ -125,6 +131,35 @@ describe('the frontiers of a node', () => {
     expect(all.isCovered(floored, plain, 0)).toBe(true);
     expect(all.isCovered(floored, touched, 0)).toBe(false);
     expect(all.isCovered(floored, record({ actor: OTHER, sequence: 0, hlc: 11 }, 'key'), 0)).toBe(false);
+  });
+
+  it('know siblings as covered by their dots when they end as written, by the floor once somebody changed their end', () => {
+    const stamp = { hlc: 20, actor: OTHER, sequence: 1 };
+    const written = writeSibling(EMPTY_SET, EMPTY_SET, stamp, Buffer.from('one'), 99, 0, never);
+    const made = new Made();
+    const vector = new Vector();
+    putSet(written, KEY, 0, KEY.length, made);
+    expect(frontiers().isCovered(vector, made.bytes, 0)).toBe(false);
+    vector.add(OTHER, 1, 20);
+    expect(frontiers().isCovered(vector, made.bytes, 0)).toBe(true);
+    putSet(expire(written, 77, 30), KEY, 0, KEY.length, made);
+    expect(frontiers().isCovered(vector, made.bytes, 0)).toBe(false);
+    // A later value that ends as written does not hide that the end of the other was changed.
+    const later = writeSibling(
+      expire(written, 77, 30),
+      EMPTY_SET,
+      { ...stamp, sequence: 2, hlc: 40 },
+      LATER,
+      99,
+      0,
+      never,
+    );
+    putSet(later, KEY, 0, KEY.length, made);
+    vector.add(OTHER, 2, 40);
+    expect(later.siblings.length).toBe(2);
+    expect(frontiers().isCovered(vector, made.bytes, 0)).toBe(false);
+    vector.floor = 30;
+    expect(frontiers().isCovered(vector, made.bytes, 0)).toBe(true);
   });
 
   it('let go of ended actors once the floor covers them, so that restarts leave nothing behind', () => {
