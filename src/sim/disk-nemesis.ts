@@ -33,6 +33,15 @@ const ROTTEN_MANIFEST = `the file ${MANIFEST_NAME} is damaged`;
 type DiskErrors = CrashableDisk['errors'];
 const NO_ERRORS: DiskErrors = { EIO: 0, ENOSPC: 0 };
 
+/** What the start of that life must say, unless power was lost since. */
+interface Report {
+  life: number;
+  crashes: number;
+  /** Records that could be read before the first damage that no start has read. */
+  whole: number;
+  lost: number;
+}
+
 interface Swapped {
   disk: CrashableDisk;
   own: DiskCopy;
@@ -53,7 +62,7 @@ export class DiskNemesis {
   /** Nodes whose manifest has rotted: they can not start. */
   private readonly rootless = new Set<number>();
   /** Nodes whose next start must report damage: records that could be read before it can not be read now. */
-  private readonly reports = new Map<number, { life: number; crashes: number; lost: number }>();
+  private readonly reports = new Map<number, Report>();
   private readonly swapped = new Map<number, Swapped>();
   /** Lives of nodes whose log has failed for good. */
   private readonly failedLogs = new Map<number, number>();
@@ -97,6 +106,7 @@ export class DiskNemesis {
     const { disk } = this.cluster.nodes[node];
     this.errorsBefore.set(node, { disk, errors: { ...(disk?.errors ?? NO_ERRORS) } });
     if (!this.rotten.delete(node)) return;
+    this.dropUndone(node);
     this.hands.damaged(node);
     this.cluster.watches?.replaced(node);
   }
@@ -186,12 +196,30 @@ export class DiskNemesis {
     for (const word of draws) if (turnBit(disk, file, word)) this.rotten.add(node);
     if (this.rotten.has(node)) this.mark('disk rot');
     this.hasRotted ||= this.rotten.has(node);
-    const lost = reads ? before - readable(disk) : 0;
-    const { crashes } = disk.counts;
-    if (lost > 0) this.reports.set(node, { life: this.cluster.nodes[node].life + 1, crashes, lost });
+    if (reads) this.awaitReport(node, disk, before);
     if (file === 'manifest' && this.rotten.has(node)) this.rootless.add(node);
     if (this.rotten.has(node)) this.hands.damaged(node);
     if (downMs > 0) this.hands.later(downMs, () => this.hands.start(node));
+  }
+
+  /** Where this damage took something, the next start has to say so; what came before it and no start has read counts with it. */
+  private awaitReport(node: number, disk: CrashableDisk, before: number): void {
+    const life = this.cluster.nodes[node].life + 1;
+    const { crashes } = disk.counts;
+    const now = readable(disk);
+    if (now >= before) return;
+    const former = this.reports.get(node);
+    const isOpen = former?.life === life && former.crashes === crashes;
+    const whole = isOpen ? Math.max(former.whole, before) : before;
+    this.reports.set(node, { life, crashes, whole, lost: whole - now });
+  }
+
+  /** A bit that was turned twice while the node was down is what it was: where all can be read again there is nothing to say. */
+  private dropUndone(node: number): void {
+    const report = this.reports.get(node);
+    const { disk } = this.cluster.nodes[node];
+    if (report === undefined || disk === null || this.swapped.has(node)) return;
+    if (readable(disk) >= report.whole) this.reports.delete(node);
   }
 
   /** Damage is said, never passed over. A loss of power meanwhile may have taken it away. */
