@@ -3,7 +3,8 @@
  * first owner of the other, and taken away at the first only as the version that was fetched.
  * What goes along: the value, its expiry, and a HyperLogLog as what it is; a counter as its total, which the next INCR makes a counter again.
  * Siblings stay, for the contexts that their readers hold are of their key. Guarded: a value is taken away only once it stands elsewhere;
- * a write that comes in between is not lost: it is moved after it.
+ * a write that comes in between is not lost: it is moved after it; and of two that move one value, the one that does not get it
+ * puts back what its new key held.
  */
 import { HearsayError } from '../base/errors.js';
 import { TYPE_HLL, TYPE_SIBLINGS } from '../record/record.js';
@@ -21,7 +22,12 @@ const TYPE_AT = 24;
 const VALUE_AT = 25;
 /** Version: from here to `TYPE_AT`. */
 const VERSION_AT = 8;
+const VERSION_BYTES = TYPE_AT - VERSION_AT;
 const INT_MAX = 2_147_483_647;
+/** What `hearsay.take` answers. */
+const GONE = -1;
+const NEWER = 0;
+const TAKEN = 1;
 /** A key that is written faster than it can be moved is left where it is. */
 const ATTEMPTS_MAX = 4;
 
@@ -113,7 +119,7 @@ function copyApart(errand: Errand): void {
     errand.step(
       [['hearsay.place', args.copy(2), replaces ? 'ANY' : 'FREE', bytes]],
       (reply) => {
-        placed = isOne(reply);
+        placed = bulkIn(reply) !== null;
       },
       () => errand.answer((reply) => reply.integer(placed ? 1 : 0)),
     );
@@ -145,58 +151,113 @@ function moved({ keyspace }: CommandContext, args: Args, onlyIfFree: boolean): b
 }
 
 function renameApart(errand: Errand): void {
-  move(errand, 'ANY', 1, (reply) => reply.ok());
+  new Move(errand, 'ANY', (reply) => reply.ok()).fetch();
 }
 
 function renamenxApart(errand: Errand): void {
-  move(errand, 'FREE', 1, (reply, done) => reply.integer(done ? 1 : 0));
+  new Move(errand, 'FREE', (reply, done) => reply.integer(done ? 1 : 0)).fetch();
 }
 
 /** Fetches, places and takes away; again where the key was written in between. */
-function move(errand: Errand, mode: string, attempt: number, answer: (reply: Reply, done: boolean) => void): void {
-  const { args } = errand;
-  let bytes: Buffer | null = null;
-  let placed = false;
-  let taken = false;
-  const takeAway = (): void => {
-    if (!placed || bytes === null) {
-      errand.answer((reply) => answer(reply, false));
-      return;
-    }
+class Move {
+  private attempts = 0;
+  private bytes: Buffer | null = null;
+  /** The version under which the value stands at its new key; null before. */
+  private placed: Buffer | null = null;
+  /** What stood at the new key before the first value was placed, or was written there between two; null for nothing. */
+  private before: Buffer | null = null;
+
+  constructor(
+    private readonly errand: Errand,
+    private readonly mode: 'ANY' | 'FREE',
+    private readonly answer: (reply: Reply, done: boolean) => void,
+  ) {}
+
+  fetch(): void {
+    const { errand } = this;
+    this.attempts++;
+    errand.step(
+      [['hearsay.fetch', errand.args.copy(1)]],
+      (reply) => {
+        this.bytes = kept(reply);
+      },
+      () => {
+        if (this.bytes === null) this.putBack();
+        else if (isSameKey(errand.args)) this.end(this.mode === 'ANY');
+        else if (this.attempts > ATTEMPTS_MAX) {
+          throw new HearsayError(
+            'UNAVAILABLE',
+            'copied, not renamed: the old key was written again and again meanwhile',
+          );
+        } else this.place(this.bytes);
+      },
+    );
+  }
+
+  private place(bytes: Buffer): void {
+    const { errand, mode, placed } = this;
+    let done = false;
+    // What others wrote there since then is in the way of a RENAMENX as it was before.
+    const where = mode === 'FREE' && placed !== null ? placed : mode;
+    errand.step(
+      [['hearsay.place', errand.args.copy(2), where, bytes]],
+      (reply) => {
+        const answer = kept(reply);
+        if (answer === null) return;
+        done = true;
+        const before = answer.length > VERSION_BYTES ? answer.subarray(VERSION_BYTES) : null;
+        const isOwn = before !== null && placed?.equals(before.subarray(VERSION_AT, TYPE_AT));
+        if (!isOwn) this.before = before;
+        this.placed = answer.subarray(0, VERSION_BYTES);
+      },
+      () => {
+        if (done) this.takeAway(bytes);
+        else this.end(false);
+      },
+    );
+  }
+
+  private takeAway(bytes: Buffer): void {
+    const { errand } = this;
+    let outcome = 0;
     errand.explain(
       (text) => `UNAVAILABLE the value stands at its new key, and may still stand at the old one: ${text}`,
     );
     errand.step(
-      [['hearsay.take', args.copy(1), bytes.subarray(VERSION_AT, TYPE_AT)]],
+      [['hearsay.take', errand.args.copy(1), bytes.subarray(VERSION_AT, TYPE_AT)]],
       (reply) => {
-        taken = isOne(reply);
+        outcome = isOne(reply) ? TAKEN : isZero(reply) ? NEWER : GONE;
       },
       () => {
-        if (taken) errand.answer((reply) => answer(reply, true));
-        else move(errand, 'ANY', attempt + 1, answer);
+        if (outcome === TAKEN) this.end(true);
+        else if (outcome === NEWER) this.fetch();
+        else this.putBack();
       },
     );
-  };
-  errand.step(
-    [['hearsay.fetch', args.copy(1)]],
-    (reply) => {
-      bytes = kept(reply);
-    },
-    () => {
-      if (bytes === null) {
-        if (attempt === 1) throw noSuchKey();
-        // Somebody else took it away.
-        errand.answer((reply) => answer(reply, true));
-      } else if (attempt > ATTEMPTS_MAX) {
-        throw new HearsayError('UNAVAILABLE', 'copied, not renamed: the old key was written again and again meanwhile');
-      } else {
-        const write = (reply: Reply): void => {
-          placed = isOne(reply);
-        };
-        errand.step([['hearsay.place', args.copy(2), mode, bytes]], write, takeAway);
-      }
-    },
-  );
+  }
+
+  /** Somebody else took the value away: what this placed goes, and nothing else. */
+  private putBack(): void {
+    const { errand, placed, before } = this;
+    if (placed === null) throw noSuchKey();
+    const key = errand.args.copy(2);
+    errand.explain((text) => `UNAVAILABLE the old key is gone, and its value may stand at the new one: ${text}`);
+    errand.step(
+      [before === null ? ['hearsay.take', key, placed] : ['hearsay.place', key, placed, before]],
+      () => {},
+      () => {
+        throw noSuchKey();
+      },
+    );
+  }
+
+  private end(done: boolean): void {
+    this.errand.answer((reply) => this.answer(reply, done));
+  }
+}
+
+function isZero({ buffer, length }: Reply): boolean {
+  return length === 4 && buffer[1] === 0x30;
 }
 
 /** Internal, `key`: what stands there, to place elsewhere, or null. */
@@ -206,26 +267,50 @@ function fetch(context: CommandContext, args: Args, reply: Reply): void {
   else reply.bulk(bytes, 0, bytes.length);
 }
 
-/** Internal, `key mode value`: 1 if it was written. */
+/**
+ * Internal, `key mode value`: what it wrote, as a version, and behind it what stood there before, as `hearsay.fetch` tells it; null if the key
+ * was not free. Mode: ANY, FREE, or the version that counts as free.
+ */
 function placeFetched(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace } = context;
+  const { buffer, starts, ends } = args;
   if (args.length(3) < VALUE_AT) throw new HearsayError('ERR', 'not a fetched value');
-  const free = args.equalsIgnoreCase(2, 'ANY') || !keyspace.find(args.buffer, args.starts[1], args.ends[1]);
-  if (free) place(keyspace, args, 1, args.copy(3));
-  reply.integer(free ? 1 : 0);
+  const overwrites = args.equalsIgnoreCase(2, 'ANY');
+  const stands = keyspace.find(buffer, starts[1], ends[1]);
+  if (stands && !overwrites && !isVersion(keyspace, args, 2)) {
+    reply.null();
+    return;
+  }
+  // Siblings cannot be put back: their contexts end with them.
+  const before = stands && keyspace.entry.type !== TYPE_SIBLINGS ? fetched(keyspace, args, 1) : null;
+  place(keyspace, args, 1, args.copy(3));
+  const answer = Buffer.alloc(VERSION_BYTES + (before?.length ?? 0));
+  if (keyspace.find(buffer, starts[1], ends[1])) {
+    answer.writeDoubleLE(keyspace.entry.hlc, 0);
+    answer.writeDoubleLE(keyspace.entry.actor, 8);
+  }
+  before?.copy(answer, VERSION_BYTES);
+  reply.bulk(answer, 0, answer.length);
 }
 
-/** Internal, `key version`: deletes that version alone. */
+/** Whether the entry that was just found is of the version at `args[index]`. */
+function isVersion({ entry }: Keyspace, args: Args, index: number): boolean {
+  if (args.length(index) !== VERSION_BYTES) return false;
+  const at = args.starts[index];
+  return entry.hlc === args.buffer.readDoubleLE(at) && entry.actor === args.buffer.readDoubleLE(at + 8);
+}
+
+/** Internal, `key version`: deletes that version alone; tells whether it did, or found a newer one, or none. */
 function take(context: CommandContext, args: Args, reply: Reply): void {
   const { keyspace } = context;
   const { buffer, starts, ends } = args;
-  if (args.length(2) !== TYPE_AT - VERSION_AT) throw new HearsayError('ERR', 'not a version');
-  const isSame =
-    keyspace.find(buffer, starts[1], ends[1]) &&
-    keyspace.entry.hlc === buffer.readDoubleLE(starts[2]) &&
-    keyspace.entry.actor === buffer.readDoubleLE(starts[2] + 8);
-  if (isSame) keyspace.remove(buffer, starts[1], ends[1]);
-  reply.integer(isSame ? 1 : 0);
+  if (args.length(2) !== VERSION_BYTES) throw new HearsayError('ERR', 'not a version');
+  if (!keyspace.find(buffer, starts[1], ends[1])) {
+    reply.integer(GONE);
+  } else if (isVersion(keyspace, args, 2)) {
+    keyspace.remove(buffer, starts[1], ends[1]);
+    reply.integer(TAKEN);
+  } else reply.integer(NEWER);
 }
 
 const twoKeys = { flags: WRITE | READ_FIRST, firstKey: 1, lastKey: 2, step: 1, group: 'generic' } as const;

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HearsayError } from '../../../src/core/base/errors.js';
+import type { Completion } from '../../../src/sim/client.js';
 import { Scenario, textOf } from '../../sim/scenario.js';
 import { encode, Harness } from '../session/harness.js';
 
@@ -40,6 +41,12 @@ function keysApart(harness: Harness): [string, string] {
   const [first, second] = [keys.find(away), keys.find((key) => !away(key))];
   if (first === undefined || second === undefined) throw new Error('no such keys');
   return [first, second];
+}
+
+/** Somebody else's SET, in the middle of a command. */
+function write({ host }: Harness, key: string, text: string): void {
+  const value = Buffer.from(text);
+  host.keyspace.put(Buffer.from(key), 0, key.length, value, 0, value.length, 0);
 }
 
 describe('a command on keys that live apart', () => {
@@ -104,8 +111,7 @@ describe('a command on keys that live apart', () => {
       harness.settle();
       for (let turn = 0; harness.host.remote.length > 0; turn++) {
         if (harness.host.remote[0].command.name === 'hearsay.take' && turn <= times * 2) {
-          harness.host.keyspace.entries.set(source, { value: Buffer.from(`later ${turn}`), expireAtMs: 0 });
-          harness.host.keyspace.entry.hlc++;
+          write(harness, source, `later ${turn}`);
         }
         harness.host.answerRemote(0);
         harness.settle();
@@ -121,6 +127,59 @@ describe('a command on keys that live apart', () => {
         expect(ask(harness, 'EXISTS', source, target)).toBe(':2\r\n');
       }
     }
+  });
+
+  it('moves a value to one of two new keys, and puts back what the other held', () => {
+    for (const held of [null, 'held']) {
+      for (const isSame of [false, true]) {
+        const harness = apart();
+        const [source, target] = keysApart(harness);
+        const other = isSame ? target : `{${target}}2`;
+        ask(harness, 'SET', source, 'moved');
+        if (held !== null) ask(harness, 'SET', target, held);
+        if (held !== null) ask(harness, 'SET', other, held);
+        harness.accept(2);
+        harness.receive(encode('RENAME', source, target));
+        harness.receive(encode('RENAME', source, other), 2);
+        harness.settle();
+        answerAll(harness);
+        expect(harness.output()).toBe('+OK\r\n');
+        expect(harness.output(2)).toBe('-ERR no such key\r\n');
+        expect(ask(harness, 'GET', target)).toBe('$5\r\nmoved\r\n');
+        if (!isSame) expect(ask(harness, 'GET', other)).toBe(held === null ? '$-1\r\n' : '$4\r\nheld\r\n');
+      }
+    }
+  });
+
+  it('leaves alone what others write to the new key meanwhile', () => {
+    for (const isGone of [false, true]) {
+      const harness = apart();
+      const [source, target] = keysApart(harness);
+      ask(harness, 'SET', source, 'first');
+      harness.receive(encode('RENAMENX', source, target));
+      harness.settle();
+      harness.host.answerRemote(0);
+      harness.settle();
+      expect(harness.host.remote[0].command.name).toBe('hearsay.take');
+      write(harness, target, 'theirs');
+      if (isGone) harness.host.keyspace.remove(Buffer.from(source), 0, source.length);
+      else write(harness, source, 'second');
+      answerAll(harness);
+      expect(harness.output()).toBe(isGone ? '-ERR no such key\r\n' : ':0\r\n');
+      expect(ask(harness, 'GET', target)).toBe('$6\r\ntheirs\r\n');
+      expect(ask(harness, 'GET', source)).toBe(isGone ? '$-1\r\n' : '$6\r\nsecond\r\n');
+    }
+  });
+
+  it('is told of a key and itself, in a session too', () => {
+    const harness = apart();
+    const [source] = keysApart(harness);
+    ask(harness, 'HEARSAY.SESSION', 'ON');
+    expect(ask(harness, 'RENAME', source, source)).toBe('-ERR no such key\r\n');
+    ask(harness, 'SET', source, 'x');
+    expect(ask(harness, 'RENAME', source, source)).toBe('+OK\r\n');
+    expect(ask(harness, 'RENAMENX', source, source)).toBe(':0\r\n');
+    expect(ask(harness, 'GET', source)).toBe('$1\r\nx\r\n');
   });
 
   it('says that a value stands at both keys where it could not be taken away', () => {
@@ -211,7 +270,7 @@ describe('on a cluster of five', () => {
       const { reply } = scenario.ask(node, ...words);
       return reply === null ? 'no reply' : textOf(reply);
     };
-    for (let node = 0; node < 5; node++) text(node, 'HEARSAY.CONSISTENCY', level, level);
+    for (let node = 0; node < 5; node++) text(node, 'HEARSAY.CONSISTENCY', 'READ', level, 'WRITE', level);
     for (let index = 0; index < 10; index++) {
       const node = index % 5;
       const [old, next, copy] = [`old${index}`, `new${index}`, `copy${index}`];
@@ -237,5 +296,23 @@ describe('on a cluster of five', () => {
     }
     scenario.rest(500);
     for (let node = 0; node < 5; node++) expect(text(node, 'MGET', 'old1', 'new3', 'm4')).toMatch(/ value 3 42\]$/);
+  });
+  it('a value that two move at once has one new key', () => {
+    const scenario = new Scenario({ nodes: 5 });
+    const told = ({ reply }: Completion): string => (reply === null ? 'no reply' : textOf(reply));
+    const text = (node: number, ...words: string[]): string => told(scenario.ask(node, ...words));
+    for (let index = 0; index < 40; index++) {
+      const [old, one, other] = [`old${index}`, `one${index}`, index % 2 === 0 ? `other${index}` : `one${index}`];
+      text(0, 'SET', old, 'value');
+      text(0, 'SET', other, 'before');
+      const asked = [scenario.send(1, 'RENAME', old, one), scenario.send(2, 'RENAME', old, other)];
+      const answers = asked.map((number) => told(scenario.outcome(number))).sort();
+      expect(answers[0]).toMatch(/no such key/);
+      expect(answers[1]).toBe('OK');
+      scenario.rest(100);
+      const values = [one, other].map((key) => text(3, 'GET', key));
+      expect(values, `${index}`).toContain('value');
+      if (one !== other) expect(new Set(values).size, `${index}`).toBe(2);
+    }
   });
 });

@@ -44,6 +44,9 @@ interface Stored {
 
 export class FakeKeyspace implements Keyspace {
   readonly entries = new Map<string, Stored>();
+  /** The version of what was put; 1 for what a test set by itself. */
+  private readonly versions = new Map<string, number>();
+  private puts = 1;
   readonly entry: EntryView = {
     type: 1,
     buffer: Buffer.alloc(0),
@@ -71,6 +74,7 @@ export class FakeKeyspace implements Keyspace {
     this.entry.valueStart = 3;
     this.entry.valueEnd = 3 + stored.value.length;
     this.entry.expireAtMs = stored.expireAtMs;
+    this.entry.hlc = this.versions.get(name(bytes, start, end)) ?? 1;
     return true;
   }
 
@@ -86,6 +90,7 @@ export class FakeKeyspace implements Keyspace {
     this.mayWrite();
     const kept = Buffer.from(value.subarray(from, to));
     const at = name(key, keyStart, keyEnd);
+    this.versions.set(at, ++this.puts);
     if (expireAtMs !== 0 && expireAtMs <= this.wallMs) this.entries.delete(at);
     else this.entries.set(at, { value: kept, expireAtMs });
   }
