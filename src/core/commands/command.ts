@@ -36,6 +36,8 @@ export const INTERNAL = 128;
 export const BARRIER = 256;
 /** Its work grows with a pattern and with what is stored: shares what a turn has for that (scan-work.ts). */
 export const SCANS = 512;
+/** Timed as FAST is, as its work is constant, where clients are told that it is slow, as Redis tells them. */
+export const SAMPLED = 1024;
 
 export type CommandGroup =
   | 'string'

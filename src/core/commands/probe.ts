@@ -2,21 +2,22 @@
  * What is looked at closely, of all that clients ask: how long commands take, which were slow, and who watches them by MONITOR. Sessions
  * ask it before and after each command; SLOWLOG, LATENCY, MONITOR, INFO and CONFIG SET read and set it.
  *
- * Two readings of a clock cost a tenth of a GET, so not every command is timed: those that are not FAST are, always; of those of
- * constant work one in 64, and the first after a tick, so that a node that is asked little tells of most. With somebody watching, with a slow log that begins below a
- * millisecond or with a latency threshold each is.
+ * Two readings of a clock cost a tenth of a GET, so not every command is timed: of those that are FAST or SAMPLED one in 61 is, and the
+ * first after a tick, so that a node that is asked little tells of most; all others always are. With somebody watching, with a slow log
+ * that begins below a millisecond or with a latency threshold each is.
  * Guarded: unused, it costs a count and a branch per command; monitors are few, and one that does not read is closed by its output limit.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
 import type { Command, Connection } from './command.js';
-import { ADMIN, FAST } from './command.js';
+import { ADMIN, FAST, SAMPLED } from './command.js';
 import { LatencyEvents } from './latency-events.js';
 import { quoted, shownWords } from './shown-words.js';
 import { SLOW_ENTRIES_MAX, SlowLog } from './slow-log.js';
 import { Timings } from './timings.js';
 
-const STRIDE = 64;
+/** A prime: a client that gives its commands in turns does not have the same one timed each time. */
+const STRIDE = 61;
 /** A slow log that asks for less than this is asked for everything. */
 const SAMPLED_FROM_US = 1000;
 const MONITORS_MAX = 16;
@@ -34,7 +35,7 @@ export class Probe {
   monitorsRefused = 0;
   private readonly clock: WorkClock;
   private readonly monitors = new Set<Connection>();
-  /** FAST commands until one is timed. */
+  /** Commands of constant work until one is timed. */
   private left = 1;
   private stride = STRIDE;
 
@@ -47,15 +48,17 @@ export class Probe {
     return this.monitors.size;
   }
 
-  /** The next command is timed. */
+  /** The next command of constant work is timed. */
   tick(): void {
     this.left = 1;
   }
 
   /** When a command begins that is timed, in ms; -1 for one that is not. */
   begin(command: Command): number {
-    if (--this.left > 0 && (command.flags & FAST) !== 0) return -1;
-    this.left = this.stride;
+    if ((command.flags & (FAST | SAMPLED)) !== 0) {
+      if (--this.left > 0) return -1;
+      this.left = this.stride;
+    }
     return this.clock.workClockMs();
   }
 

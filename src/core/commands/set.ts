@@ -7,7 +7,7 @@ import { VALUE_BYTES_MAX } from '../record/record.js';
 import type { Args } from '../resp/args.js';
 import type { Reply } from '../resp/reply.js';
 import type { Command, CommandContext } from './command.js';
-import { FAST, READ_FIRST, requireValueFits, syntaxError, WRITE, wrongArity } from './command.js';
+import { FAST, READ_FIRST, requireValueFits, SAMPLED, syntaxError, WRITE, wrongArity } from './command.js';
 import { COMPARED, compares, comparisonAt, IFDEQ, IFEQ, requireOperand } from './compare.js';
 import { expiryAfter, expiryAt } from './expiry-time.js';
 import { replyValue } from './get.js';
@@ -194,7 +194,7 @@ export const setCommands: Command[] = [
   {
     name: 'set',
     arity: -3,
-    flags: WRITE,
+    flags: WRITE | SAMPLED,
     ...oneKey,
     summary: 'Set the value of a key',
     readsFirst: setReadsFirst,
@@ -208,8 +208,22 @@ export const setCommands: Command[] = [
     summary: 'Set the value of a key, only if the key does not exist',
     run: setnx,
   },
-  { name: 'setex', arity: 4, flags: WRITE, ...oneKey, summary: 'Set a value and its expiry in seconds', run: setex },
-  { name: 'psetex', arity: 4, flags: WRITE, ...oneKey, summary: 'Set a value and its expiry in ms', run: psetex },
+  {
+    name: 'setex',
+    arity: 4,
+    flags: WRITE | SAMPLED,
+    ...oneKey,
+    summary: 'Set a value and its expiry in seconds',
+    run: setex,
+  },
+  {
+    name: 'psetex',
+    arity: 4,
+    flags: WRITE | SAMPLED,
+    ...oneKey,
+    summary: 'Set a value and its expiry in ms',
+    run: psetex,
+  },
   {
     name: 'mset',
     arity: -3,

@@ -32,9 +32,7 @@ function isSecret(name: string, args: Args, index: number): boolean {
     case 'auth':
       return index > 0;
     case 'hello':
-      return isAfterAuth(args, index);
-    case 'acl':
-      return index > 1 && args.equalsIgnoreCase(1, 'SETUSER');
+      return index > 0 && isSecretOfHello(args, index);
     case 'config':
       return index > 2 && index % 2 === 1 && args.equalsIgnoreCase(1, 'SET') && namesSecret(args, index - 1);
     default:
@@ -42,12 +40,15 @@ function isSecret(name: string, args: Args, index: number): boolean {
   }
 }
 
-/** HELLO takes AUTH user password at any place behind the version. */
-function isAfterAuth(args: Args, index: number): boolean {
-  for (let at = 2; at < index; at++) {
-    if (!args.equalsIgnoreCase(at, 'AUTH')) continue;
-    if (index <= at + 2) return true;
-    at += 2;
+/** Reads the options as HELLO itself does (connection.ts); from a word on that it refuses, any may be a password out of its place. */
+function isSecretOfHello(args: Args, index: number): boolean {
+  if (!Number.isFinite(args.integer(1))) return true;
+  for (let at = 2; at <= index; ) {
+    if (args.equalsIgnoreCase(at, 'AUTH') && at + 2 < args.count) {
+      if (index <= at + 2) return index > at;
+      at += 3;
+    } else if (args.equalsIgnoreCase(at, 'SETNAME') && at + 1 < args.count) at += 2;
+    else return true;
   }
   return false;
 }

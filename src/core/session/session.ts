@@ -321,7 +321,8 @@ export class Session implements Caller, Connection, CommandContext, Owner {
     this.session = null;
     this.noEvict = false;
     this.noTouch = false;
-    this.replyMode = 'on';
+    // RESET may be the command whose reply SKIP drops: as in Redis, replies are on after it.
+    if (!this.skipping) this.replyMode = 'on';
     this.authenticated = this.ports.host.settings.password === null;
   }
 

@@ -47,6 +47,19 @@ describe('CLIENT REPLY', () => {
     expect(harness.line('PING')).toBe('+PONG\r\n');
   });
 
+  it('RESET that SKIP asked to drop is dropped as any other, and the next command is answered', () => {
+    const harness = new Harness();
+    harness.receive('CLIENT REPLY SKIP\r\nRESET\r\nPING\r\n');
+    harness.settle();
+    expect(harness.output()).toBe('+PONG\r\n');
+    harness.receive('CLIENT REPLY SKIP\r\nPING\r\nRESET\r\nPING\r\n');
+    harness.settle();
+    expect(harness.output()).toBe('+RESET\r\n+PONG\r\n');
+    harness.receive('CLIENT REPLY OFF\r\nCLIENT REPLY SKIP\r\nRESET\r\nPING\r\n');
+    harness.settle();
+    expect(harness.output()).toBe('+RESET\r\n+PONG\r\n');
+  });
+
   it('a reply that is dropped holds nothing back for the log', () => {
     const harness = new Harness();
     harness.host.batch = 5;

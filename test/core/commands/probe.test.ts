@@ -88,7 +88,52 @@ describe('what operators see of a command', () => {
       'requirePass',
       '(redacted)',
     ]);
-    expect(seen('ACL', 'setuser', 'me', '>secret')).toEqual(['ACL', 'setuser', '(redacted)', '(redacted)']);
+  });
+
+  it('reads HELLO as HELLO does, and hides all from the first word that it would refuse', () => {
+    const hidden = '(redacted)';
+    expect(seen('HELLO', '3', 'SETNAME', 'AUTH', 'AUTH', 'default', 'secret')).toEqual([
+      'HELLO',
+      '3',
+      'SETNAME',
+      'AUTH',
+      'AUTH',
+      hidden,
+      hidden,
+    ]);
+    expect(seen('HELLO', '3', 'AUTH', 'SETNAME', 'secret', 'setname', 'AUTH').slice(3)).toEqual([
+      hidden,
+      hidden,
+      'setname',
+      'AUTH',
+    ]);
+    for (const words of [
+      ['3', 'SETNAME', 'AUTH', 'default', 'secret'],
+      ['3', 'NOPE', 'AUTH', 'default', 'secret'],
+      ['3', 'AUTH', 'secret'],
+      ['3', 'AUTH', 'default', 'not', 'secret'],
+      ['AUTH', 'default', 'secret'],
+      ['AUTH', 'SETNAME', 'secret'],
+      ['secret'],
+    ]) {
+      expect(seen('HELLO', ...words)).not.toContain('secret');
+    }
+  });
+
+  it('holds no password of a HELLO that lets its client in, wherever AUTH stands among the options', () => {
+    const option = fc.oneof(
+      fc.constantFrom('AUTH', 'name', 'SETNAME').map((name) => ['SETNAME', name]),
+      fc.constantFrom('AUTH', 'default', 'SETNAME').map((user) => ['AUTH', user, 'secret']),
+    );
+    fc.assert(
+      fc.property(fc.array(option, { maxLength: 5 }), (options) => {
+        const words = ['HELLO', '3', ...options.flat()];
+        const shown = seen(...words);
+        expect(shown).not.toContain('secret');
+        const secrets = options.filter(([name]) => name === 'AUTH').length * 2;
+        expect(shown.filter((word) => word === '(redacted)')).toHaveLength(secrets);
+      }),
+    );
   });
 
   it('is bounded, whatever came', () => {
@@ -198,7 +243,7 @@ describe('timings', () => {
     );
   });
 
-  it('of constant work the first after a tick and one in 64 are timed, of all else each', () => {
+  it('of constant work the first after a tick and one in 61 are timed, of all else each', () => {
     const harness = ticking(1);
     harness.sessions.tick();
     harness.receive(Buffer.concat(Array.from({ length: 129 }, () => encode('GET', 'a'))));
@@ -217,6 +262,46 @@ describe('timings', () => {
     );
     harness.line('CONFIG RESETSTAT');
     expect(harness.line('LATENCY HISTOGRAM get')).toBe('*0\r\n');
+  });
+});
+
+describe('sampling', () => {
+  /** How many of so many rounds of these commands in a pipeline are timed, by command. */
+  function timed(rounds: number, ...commands: string[][]): number[] {
+    const harness = ticking(1);
+    const round = commands.map((words) => encode(...words));
+    harness.receive(Buffer.concat(Array.from({ length: rounds }, () => round).flat()));
+    harness.settle();
+    harness.output();
+    const { probe, table } = harness.sessions;
+    return commands.map((words) => probe.timings.samples[table.find(Args.of(words[0]))]);
+  }
+
+  it('a command that is always timed does not keep those of constant work from their turn', () => {
+    const [keys, get] = timed(200, ['KEYS', 'x'], ['GET', 'a']);
+    expect(keys).toBe(200);
+    expect(get).toBe(4);
+  });
+
+  it('of SET and its kin one in 61 is timed, too', () => {
+    expect(timed(123, ['SET', 'a', '1'])).toEqual([3]);
+    expect(timed(123, ['SETEX', 'a', '9', '1'])).toEqual([3]);
+    expect(timed(123, ['PSETEX', 'a', '9000', '1'])).toEqual([3]);
+  });
+
+  it('commands that take turns are all timed', () => {
+    for (const count of timed(200, ['SET', 'a', '1'], ['GET', 'a'])) expect(count).toBeGreaterThanOrEqual(3);
+    for (const count of timed(200, ['SET', 'a', '1'], ['GET', 'a'], ['TTL', 'a'], ['EXISTS', 'a'])) {
+      expect(count).toBeGreaterThanOrEqual(3);
+    }
+  });
+
+  it('tells no client that SET is fast, where Redis does not', () => {
+    const harness = new Harness();
+    for (const name of ['set', 'setex', 'psetex']) {
+      expect(harness.line(`COMMAND INFO ${name}`)).toContain('+@slow\r\n');
+      expect(harness.line(`COMMAND INFO ${name}`)).not.toContain('fast');
+    }
   });
 });
 
