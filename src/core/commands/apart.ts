@@ -12,7 +12,7 @@ import type { Command } from './command.js';
 import { lastKeyOf, WRITE } from './command.js';
 import type { Caller, CommandHost } from './host.js';
 import type { Receipt } from './receipt.js';
-import { type HeldDeferred, isError, PARTS_MAX, PartCaller } from './split.js';
+import { type HeldDeferred, isError, isOpen, PARTS_MAX, PartCaller } from './split.js';
 import type { CommandTable } from './table.js';
 
 /** Called with each answer of a step as it comes, which is let go afterwards. */
@@ -27,6 +27,10 @@ export class Errand {
   private pending = 0;
   private given = true;
   private failure: string | null = null;
+  /** The failure leaves open whether its write was carried out. */
+  private failureIsOpen = false;
+  /** A write of the step under way was carried out. */
+  private carriedOut = false;
   private indexes = new Map<PartCaller, number>();
   private take: Taker = () => {};
   private after: () => void = () => {};
@@ -68,6 +72,7 @@ export class Errand {
     this.take = take;
     this.after = then;
     this.given = false;
+    this.carriedOut = false;
     for (const [index, words] of commands.entries()) this.ask(words, index);
     this.given = true;
     this.next();
@@ -93,14 +98,25 @@ export class Errand {
     this.indexes.delete(part);
     const { reply, receipt } = part;
     if (reply.overflowed) this.failure ??= 'ERR the values are too long together';
-    else if (isError(reply)) this.failure ??= reply.buffer.latin1Slice(1, reply.length - 2);
-    else if (this.failure === null) this.take(reply, index);
+    else if (isError(reply)) this.fail(reply, part.writes);
+    else {
+      if (part.writes) this.carriedOut = true;
+      if (this.failure === null) this.take(reply, index);
+    }
     if (part.writes || !this.writes) {
       this.receipt.join(receipt, !this.joined);
       this.joined = true;
     }
     reply.release();
     this.next();
+  }
+
+  /** The first error is told; of writes, the first that leaves its outcome open. */
+  private fail(reply: Reply, writes: boolean): void {
+    const isWorse = writes && !this.failureIsOpen && isOpen(reply);
+    if (this.failure !== null && !isWorse) return;
+    this.failure = reply.buffer.latin1Slice(1, reply.length - 2);
+    this.failureIsOpen = isWorse;
   }
 
   private ask(words: (string | Buffer)[], index: number): void {
@@ -124,7 +140,8 @@ export class Errand {
       this.begin(() => this.after());
       return;
     }
-    const text = refusal === null ? failure : refusal(failure);
+    const told = this.carriedOut ? `UNAVAILABLE carried out for some keys only: ${failure}` : failure;
+    const text = refusal === null ? told : refusal(failure);
     const blank = text.indexOf(' ');
     this.answer((reply) => reply.error(text.slice(0, blank), text.slice(blank + 1)));
   }

@@ -1,6 +1,7 @@
 /**
  * BITOP: values combined bit by bit into another. Keys that live apart are read where they live, and what they come to is written by one more
- * command. Guarded: values are combined as they come, so that any number of them takes the memory of three.
+ * command. Guarded: values are combined as they come, so that any number of them takes the memory of three,
+ * and no more bytes are combined than `BYTES_MAX`.
  */
 import { HearsayError } from '../base/errors.js';
 import type { Args } from '../resp/args.js';
@@ -10,9 +11,17 @@ import type { Command, CommandContext } from './command.js';
 import { READ_FIRST, syntaxError, WRITE } from './command.js';
 
 const OPERATIONS = ['AND', 'OR', 'XOR', 'NOT', 'DIFF', 'DIFF1', 'ANDOR', 'ONE'] as const;
+const AND = 0;
+const OR = 1;
+const XOR = 2;
+const WITHOUT = 3;
+const NOT = 4;
+type Way = typeof AND | typeof OR | typeof XOR | typeof WITHOUT | typeof NOT;
 type Operation = (typeof OPERATIONS)[number];
 
 const EMPTY = Buffer.alloc(0);
+/** Sources together: a fraction of a second of this node's turn. */
+const BYTES_MAX = 256 * 1024 * 1024;
 const DESTINATION = 2;
 const SOURCES = 3;
 
@@ -25,71 +34,95 @@ class Union {
   private twice: Buffer = EMPTY;
   private begun = false;
   private length = 0;
+  /** Of all sources; past `BYTES_MAX` none is combined any more. */
+  private bytes = 0;
 
   constructor(private readonly operation: Operation) {}
 
   /** `index` 0 is the first source. The bytes are only lent. */
   add(index: number, value: Buffer): void {
+    this.bytes += value.length;
+    if (this.bytes > BYTES_MAX) return;
     this.length = Math.max(this.length, value.length);
     switch (this.operation) {
       case 'AND':
-        this.rest = this.begun ? and(this.rest, value) : Buffer.from(value);
+        if (this.begun) join(AND, this.rest, value);
+        else this.rest = lengthened(value, value.length);
+        this.rest = this.rest.subarray(0, Math.min(this.rest.length, value.length));
         break;
       case 'XOR':
-        this.rest = combined(this.rest, value, (left, right) => left ^ right);
+        this.rest = combined(XOR, this.rest, value);
         break;
       case 'ONE': {
         const { rest } = this;
-        const both = Buffer.from(value.subarray(0, Math.min(rest.length, value.length)));
-        for (let at = 0; at < both.length; at++) both[at] &= rest[at];
-        this.twice = combined(this.twice, both, (left, right) => left | right);
-        this.rest = combined(rest, value, (left, right) => left | right);
+        const both = lengthened(value.subarray(0, Math.min(rest.length, value.length)), 0);
+        join(AND, both, rest);
+        this.twice = combined(OR, this.twice, both);
+        this.rest = combined(OR, rest, value);
         break;
       }
-      case 'OR':
-      case 'NOT':
-        this.rest = combined(this.rest, value, (left, right) => left | right);
-        break;
       default:
-        if (index === 0) this.head = Buffer.from(value);
-        else this.rest = combined(this.rest, value, (left, right) => left | right);
+        if (index === 0 && weighsHead(this.operation)) this.head = lengthened(value, 0);
+        else this.rest = combined(OR, this.rest, value);
     }
     this.begun = true;
   }
 
-  /** As long as the longest source. */
+  /** As long as the longest source. Throws where the sources are more than may be combined. */
   result(): Buffer {
     const { head, rest, twice, length, operation } = this;
-    const result = Buffer.alloc(length);
-    if (operation === 'DIFF' || operation === 'ANDOR') head.copy(result);
-    else rest.copy(result);
-    const other = operation === 'DIFF1' ? head : operation === 'ONE' ? twice : rest;
-    for (let at = 0; at < length; at++) {
-      if (operation === 'NOT') result[at] = ~result[at];
-      else if (operation === 'ANDOR') result[at] &= at < other.length ? other[at] : 0;
-      else if (operation === 'AND' || operation === 'OR' || operation === 'XOR') break;
-      else if (at < other.length) result[at] &= ~other[at];
+    if (this.bytes > BYTES_MAX) {
+      throw new HearsayError('ERR', `the values are too long for BITOP: at most ${BYTES_MAX} bytes together`);
     }
+    const first = operation === 'DIFF' || operation === 'ANDOR' ? head : rest;
+    const result = lengthened(first, length);
+    if (operation === 'NOT') join(NOT, result, result);
+    else if (operation === 'ANDOR') join(AND, result, lengthened(rest, length));
+    else if (operation === 'DIFF') join(WITHOUT, result, rest);
+    else if (operation === 'DIFF1') join(WITHOUT, result, head);
+    else if (operation === 'ONE') join(WITHOUT, result, twice);
     return result;
   }
 }
 
-function and(left: Buffer, right: Buffer): Buffer {
-  const length = Math.min(left.length, right.length);
-  const result = left.subarray(0, length);
-  for (let at = 0; at < length; at++) result[at] &= right[at];
+function weighsHead(operation: Operation): boolean {
+  return operation === 'DIFF' || operation === 'DIFF1' || operation === 'ANDOR';
+}
+
+/** A copy that begins at a word and ends in zeros, at least as long as the bytes. */
+function lengthened(bytes: Buffer, length: number): Buffer {
+  const result = Buffer.alloc(Math.max(bytes.length, length));
+  bytes.copy(result);
   return result;
 }
 
 /** Changes `left`, or a longer copy of it. */
-function combined(left: Buffer, right: Buffer, join: (left: number, right: number) => number): Buffer {
-  let result = left;
-  if (right.length > left.length) {
-    result = Buffer.alloc(right.length);
-    left.copy(result);
-  }
-  for (let at = 0; at < right.length; at++) result[at] = join(result[at], right[at]);
+function combined(way: Way, left: Buffer, right: Buffer): Buffer {
+  const result = right.length > left.length ? lengthened(left, right.length) : left;
+  join(way, result, right);
   return result;
+}
+
+/** Changes `left`, which begins at a word, as far as `right` goes. */
+function join(way: Way, left: Buffer, right: Buffer): void {
+  const length = Math.min(left.length, right.length);
+  const count = length >>> 2;
+  const other = right.byteOffset % 4 === 0 ? right : lengthened(right, 0);
+  joinWords(
+    way,
+    new Int32Array(left.buffer, left.byteOffset, count),
+    new Int32Array(other.buffer, other.byteOffset, count),
+  );
+  joinWords(way, left.subarray(4 * count, length), right.subarray(4 * count, length));
+}
+
+function joinWords(way: Way, left: Int32Array | Uint8Array, right: Int32Array | Uint8Array): void {
+  const { length } = left;
+  if (way === AND) for (let at = 0; at < length; at++) left[at] &= right[at];
+  else if (way === OR) for (let at = 0; at < length; at++) left[at] |= right[at];
+  else if (way === XOR) for (let at = 0; at < length; at++) left[at] ^= right[at];
+  else if (way === WITHOUT) for (let at = 0; at < length; at++) left[at] &= ~right[at];
+  else for (let at = 0; at < length; at++) left[at] = ~right[at];
 }
 
 function operationIn(args: Args): Operation {

@@ -325,7 +325,7 @@ function takeSketch(union: SketchUnion, reply: Reply): void {
 }
 
 /** Whether this is an error after which a write may or may not have been carried out. */
-function isOpen({ buffer, length }: Reply): boolean {
+export function isOpen({ buffer, length }: Reply): boolean {
   return OPEN.some((word) => length > word.length && buffer.latin1Slice(0, word.length) === word);
 }
 

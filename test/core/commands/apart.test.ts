@@ -200,6 +200,59 @@ describe('a command on keys that live apart', () => {
     );
   });
 
+  it('says that it was carried out for some keys only', () => {
+    const harness = apart();
+    const [away, here] = keysApart(harness);
+    const write = (): string => {
+      harness.receive(encode('MSETEX', '2', here, '1', away, '2'));
+      harness.settle();
+      harness.host.keyspace.refuseWrites = new HearsayError('NOSPACE', 'the disk is full');
+      answerAll(harness);
+      return harness.output();
+    };
+    expect(write()).toBe('-UNAVAILABLE carried out for some keys only: NOSPACE the disk is full\r\n');
+    expect(write()).toBe('-NOSPACE the disk is full\r\n');
+  });
+
+  it('combines bits as one byte after the other would be, whatever their lengths', () => {
+    const ways: Record<string, (x: number, y: number, z: number) => number> = {
+      AND: (x, y, z) => x & y & z,
+      OR: (x, y, z) => x | y | z,
+      XOR: (x, y, z) => x ^ y ^ z,
+      DIFF: (x, y, z) => x & ~(y | z),
+      DIFF1: (x, y, z) => (y | z) & ~x,
+      ANDOR: (x, y, z) => x & (y | z),
+      ONE: (x, y, z) => (x ^ y ^ z) & ~(x & y & z),
+    };
+    const bytes = fc.uint8Array({ maxLength: 14 });
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(ways)), fc.tuple(bytes, bytes, bytes), (way, values) => {
+        const harness = new Harness();
+        const { entries } = harness.host.keyspace;
+        for (const [index, value] of values.entries()) {
+          entries.set('xyz'[index], { value: Buffer.from(value), expireAtMs: 0 });
+        }
+        const length = Math.max(...values.map((value) => value.length));
+        expect(ask(harness, 'BITOP', way, 'to', 'x', 'y', 'z')).toBe(`:${length}\r\n`);
+        const expected = Array.from({ length }, (_, at) => {
+          const [x = 0, y = 0, z = 0] = values.map((value) => value[at]);
+          return ways[way](x, y, z) & 255;
+        });
+        expect([...(entries.get('to')?.value ?? [])], way).toEqual(expected);
+      }),
+    );
+  });
+
+  it('combines no more bytes than a budget', () => {
+    const harness = new Harness();
+    const value = Buffer.alloc(16 * 1024 * 1024);
+    harness.host.keyspace.entries.set('a', { value, expireAtMs: 0 });
+    harness.host.keyspace.entries.set('b', { value: Buffer.from('x'), expireAtMs: 0 });
+    const sources = [...'aaaaaaaaaaaaaaaab'];
+    expect(ask(harness, 'BITOP', 'OR', 'none', ...sources)).toMatch(/^-ERR the values are too long for BITOP/);
+    expect(ask(harness, 'EXISTS', 'none')).toBe(':0\r\n');
+  });
+
   it('is refused where all keys are judged at one owner, unless they share a slot', () => {
     const harness = apart();
     const [one, other] = keysApart(harness);
