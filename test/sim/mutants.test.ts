@@ -36,7 +36,7 @@ it.each([
   ['old-address-kept', 2],
   ['versions-believed', 5],
 ])(
-  'finds the planted bug %s on seed %i, and nothing without it there',
+  'finds the planted bug %s, and nothing without it on that seed',
   (name, known) => {
     const mutations = new Set(name.split('+'));
     let found = bites(mutations, known) ? known : 0;
