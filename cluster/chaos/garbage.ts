@@ -14,7 +14,7 @@ const HOST = '127.0.0.1';
 const DATAGRAM_BYTES_MAX = 1400;
 /** A packet's first bytes (src/core/gossip/packet.ts): letter, three versions, checksum, then the cluster's id. */
 const LETTERS = [0x48, 0x68] as const;
-const WIRE_VERSION = 3;
+const WIRE_VERSION = 4;
 const HEADER_BYTES = 36;
 const PACKET_BYTES_MAX = 1200;
 const PER_ROUND = 40;

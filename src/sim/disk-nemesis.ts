@@ -218,7 +218,7 @@ export class DiskNemesis {
   private dropUndone(node: number): void {
     const report = this.reports.get(node);
     const { disk } = this.cluster.nodes[node];
-    if (report === undefined || disk === null || this.swapped.has(node)) return;
+    if (report === undefined || disk === null || this.swapped.has(node) || this.rootless.has(node)) return;
     if (readable(disk) >= report.whole) this.reports.delete(node);
   }
 
